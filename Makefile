@@ -1,0 +1,67 @@
+# The project's vocabulary. `make help` lists it; every CI step is one of these.
+#
+# Two cargo workspaces: this folder's (off chain, target/) and programs/ (on chain, programs/target/). Their
+# lockfiles cannot be one, hence they share no artefact and a common folder would only make them wait for each
+# other. The sBPF build has target/sbpf-*/ for the same reason: another compiler.
+
+include scripts/versions.env
+export ASSAY_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/assay
+export ORT_DYLIB_PATH ?= $(ASSAY_CACHE)/onnxruntime-$(ORT_VERSION)/libonnxruntime.so.$(ORT_VERSION)
+
+# auto, upstream or platform-tools: see scripts/build-program.sh
+SBF ?= auto
+export SBF
+
+# What `make fuzz` does; replay one run with FUZZ_SEED.
+FUZZ_INSTRUCTIONS ?= 1000000
+FUZZ_SEED ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap program build test demo lint fmt bench e2e fuzz idl idl-check program-id clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+bootstrap: ## install what building and testing need (idempotent)
+	@scripts/bootstrap.sh
+
+program: bootstrap ## build the on-chain program to target/deploy/assay.so [SBF=auto|upstream|platform-tools]
+	@scripts/build-program.sh $(SBF)
+
+build: bootstrap program ## build the binaries `assay` and `assay-worker`
+	cargo build --workspace --bins
+
+test: ## everything: program, IDL, both workspaces' tests; ends with their sum
+	@scripts/test.sh
+
+demo: build ## a local chain, a provider, a worker, three digits paid for and settled
+	cargo run --quiet --package assay-tests --bin assay-demo
+
+lint: ## rustfmt, clippy with warnings denied, cargo-deny
+	@scripts/lint.sh
+
+fmt: ## format all Rust code
+	cargo fmt --all
+	cargo fmt --all --manifest-path programs/Cargo.toml
+
+bench: program ## compute units, sizes and costs beside other systems' figures
+	cargo run --quiet --package assay-tests --bin assay-bench
+
+e2e: build ## the end-to-end tests alone: local chain and real binaries
+	cargo test --package assay-tests --test e2e
+
+fuzz: program ## random instruction sequences [FUZZ_INSTRUCTIONS=1000000 FUZZ_SEED=replay]
+	ASSAY_FUZZ_INSTRUCTIONS=$(FUZZ_INSTRUCTIONS) ASSAY_FUZZ_SEED=$(FUZZ_SEED) \
+		cargo test --package assay-tests --test stateful -- --nocapture
+
+idl: ## write idl/assay.json from the program's source
+	@scripts/idl.sh write
+
+idl-check: ## fail if idl/assay.json differs from the program's source
+	@scripts/idl.sh check
+
+program-id: ## make KEYPAIR=file.json the program's id in source, Anchor.toml and IDL
+	@scripts/idl.sh program-id $(abspath $(KEYPAIR))
+
+clean: ## remove everything built here (downloaded tools stay in ASSAY_CACHE)
+	rm -rf target programs/target
