@@ -1,0 +1,221 @@
+//! Sends many transactions at once and waits until the cluster confirmed each.
+
+use std::{collections::VecDeque, iter, thread, time::Duration};
+
+use solana_client::{
+    client_error::{ClientError, ClientErrorKind},
+    rpc_client::RpcClient,
+    rpc_config::RpcSendTransactionConfig,
+    rpc_request::{RpcError, RpcResponseErrorData},
+};
+use solana_instruction::Instruction;
+use solana_keypair::Keypair;
+use solana_message::Message;
+use solana_sdk::{
+    hash::Hash,
+    signature::Signature,
+    transaction::{Transaction, TransactionError},
+};
+use solana_signer::Signer;
+
+use super::DeployError;
+
+/// Public endpoints limit requests a second; this many are in flight before the answers are looked at.
+const MOST_IN_FLIGHT: usize = 32;
+/// One `getSignatureStatuses` takes up to 256 signatures.
+const _: () = assert!(MOST_IN_FLIGHT <= 256);
+/// A blockhash lives for 150 blocks. So often may transactions expire without one landing in between.
+const FRUITLESS_LIMIT: u32 = 6;
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// What goes into one transaction.
+pub(super) type Intent = Vec<Instruction>;
+
+/// Signs with the same keys throughout, the first of which pays.
+pub(super) struct Sender<'a> {
+    pub rpc: &'a RpcClient,
+    pub signers: Vec<&'a Keypair>,
+}
+
+struct Sent {
+    intent: Intent,
+    signature: Signature,
+    last_valid_block_height: u64,
+}
+
+impl Sender<'_> {
+    /// Sends one transaction that the cluster checks first, and waits for it.
+    pub fn send_one(
+        &self,
+        purpose: &'static str,
+        instructions: Vec<Instruction>,
+    ) -> Result<(), DeployError> {
+        self.send(purpose, vec![instructions], false, &mut |_| ())
+    }
+
+    /// Sends all, in any order; `landed` hears how many more are done.
+    pub fn send_all(
+        &self,
+        purpose: &'static str,
+        intents: Vec<Intent>,
+        landed: &mut dyn FnMut(usize),
+    ) -> Result<(), DeployError> {
+        self.send(purpose, intents, true, landed)
+    }
+
+    fn send(
+        &self,
+        purpose: &'static str,
+        intents: Vec<Intent>,
+        skip_preflight: bool,
+        landed: &mut dyn FnMut(usize),
+    ) -> Result<(), DeployError> {
+        let mut waiting = VecDeque::from(intents);
+        let mut in_flight: Vec<Sent> = Vec::new();
+        let mut window = MOST_IN_FLIGHT;
+        let mut fruitless = 0;
+        let mut pause = FIRST_PAUSE;
+        while !(waiting.is_empty() && in_flight.is_empty()) {
+            let room = window.saturating_sub(in_flight.len()).min(waiting.len());
+            if room > 0 {
+                let (hash, height) = self.blockhash()?;
+                for intent in waiting.drain(..room) {
+                    in_flight.push(self.submit(purpose, intent, hash, height, skip_preflight)?);
+                }
+            }
+            let before = in_flight.len();
+            let expired = self.settle(purpose, &mut in_flight)?;
+            let done = before - in_flight.len() - expired.len();
+            if done > 0 {
+                landed(done);
+                fruitless = 0;
+                pause = FIRST_PAUSE;
+            } else {
+                thread::sleep(pause);
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            if !expired.is_empty() {
+                // Fewer at a time reach the cluster before their blockhash is too old.
+                window = (window / 2).max(1);
+                fruitless += u32::from(done == 0);
+                waiting.extend(expired);
+            }
+            if fruitless == FRUITLESS_LIMIT {
+                return Err(DeployError::Expired {
+                    purpose,
+                    rounds: FRUITLESS_LIMIT,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn blockhash(&self) -> Result<(Hash, u64), DeployError> {
+        self.rpc
+            .get_latest_blockhash_with_commitment(self.rpc.commitment())
+            .map_err(|error| DeployError::rpc("getLatestBlockhash", error))
+    }
+
+    fn submit(
+        &self,
+        purpose: &'static str,
+        intent: Intent,
+        hash: Hash,
+        last_valid_block_height: u64,
+        skip_preflight: bool,
+    ) -> Result<Sent, DeployError> {
+        let payer = self.signers.first().map(|signer| signer.pubkey());
+        let message = Message::new(&intent, payer.as_ref());
+        let mut transaction = Transaction::new_unsigned(message);
+        transaction
+            .try_sign(&self.signers, hash)
+            .map_err(|error| DeployError::Encode {
+                purpose,
+                reason: error.to_string(),
+            })?;
+        let config = RpcSendTransactionConfig {
+            skip_preflight,
+            preflight_commitment: Some(self.rpc.commitment().commitment),
+            ..RpcSendTransactionConfig::default()
+        };
+        let signature = match self.rpc.send_transaction_with_config(&transaction, config) {
+            // The bytes are on their way even if the answer says that they came twice.
+            Ok(signature) => signature,
+            Err(error) => match refusal(&error) {
+                Some((TransactionError::AlreadyProcessed, _)) => {
+                    transaction.signatures.first().copied().unwrap_or_default()
+                }
+                Some((source, logs)) => {
+                    return Err(DeployError::Failed {
+                        purpose,
+                        source,
+                        logs,
+                    });
+                }
+                None => return Err(DeployError::rpc("sendTransaction", error)),
+            },
+        };
+        Ok(Sent {
+            intent,
+            signature,
+            last_valid_block_height,
+        })
+    }
+
+    /// Removes what is decided and returns the intents whose blockhash expired before they landed.
+    fn settle(
+        &self,
+        purpose: &'static str,
+        in_flight: &mut Vec<Sent>,
+    ) -> Result<Vec<Intent>, DeployError> {
+        // Read before the statuses: what expired by then and has no status never lands.
+        let height = self
+            .rpc
+            .get_block_height()
+            .map_err(|error| DeployError::rpc("getBlockHeight", error))?;
+        let signatures: Vec<Signature> = in_flight.iter().map(|sent| sent.signature).collect();
+        let statuses = self
+            .rpc
+            .get_signature_statuses(&signatures)
+            .map_err(|error| DeployError::rpc("getSignatureStatuses", error))?
+            .value;
+        let mut expired = Vec::new();
+        let mut still = Vec::new();
+        // A status that is missing from the answer counts as unknown.
+        let statuses = statuses.into_iter().chain(iter::repeat_with(|| None));
+        for (sent, status) in in_flight.drain(..).zip(statuses) {
+            match status {
+                Some(status) => {
+                    if let Some(source) = status.err.clone() {
+                        return Err(DeployError::Failed {
+                            purpose,
+                            source,
+                            logs: Vec::new(),
+                        });
+                    }
+                    if !status.satisfies_commitment(self.rpc.commitment()) {
+                        still.push(sent);
+                    }
+                }
+                None if height > sent.last_valid_block_height => expired.push(sent.intent),
+                None => still.push(sent),
+            }
+        }
+        *in_flight = still;
+        Ok(expired)
+    }
+}
+
+/// The transaction error and the log that a cluster gave with its refusal.
+fn refusal(error: &ClientError) -> Option<(TransactionError, Vec<String>)> {
+    let source = error.get_transaction_error()?;
+    let logs = match error.kind() {
+        ClientErrorKind::RpcError(RpcError::RpcResponseError {
+            data: RpcResponseErrorData::SendTransactionPreflightFailure(simulation),
+            ..
+        }) => simulation.logs.clone().unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    Some((source, logs))
+}

@@ -1,0 +1,58 @@
+//! The rules of the Assay market, in one place.
+//!
+//! Layouts of all accounts, the job's status and its transition table, price, fees, slashes,
+//! deadlines, digests, commitments, canonical outputs and instruction arguments. The on-chain
+//! program and everything off chain use these same types, so a rule has one copy.
+//!
+//! This crate exists to forbid I/O, clocks, randomness and (unless asked for by feature) Anchor:
+//! it is `no_std`, and every function is a function of its arguments.
+
+#![no_std]
+
+#[cfg(any(test, feature = "idl-build"))]
+#[macro_use]
+extern crate std;
+
+pub mod amount;
+pub mod args;
+pub mod commitment;
+pub mod digest;
+pub mod error;
+pub mod events;
+pub mod job;
+pub mod limits;
+pub mod market;
+pub mod model;
+pub mod panel;
+pub mod profile;
+pub mod provider;
+pub mod seeds;
+pub mod session;
+pub mod status;
+pub mod terms;
+pub mod text;
+pub mod time;
+pub mod treasury;
+
+#[cfg(not(target_os = "solana"))]
+pub mod grid;
+#[cfg(not(target_os = "solana"))]
+pub mod outputs;
+
+pub use amount::{BasisPoints, Lamports};
+pub use digest::Digest;
+pub use error::{Error, Result};
+pub use job::JobData;
+pub use market::MarketData;
+pub use model::ModelData;
+pub use panel::{PanelData, SeatData};
+pub use profile::OutputProfile;
+pub use provider::ProviderData;
+pub use session::SessionData;
+pub use solana_address::Address;
+pub use status::JobStatus;
+pub use time::{Seconds, UnixSeconds};
+pub use treasury::TreasuryData;
+
+/// Version byte of every account layout in this crate.
+pub const LAYOUT_VERSION: u8 = 1;

@@ -1,0 +1,88 @@
+use anchor_lang::{address_eq, prelude::*};
+use assay_protocol::{
+    JobStatus, Lamports as Amount, UnixSeconds, error::Error as Fact, events::JobExpired,
+    job::LostClaim,
+};
+
+use super::moment;
+use crate::{
+    escrow,
+    state::{Job, Provider},
+};
+
+#[derive(Accounts)]
+pub struct JobExpire {
+    #[account(mut)]
+    pub job: Account<Job>,
+    /// CHECK: the job's requester, checked in `validate`; it only receives.
+    #[account(mut, unsafe(dup))]
+    pub requester: UncheckedAccount,
+    /// The job's provider, where it has one.
+    #[account(mut)]
+    pub provider: Option<Account<Provider>>,
+    /// CHECK: the incinerator, checked by address; it only receives.
+    #[account(mut, unsafe(dup), address = escrow::INCINERATOR)]
+    pub incinerator: UncheckedAccount,
+}
+
+impl JobExpire {
+    fn validate(&self) -> Result<()> {
+        require!(
+            address_eq(self.requester.address(), &self.job.requester),
+            Fact::JobRequesterMismatch
+        );
+        Ok(())
+    }
+
+    pub fn handle(&mut self) -> Result<()> {
+        self.validate()?;
+        let (slot, now) = moment()?;
+        let provider = self.job.provider;
+        let lost = match self.job.status()? {
+            JobStatus::Open => {
+                let refund = self.job.expire_open(now)?;
+                LostClaim { slash: Amount::ZERO, refund }
+            }
+            JobStatus::Claimed => self.expire_claimed(now)?,
+            JobStatus::Committed => self.fault_unfinalized(now)?,
+            _ => return Err(Fact::JobNotExpirable.into()),
+        };
+        escrow::refund(&mut self.job, self.requester.account(), lost.refund)?;
+        emit!(JobExpired {
+            slot,
+            time: now.0,
+            job: *self.job.address(),
+            provider,
+            sequence: u64::from(self.job.sequence),
+            slash: lost.slash.0,
+            refund: lost.refund.0,
+            stake: self.provider.as_ref().map_or(0, |provider| provider.stake),
+            status: u64::from(self.job.status),
+        });
+        Ok(())
+    }
+
+    fn expire_claimed(&mut self, now: UnixSeconds) -> Result<LostClaim> {
+        let provider = required(&mut self.provider)?;
+        self.job.require_provider(provider.address(), provider.generation)?;
+        let lost = self.job.expire_claim(now)?;
+        provider.unreserve(Amount(self.job.collateral), lost.slash)?;
+        provider.jobs_late = provider.jobs_late.saturating_add(1);
+        escrow::pay(provider, &self.incinerator, lost.slash)?;
+        Ok(lost)
+    }
+
+    fn fault_unfinalized(&mut self, now: UnixSeconds) -> Result<LostClaim> {
+        let provider = required(&mut self.provider)?;
+        self.job.require_provider(provider.address(), provider.generation)?;
+        let lost = self.job.fault_unfinalized(now)?;
+        provider.unreserve(Amount(self.job.collateral), lost.slash)?;
+        provider.jobs_faulted = provider.jobs_faulted.saturating_add(1);
+        escrow::pay(provider, &self.incinerator, lost.slash)?;
+        Ok(lost)
+    }
+}
+
+fn required(provider: &mut Option<Account<Provider>>) -> Result<&mut Account<Provider>> {
+    provider.as_mut().ok_or_else(|| Fact::ProviderMissing.into())
+}

@@ -1,0 +1,125 @@
+//! One job as this worker knows it.
+
+use assay_protocol::{Address, JobData, JobStatus, UnixSeconds};
+
+use super::{
+    command::{SavedResult, Step},
+    policy::Refusal,
+};
+
+/// Where the worker stands with a job. What is on chain stands in [`Work::job`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Wanted, not yet examined.
+    Wanted,
+    /// Model and input are being fetched and checked.
+    Preparing,
+    /// Can be claimed, as soon as price, stake and capacity allow.
+    Ready,
+    /// Not wanted in this attempt.
+    Refused(Refusal),
+    /// Ours: the model runs.
+    Running,
+    /// Ours: the result is on its way to the journal.
+    Saving,
+    /// A transaction is under way or due: see [`Work::due`].
+    Sending(Step),
+    /// Committed; waits for the acknowledgement or the end of the challenge window.
+    Waiting,
+    /// Ours on chain, but nothing more can be done for it.
+    Stuck,
+    /// Ended, or in other hands.
+    Over,
+}
+
+#[derive(Debug)]
+pub(super) struct Work {
+    /// The newest reading, by sequence number.
+    pub job: JobData,
+    pub phase: Phase,
+    /// What the journal holds for this job's attempt.
+    pub saved: Option<SavedResult>,
+    pub acknowledged: Option<[u8; 32]>,
+    /// Model and input are at hand.
+    pub prepared: bool,
+    /// Whether a transaction is under way.
+    pub in_flight: bool,
+    /// Not before this moment: the next try of whatever failed last.
+    pub due: UnixSeconds,
+    /// Failed tries in a row.
+    pub failures: u8,
+    /// An attempt of ours ended without pay.
+    pub lost: bool,
+    /// What was last reported, so that nothing is reported twice.
+    pub reported: Option<&'static str>,
+    pub touched: UnixSeconds,
+}
+
+impl Work {
+    pub fn new(job: JobData, now: UnixSeconds) -> Self {
+        Self {
+            job,
+            phase: Phase::Wanted,
+            saved: None,
+            acknowledged: None,
+            prepared: false,
+            in_flight: false,
+            due: now,
+            failures: 0,
+            lost: false,
+            reported: None,
+            touched: now,
+        }
+    }
+
+    pub fn status(&self) -> Option<JobStatus> {
+        self.job.status().ok()
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.status() == Some(JobStatus::Open)
+    }
+
+    pub fn is_ours(&self, provider: &Address, status: JobStatus) -> bool {
+        self.status() == Some(status) && self.job.provider == *provider
+    }
+
+    /// The journal's result, if it is for the attempt on chain.
+    pub fn result(&self) -> Option<&SavedResult> {
+        self.saved.as_ref().filter(|saved| {
+            saved.attempt == self.job.attempt && saved.generation == self.job.generation
+        })
+    }
+
+    /// Whether it is claimed, or about to be, and not yet committed.
+    pub fn is_busy(&self) -> bool {
+        match self.phase {
+            Phase::Running | Phase::Saving => true,
+            Phase::Sending(step) => match step {
+                Step::Claim | Step::Commit | Step::Release => true,
+                Step::Finalize => false,
+            },
+            Phase::Preparing => !self.is_open(),
+            Phase::Wanted
+            | Phase::Ready
+            | Phase::Refused(_)
+            | Phase::Waiting
+            | Phase::Stuck
+            | Phase::Over => false,
+        }
+    }
+
+    /// Notes a failure and when to try again: 1, 2, 4 ... at most 32 seconds later.
+    pub fn back_off(&mut self, now: UnixSeconds) {
+        let wait = 1_i64 << self.failures.min(5);
+        self.failures = self.failures.saturating_add(1);
+        self.due = UnixSeconds(now.0.saturating_add(wait));
+    }
+
+    /// Enters a phase with a clean slate.
+    pub fn enter(&mut self, phase: Phase, now: UnixSeconds) {
+        self.phase = phase;
+        self.failures = 0;
+        self.due = now;
+    }
+}

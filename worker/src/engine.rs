@@ -1,0 +1,37 @@
+//! Inference, behind a synchronous [`Backend`] and a process boundary.
+//!
+//! The worker talks to a [`Host`]. It starts `assay-worker engine` as a child process, one for each
+//! model, hands it the model and the input over a pipe and takes the outputs back. The child holds
+//! no keys, and whatever a model does to it (crash, hang, nonsense) comes back as an
+//! [`EngineError`]; only a model that fails by its own rules on a valid input is an answer.
+//!
+//! | module | does |
+//! |---|---|
+//! | `tensor` | tensors and their safetensors form |
+//! | `info` | what a model takes and gives; whether an input fits, before anything is paid |
+//! | `inspect` | what is refused by looking at the file: references to other files, odd types |
+//! | `runtime` | the backend over ONNX Runtime; the only place that names `ort` |
+//! | `frame`, `child`, `host` | the pipe, its far end, its near end |
+//! | `answer` | canonical root and hints of an outcome |
+
+mod answer;
+mod backend;
+mod child;
+mod config;
+mod error;
+mod frame;
+mod host;
+mod info;
+mod inspect;
+mod runtime;
+mod tensor;
+
+pub use answer::{Answer, ProfileMismatch};
+pub use backend::{Backend, LoadError, ModelFailure, ModelRefused, Outcome, RunError};
+pub use child::child_main;
+pub use config::{EngineConfig, Limits, Optimization, Provider};
+pub use error::{EngineError, Fault, RuntimeFault};
+pub use host::{Host, HostConfig, Model};
+pub use info::{Dimension, InputMismatch, ModelInfo, TensorInfo};
+pub use runtime::OrtBackend;
+pub use tensor::{DType, Tensor, from_safetensors, to_safetensors, type_name};

@@ -1,0 +1,144 @@
+//! The far end of the pipe: `assay-worker engine`.
+
+use std::{
+    io::{self, BufWriter},
+    process::ExitCode,
+    sync::mpsc,
+    thread,
+};
+
+use super::{
+    backend::{Backend, LoadError, RunError},
+    config::EngineConfig,
+    frame::{self, Request, Response},
+    info::{Dimension, ModelInfo},
+    runtime::OrtBackend,
+    tensor::{Tensor, to_safetensors},
+};
+
+/// Serves requests from standard input on standard output until it ends. Called by `main` for the
+/// hidden subcommand `engine`, before configuration, logging or keys are touched.
+pub fn child_main() -> ExitCode {
+    let (send, requests) = mpsc::sync_channel(1);
+    thread::spawn(move || {
+        let mut stdin = io::stdin().lock();
+        loop {
+            match frame::read::<Request>(&mut stdin, u64::MAX) {
+                Ok(Some(request)) => {
+                    if send.send(request).is_err() {
+                        return;
+                    }
+                }
+                // The worker is gone: end now, even in the middle of an inference.
+                Ok(None) => std::process::exit(0),
+                Err(error) => {
+                    eprintln!("the worker sent no frame: {error}");
+                    std::process::exit(1);
+                }
+            }
+        }
+    });
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    let mut engine = Engine::default();
+    for (request, body) in requests {
+        let (response, body) = engine.answer(request, &body);
+        if let Err(error) = frame::write(&mut stdout, &response, &body) {
+            eprintln!("the worker takes no answer: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+#[derive(Default)]
+struct Engine {
+    started: Option<(EngineConfig, OrtBackend)>,
+    info: Option<ModelInfo>,
+}
+
+impl Engine {
+    fn answer(&mut self, request: Request, body: &[u8]) -> (Response, Vec<u8>) {
+        let response = match request {
+            Request::Start { config } => self.start(config),
+            Request::Load => self.load(body),
+            Request::Run => return self.run(body),
+        };
+        (response, Vec::new())
+    }
+
+    fn start(&mut self, config: EngineConfig) -> Response {
+        match OrtBackend::open(&config) {
+            Ok(backend) => {
+                let runtime = backend.describe();
+                self.started = Some((config, backend));
+                Response::Started { runtime }
+            }
+            Err(fault) => Response::Fault { fault },
+        }
+    }
+
+    fn load(&mut self, model: &[u8]) -> Response {
+        let Some((config, backend)) = &mut self.started else { return out_of_order() };
+        let info = match backend.load(model) {
+            Ok(info) => info,
+            Err(LoadError::Refused(refused)) => return Response::Refused { refused },
+            Err(LoadError::Fault(fault)) => return Response::Fault { fault },
+        };
+        if config.warm_up
+            && let Some(zeros) = zeros(&info, config.limits.input_bytes)
+        {
+            // A model may rightly fail on zeros; what counts is that its kernels have run.
+            if let Err(RunError::Fault(fault)) = backend.run(&zeros) {
+                return Response::Fault { fault };
+            }
+        }
+        self.info = Some(info.clone());
+        Response::Loaded { info }
+    }
+
+    fn run(&mut self, input: &[u8]) -> (Response, Vec<u8>) {
+        let (Some((config, backend)), Some(info)) = (&mut self.started, &self.info) else {
+            return (out_of_order(), Vec::new());
+        };
+        let tensors = match info.check_input(input, config.limits.input_bytes) {
+            Ok(tensors) => tensors,
+            Err(mismatch) => return (Response::Mismatch { mismatch }, Vec::new()),
+        };
+        let response = match backend.run(&tensors) {
+            Ok(outputs) => match to_safetensors(&outputs) {
+                Ok(file) => return (Response::Outputs, file),
+                Err(error) => unexpected(error.to_string()),
+            },
+            Err(RunError::Failed(failure)) => Response::Failed { failure },
+            Err(RunError::Fault(fault)) => Response::Fault { fault },
+        };
+        (response, Vec::new())
+    }
+}
+
+fn out_of_order() -> Response {
+    unexpected("a request came before those it builds on".into())
+}
+
+fn unexpected(reason: String) -> Response {
+    Response::Fault { fault: super::error::RuntimeFault::Unexpected { reason } }
+}
+
+/// The smallest input of the model's types and shapes; None if it would be larger than any job's.
+fn zeros(info: &ModelInfo, limit: u64) -> Option<Vec<Tensor>> {
+    let mut room = usize::try_from(limit).ok()?;
+    info.inputs
+        .iter()
+        .map(|input| {
+            let sizes = input.shape.iter().flatten().map(|dimension| match dimension {
+                Dimension::Fixed(size) => *size,
+                Dimension::Named(_) | Dimension::Any => 1,
+            });
+            let shape: Vec<usize> = sizes.collect();
+            let size = shape.iter().try_fold(input.dtype.size(), |size, side| size.checked_mul(*side))?;
+            room = room.checked_sub(size)?;
+            let (name, dtype) = (input.name.clone(), input.dtype);
+            Some(Tensor { name, dtype, shape, data: vec![0; size] })
+        })
+        .collect()
+}

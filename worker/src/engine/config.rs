@@ -1,0 +1,107 @@
+//! What an operator may choose about inference.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// The `[engine]` part of the worker's configuration; it also crosses the pipe to the child.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineConfig {
+    /// ONNX Runtime's shared library. Unset: `ORT_DYLIB_PATH`, then where `make bootstrap` puts it.
+    pub library: Option<PathBuf>,
+    pub provider: Provider,
+    /// Which of several devices, counted as the provider counts them.
+    pub device: i32,
+    /// Threads of one inference. One keeps sums in one order and leaves cores to other jobs.
+    pub threads: usize,
+    /// Kernels that repeat their own result: what an auditor's run can be compared with.
+    pub deterministic: bool,
+    pub optimization: Optimization,
+    /// Runs a model once on zeros after loading, so that the first paid run is not the slow one.
+    pub warm_up: bool,
+    /// Longest time to start a child and load a model before it is killed.
+    pub load_timeout_secs: u64,
+    /// Models kept loaded while nothing runs; each holds its memory.
+    pub warm_models: usize,
+    /// Inferences at the same time; each has its own process.
+    pub concurrency: usize,
+    pub limits: Limits,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            library: None,
+            provider: Provider::default(),
+            device: 0,
+            threads: 1,
+            deterministic: true,
+            optimization: Optimization::default(),
+            warm_up: true,
+            load_timeout_secs: 120,
+            warm_models: 2,
+            concurrency: 2,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl EngineConfig {
+    pub fn load_timeout(&self) -> Duration {
+        Duration::from_secs(self.load_timeout_secs)
+    }
+}
+
+/// Bytes that this worker holds in memory for one job, at most.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    pub model_bytes: u64,
+    pub input_bytes: u64,
+    pub output_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        // A model above 2 GiB cannot be one ONNX file anyway: that is protobuf's own limit.
+        Self { model_bytes: 2 << 30, input_bytes: 64 << 20, output_bytes: 64 << 20 }
+    }
+}
+
+/// What computes. A provider that is missing, or cannot hold the whole model, is an error: results
+/// from another device are not what was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    #[default]
+    Cpu,
+    Cuda,
+    Tensorrt,
+    Coreml,
+    Directml,
+}
+
+impl Provider {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+            Self::Tensorrt => "tensorrt",
+            Self::Coreml => "coreml",
+            Self::Directml => "directml",
+        }
+    }
+}
+
+/// How far ONNX Runtime rewrites the graph. Rewriting changes rounding, so the comparison profile
+/// of a model is measured over all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimization {
+    Off,
+    Basic,
+    Extended,
+    #[default]
+    All,
+}

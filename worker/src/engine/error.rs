@@ -1,0 +1,112 @@
+//! Why an inference has no answer, and whose concern that is.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{backend::ModelRefused, info::InputMismatch};
+
+/// What the runtime around a model lacks or lost. Says nothing about the model.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum RuntimeFault {
+    #[error(
+        "ONNX Runtime's library is not at {path}; run `make bootstrap`, or set ORT_DYLIB_PATH or \
+         `engine.library` to a libonnxruntime of version 1.24 or later"
+    )]
+    LibraryMissing { path: PathBuf },
+    #[error(
+        "ONNX Runtime at {path} cannot be used: {reason}; run `make bootstrap`, or point \
+         ORT_DYLIB_PATH or `engine.library` to a libonnxruntime of version 1.24 or later"
+    )]
+    LibraryUnusable { path: PathBuf, reason: String },
+    #[error(
+        "the {provider} provider is not available: {reason}; install its ONNX Runtime and drivers, \
+         or set `engine.provider = \"cpu\"`"
+    )]
+    ProviderUnavailable { provider: String, reason: String },
+    #[error("not enough memory: {reason}; lower `engine.concurrency` or refuse such jobs")]
+    OutOfMemory { reason: String },
+    #[error("the device failed: {reason}; look at its driver's log")]
+    Device { reason: String },
+    #[error("the outputs have {size} bytes and this worker gives at most {limit}")]
+    OutputTooLarge { size: u64, limit: u64 },
+    #[error("ONNX Runtime did what it should not: {reason}")]
+    Unexpected { reason: String },
+}
+
+/// Whose concern an [`EngineError`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The job's: no worker set up like this one can run it; do not claim it.
+    Job,
+    /// This inference's: the same job may succeed elsewhere or later.
+    Run,
+    /// The operator's: nothing runs here until the set-up is corrected.
+    Setup,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error(transparent)]
+    Model(#[from] ModelRefused),
+    #[error(transparent)]
+    Input(#[from] InputMismatch),
+    #[error(transparent)]
+    Runtime(#[from] RuntimeFault),
+    #[error("the engine could not be started from {program}: {source}")]
+    Spawn { program: PathBuf, source: std::io::Error },
+    #[error("the engine ended by itself ({status}) while it was to {doing}; it last said: {said}")]
+    Crashed { doing: &'static str, status: String, said: String },
+    #[error("the engine took longer than {limit:?} to {doing} and was killed")]
+    TimedOut { doing: &'static str, limit: Duration },
+    #[error("the engine answered nonsense ({reason}) when it was to {doing} and was killed")]
+    Nonsense { doing: &'static str, reason: String },
+    #[error("the engine was stopped while it was to {doing}")]
+    Stopped { doing: &'static str },
+}
+
+impl EngineError {
+    /// A stable name, for logs and metrics.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Model(_) => "model_refused",
+            Self::Input(_) => "input_mismatch",
+            Self::Runtime(RuntimeFault::LibraryMissing { .. }) => "library_missing",
+            Self::Runtime(RuntimeFault::LibraryUnusable { .. }) => "library_unusable",
+            Self::Runtime(RuntimeFault::ProviderUnavailable { .. }) => "provider_unavailable",
+            Self::Runtime(RuntimeFault::OutOfMemory { .. }) => "out_of_memory",
+            Self::Runtime(RuntimeFault::Device { .. }) => "device_failed",
+            Self::Runtime(RuntimeFault::OutputTooLarge { .. }) => "output_too_large",
+            Self::Runtime(RuntimeFault::Unexpected { .. }) => "runtime_unexpected",
+            Self::Spawn { .. } => "engine_not_started",
+            Self::Crashed { .. } => "engine_crashed",
+            Self::TimedOut { .. } => "engine_timed_out",
+            Self::Nonsense { .. } => "engine_nonsense",
+            Self::Stopped { .. } => "engine_stopped",
+        }
+    }
+
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Model(_)
+            | Self::Input(_)
+            | Self::Runtime(RuntimeFault::OutputTooLarge { .. }) => Fault::Job,
+            Self::Runtime(
+                RuntimeFault::LibraryMissing { .. }
+                | RuntimeFault::LibraryUnusable { .. }
+                | RuntimeFault::ProviderUnavailable { .. },
+            )
+            | Self::Spawn { .. } => Fault::Setup,
+            Self::Runtime(
+                RuntimeFault::OutOfMemory { .. }
+                | RuntimeFault::Device { .. }
+                | RuntimeFault::Unexpected { .. },
+            )
+            | Self::Crashed { .. }
+            | Self::TimedOut { .. }
+            | Self::Nonsense { .. }
+            | Self::Stopped { .. } => Fault::Run,
+        }
+    }
+}

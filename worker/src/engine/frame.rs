@@ -1,0 +1,145 @@
+//! What crosses the pipe between worker and engine.
+//!
+//! A frame is `"ASE1" | header length u32le | body length u64le | header | body`: a JSON header
+//! that says what it is, and a body of model or tensor bytes. Lengths are checked before anything
+//! is read, because the far end may be a model that has taken over its process.
+
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{
+    backend::{ModelFailure, ModelRefused},
+    config::EngineConfig,
+    error::RuntimeFault,
+    info::{InputMismatch, ModelInfo},
+};
+
+const MAGIC: [u8; 4] = *b"ASE1";
+/// Bytes before the header.
+pub const PREAMBLE: usize = 16;
+/// A header holds names and a model's metadata; a megabyte of them is no honest model.
+const MAX_HEADER: u32 = 4 << 20;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case")]
+pub enum Request {
+    /// First, and once.
+    Start { config: EngineConfig },
+    /// Body: the model.
+    Load,
+    /// Body: the input as a safetensors file.
+    Run,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "response", rename_all = "snake_case")]
+pub enum Response {
+    Started { runtime: String },
+    Loaded { info: ModelInfo },
+    /// Body: the outputs as a safetensors file.
+    Outputs,
+    Failed { failure: ModelFailure },
+    Refused { refused: ModelRefused },
+    Mismatch { mismatch: InputMismatch },
+    Fault { fault: RuntimeFault },
+}
+
+/// The lengths that a preamble announces, if they are within bounds.
+pub fn lengths(preamble: &[u8; PREAMBLE], max_body: u64) -> Result<(u64, u64), String> {
+    let [a, b, c, d, h0, h1, h2, h3, body @ ..] = *preamble;
+    if [a, b, c, d] != MAGIC {
+        return Err(format!("a frame began with {:?}", [a, b, c, d].escape_ascii().to_string()));
+    }
+    let (header, body) = (u32::from_le_bytes([h0, h1, h2, h3]), u64::from_le_bytes(body));
+    if header > MAX_HEADER {
+        return Err(format!("a header of {header} bytes, at most {MAX_HEADER} allowed"));
+    }
+    if body > max_body {
+        return Err(format!("a body of {body} bytes, at most {max_body} allowed"));
+    }
+    Ok((header.into(), body))
+}
+
+/// Preamble and header, to be followed by the body.
+pub fn head<T: Serialize>(header: &T, body: &[u8]) -> io::Result<Vec<u8>> {
+    let header = serde_json::to_vec(header)?;
+    let length = u32::try_from(header.len()).ok().filter(|length| *length <= MAX_HEADER);
+    let length = length.ok_or_else(|| io::Error::other("a header longer than a frame allows"))?;
+    let body = u64::try_from(body.len()).map_err(io::Error::other)?;
+    let mut bytes = Vec::with_capacity(PREAMBLE.saturating_add(header.len()));
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(&body.to_le_bytes());
+    bytes.extend_from_slice(&header);
+    Ok(bytes)
+}
+
+/// Writes a frame.
+pub fn write<T: Serialize>(to: &mut impl Write, header: &T, body: &[u8]) -> io::Result<()> {
+    to.write_all(&head(header, body)?)?;
+    to.write_all(body)?;
+    to.flush()
+}
+
+/// Reads a frame; None where the pipe ends between frames.
+pub fn read<T: DeserializeOwned>(
+    from: &mut impl Read,
+    max_body: u64,
+) -> io::Result<Option<(T, Vec<u8>)>> {
+    let mut preamble = [0; PREAMBLE];
+    match from.read(&mut preamble)? {
+        0 => return Ok(None),
+        some => from.read_exact(preamble.get_mut(some..).unwrap_or_default())?,
+    }
+    let (header, body) = lengths(&preamble, max_body).map_err(io::Error::other)?;
+    let header = take(from, header)?;
+    Ok(Some((serde_json::from_slice(&header)?, take(from, body)?)))
+}
+
+/// Grows with what arrives, so that an announced length alone costs no memory.
+fn take(from: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(length).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).ok() == Some(length) {
+        return Ok(bytes);
+    }
+    Err(io::ErrorKind::UnexpectedEof.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_survive_the_pipe_one_after_another() {
+        let mut pipe = Vec::new();
+        let start = Request::Start { config: EngineConfig::default() };
+        write(&mut pipe, &start, b"").unwrap();
+        write(&mut pipe, &Request::Run, b"tensors").unwrap();
+        let mut from = pipe.as_slice();
+        assert_eq!(read(&mut from, 7).unwrap(), Some((start, vec![])));
+        assert_eq!(read(&mut from, 7).unwrap(), Some((Request::Run, b"tensors".to_vec())));
+        assert_eq!(read::<Request>(&mut from, 7).unwrap(), None);
+    }
+
+    #[test]
+    fn bad_frames_are_errors() {
+        let mut good = Vec::new();
+        write(&mut good, &Request::Run, b"tensors").unwrap();
+        let refused = |bytes: &[u8], max_body: u64| {
+            read::<Request>(&mut &bytes[..], max_body).unwrap_err().to_string()
+        };
+        assert!(refused(&good, 6).contains("a body of 7 bytes, at most 6 allowed"));
+        assert!(refused(b"Hello, this is no frame", 9).contains("began with \"Hell\""));
+        for end in 1..good.len() {
+            refused(&good[..end], 7);
+        }
+        let mut long = good.clone();
+        long[7] = 1;
+        assert!(refused(&long, 7).contains("a header of 16777"));
+        let mut unknown = Vec::new();
+        write(&mut unknown, &serde_json::json!({"request": "escape"}), b"").unwrap();
+        assert!(refused(&unknown, 7).contains("unknown variant"));
+    }
+}

@@ -1,0 +1,255 @@
+//! The near end of the pipe: starts engines, keeps the useful ones, kills the rest.
+//!
+//! One child holds one model, so a model that takes over its process meets no other job's data.
+//! All calls are async over tokio's processes; nothing blocks a runtime thread. A call whose future
+//! is dropped takes its child with it, so no child is ever left in the middle of an exchange.
+
+use std::{
+    collections::VecDeque,
+    ffi::OsString,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use assay_protocol::Digest;
+use tokio::{sync::Semaphore, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    backend::Outcome,
+    config::EngineConfig,
+    error::EngineError,
+    frame::{Request, Response},
+    info::ModelInfo,
+    tensor::{Tensor, from_safetensors},
+};
+use engine::Engine;
+
+mod engine;
+
+/// How to start an engine.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    pub engine: EngineConfig,
+    pub program: PathBuf,
+    pub arguments: Vec<OsString>,
+}
+
+impl HostConfig {
+    /// Starts this very executable as `assay-worker engine`.
+    pub fn new(engine: EngineConfig) -> std::io::Result<Self> {
+        let program = std::env::current_exe()?;
+        Ok(Self { engine, program, arguments: vec!["engine".into()] })
+    }
+}
+
+/// A model's bytes, under the digest that names them. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Model {
+    digest: Digest,
+    bytes: Arc<[u8]>,
+}
+
+impl Model {
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
+        let bytes = bytes.into();
+        Self { digest: Digest::of(&[&bytes]), bytes }
+    }
+
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
+/// The worker's engines.
+pub struct Host {
+    config: HostConfig,
+    /// One permit an engine at work.
+    slots: Semaphore,
+    /// Engines with a model loaded and nothing to do, the least recently used first.
+    warm: Mutex<VecDeque<Engine>>,
+    stop: CancellationToken,
+}
+
+impl Host {
+    pub fn new(config: HostConfig) -> Self {
+        let slots = Semaphore::new(config.engine.concurrency.max(1));
+        Self { config, slots, warm: Mutex::default(), stop: CancellationToken::new() }
+    }
+
+    /// Starts and ends an engine to see that ONNX Runtime and the provider's library are there.
+    /// Returns what the runtime says of itself.
+    pub async fn probe(&self) -> Result<String, EngineError> {
+        let _slot = self.slot("start").await?;
+        let (_, runtime) = self.unless_stopped("start", self.start(self.deadline())).await?;
+        Ok(runtime)
+    }
+
+    /// Loads and warms up a model, unless it is already, and says what it takes and gives.
+    pub async fn load(&self, model: &Model) -> Result<ModelInfo, EngineError> {
+        let _slot = self.slot("load the model").await?;
+        let engine = self.engine_for(model).await?;
+        let info = engine.info.clone();
+        self.keep(engine);
+        Ok(info)
+    }
+
+    /// Runs a model on a safetensors file. The file is checked first, and an input that does not
+    /// fit costs the engine nothing. `limit` bounds the inference alone; loading has its own.
+    pub async fn run(
+        &self,
+        model: &Model,
+        input: &[u8],
+        limit: Duration,
+    ) -> Result<Outcome, EngineError> {
+        let _slot = self.slot("run the model").await?;
+        let mut engine = self.engine_for(model).await?;
+        if let Err(mismatch) = engine.info.check_input(input, self.config.engine.limits.input_bytes) {
+            self.keep(engine);
+            return Err(mismatch.into());
+        }
+        let call = engine.call("run the model", &Request::Run, input, Deadline::within(limit));
+        let (response, body) = self.unless_stopped("run the model", call).await?;
+        match response {
+            Response::Outputs => {
+                let outputs = ordered(&engine.info, &body)
+                    .map_err(|reason| engine.nonsense("run the model", &reason))?;
+                self.keep(engine);
+                Ok(Outcome::Outputs(outputs))
+            }
+            Response::Failed { failure } => {
+                self.keep(engine);
+                Ok(Outcome::Failed(failure))
+            }
+            Response::Mismatch { mismatch } => {
+                self.keep(engine);
+                Err(mismatch.into())
+            }
+            // What ran out or broke may still be broken: the next run gets a new process.
+            Response::Fault { fault } => Err(fault.into()),
+            other @ (Response::Started { .. } | Response::Loaded { .. } | Response::Refused { .. }) => {
+                Err(engine.nonsense("run the model", &format!("{other:?}")))
+            }
+        }
+    }
+
+    /// Kills every engine, also those at work, and starts no more.
+    pub fn kill(&self) {
+        self.stop.cancel();
+        self.warm().clear();
+    }
+
+    async fn slot(&self, doing: &'static str) -> Result<tokio::sync::SemaphorePermit<'_>, EngineError> {
+        let permit = self.unless_stopped(doing, async {
+            self.slots.acquire().await.map_err(|_| EngineError::Stopped { doing })
+        });
+        permit.await
+    }
+
+    /// A warm engine with this model, or a new one.
+    async fn engine_for(&self, model: &Model) -> Result<Engine, EngineError> {
+        if let Some(engine) = self.take_warm(model.digest) {
+            return Ok(engine);
+        }
+        let deadline = self.deadline();
+        let doing = "load the model";
+        let fresh = async {
+            let (mut engine, _) = self.start(deadline).await?;
+            let (response, _) = engine.call(doing, &Request::Load, &model.bytes, deadline).await?;
+            match response {
+                Response::Loaded { info } => {
+                    engine.digest = model.digest;
+                    engine.info = info;
+                    Ok(engine)
+                }
+                Response::Refused { refused } => Err(refused.into()),
+                Response::Fault { fault } => Err(fault.into()),
+                other @ (Response::Started { .. }
+                | Response::Outputs
+                | Response::Failed { .. }
+                | Response::Mismatch { .. }) => Err(engine.nonsense(doing, &format!("{other:?}"))),
+            }
+        };
+        self.unless_stopped(doing, fresh).await
+    }
+
+    async fn start(&self, deadline: Deadline) -> Result<(Engine, String), EngineError> {
+        let mut engine = Engine::spawn(&self.config)?;
+        let request = Request::Start { config: self.config.engine.clone() };
+        match engine.call("start", &request, &[], deadline).await?.0 {
+            Response::Started { runtime } => Ok((engine, runtime)),
+            Response::Fault { fault } => Err(fault.into()),
+            other @ (Response::Loaded { .. }
+            | Response::Outputs
+            | Response::Failed { .. }
+            | Response::Refused { .. }
+            | Response::Mismatch { .. }) => Err(engine.nonsense("start", &format!("{other:?}"))),
+        }
+    }
+
+    async fn unless_stopped<T>(
+        &self,
+        doing: &'static str,
+        work: impl Future<Output = Result<T, EngineError>>,
+    ) -> Result<T, EngineError> {
+        self.stop.run_until_cancelled(work).await.unwrap_or(Err(EngineError::Stopped { doing }))
+    }
+
+    fn take_warm(&self, digest: Digest) -> Option<Engine> {
+        let mut warm = self.warm();
+        warm.retain_mut(Engine::is_alive);
+        let position = warm.iter().position(|engine| engine.digest == digest)?;
+        warm.remove(position)
+    }
+
+    fn keep(&self, engine: Engine) {
+        let mut warm = self.warm();
+        warm.push_back(engine);
+        while warm.len() > self.config.engine.warm_models || self.stop.is_cancelled() {
+            if warm.pop_front().is_none() {
+                break;
+            }
+        }
+    }
+
+    fn warm(&self) -> MutexGuard<'_, VecDeque<Engine>> {
+        // The queue is whole after every statement, so a panic elsewhere does not spoil it.
+        self.warm.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn deadline(&self) -> Deadline {
+        Deadline::within(self.config.engine.load_timeout())
+    }
+}
+
+/// A moment, and the limit it came from, for the message.
+#[derive(Clone, Copy, Debug)]
+struct Deadline {
+    at: Instant,
+    limit: Duration,
+}
+
+impl Deadline {
+    fn within(limit: Duration) -> Self {
+        let now = Instant::now();
+        Self { at: now.checked_add(limit).unwrap_or(now), limit }
+    }
+}
+
+/// The outputs in the model's order, if they are exactly those that it announced.
+fn ordered(info: &ModelInfo, file: &[u8]) -> Result<Vec<Tensor>, String> {
+    let mut given = from_safetensors(file).map_err(|error| error.to_string())?;
+    if given.len() != info.outputs.len() {
+        return Err(format!("{} outputs where the model has {}", given.len(), info.outputs.len()));
+    }
+    let mut outputs = Vec::with_capacity(given.len());
+    for output in &info.outputs {
+        let matches = |tensor: &Tensor| tensor.name == output.name && tensor.dtype == output.dtype;
+        let Some(position) = given.iter().position(matches) else {
+            return Err(format!("no output `{}` of its type", output.name));
+        };
+        outputs.push(given.swap_remove(position));
+    }
+    Ok(outputs)
+}

@@ -1,0 +1,191 @@
+//! One child process and the pipe to it.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io,
+    process::Stdio,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use assay_protocol::Digest;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    task::JoinHandle,
+    time::{timeout, timeout_at},
+};
+
+use super::{Deadline, HostConfig};
+use crate::engine::{
+    error::EngineError,
+    frame::{self, PREAMBLE, Request, Response},
+    info::ModelInfo,
+};
+
+/// What an engine needs of the worker's environment: to find its libraries and its device. Keys,
+/// endpoints and everything else stay behind.
+const ENVIRONMENT: [&str; 9] = [
+    "CUDA_VISIBLE_DEVICES",
+    "DYLD_LIBRARY_PATH",
+    "HOME",
+    "LD_LIBRARY_PATH",
+    "NVIDIA_VISIBLE_DEVICES",
+    "ORT_DYLIB_PATH",
+    "ASSAY_CACHE",
+    "TMPDIR",
+    "XDG_CACHE_HOME",
+];
+/// The last words kept of an engine's standard error.
+const LAST_WORDS: usize = 2_000;
+/// How long the end of a process that has closed its pipe may take before it is killed.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// An engine; dropping it kills it.
+pub struct Engine {
+    child: Child,
+    requests: ChildStdin,
+    responses: ChildStdout,
+    said: Arc<Mutex<VecDeque<u8>>>,
+    listener: JoinHandle<()>,
+    max_body: u64,
+    /// Of the loaded model; zero before.
+    pub digest: Digest,
+    pub info: ModelInfo,
+}
+
+impl Engine {
+    pub fn spawn(config: &HostConfig) -> Result<Self, EngineError> {
+        let failed = |source| EngineError::Spawn { program: config.program.clone(), source };
+        let mut command = Command::new(&config.program);
+        command
+            .args(&config.arguments)
+            .env_clear()
+            .envs(ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        // A terminal's Ctrl-C is for the worker, which lets a running inference finish.
+        #[cfg(unix)]
+        command.process_group(0);
+        let mut child = command.spawn().map_err(failed)?;
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(requests), Some(responses), Some(stderr)) = pipes else {
+            return Err(failed(io::Error::other("its pipes are missing")));
+        };
+        let said = Arc::default();
+        let listener = tokio::spawn(listen(stderr, Arc::clone(&said)));
+        // Names and shapes add to the tensors' own bytes.
+        let max_body = config.engine.limits.output_bytes.saturating_add(1 << 20);
+        let info = ModelInfo { inputs: vec![], outputs: vec![], metadata: BTreeMap::new() };
+        let digest = Digest::ZERO;
+        Ok(Self { child, requests, responses, said, listener, max_body, digest, info })
+    }
+
+    /// Sends a request and takes its response. After an error the engine is dead.
+    pub async fn call(
+        &mut self,
+        doing: &'static str,
+        request: &Request,
+        body: &[u8],
+        deadline: Deadline,
+    ) -> Result<(Response, Vec<u8>), EngineError> {
+        let exchange = exchange(&mut self.requests, &mut self.responses, request, body, self.max_body);
+        let failure = match timeout_at(deadline.at, exchange).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(failure)) => failure,
+            Err(_) => {
+                let _ = self.child.start_kill();
+                return Err(EngineError::TimedOut { doing, limit: deadline.limit });
+            }
+        };
+        match failure {
+            Failure::Ended => Err(self.crashed(doing).await),
+            Failure::Nonsense(reason) => Err(self.nonsense(doing, &reason)),
+        }
+    }
+
+    /// Kills the engine for an answer that it should not have given.
+    pub fn nonsense(&mut self, doing: &'static str, reason: &str) -> EngineError {
+        let _ = self.child.start_kill();
+        // A hostile engine chooses these words; do not let it fill a log.
+        EngineError::Nonsense { doing, reason: reason.chars().take(300).collect() }
+    }
+
+    pub fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    async fn crashed(&mut self, doing: &'static str) -> EngineError {
+        let ended = timeout(GRACE, self.child.wait()).await;
+        let status = match ended {
+            Ok(Ok(status)) => status.to_string(),
+            Ok(Err(error)) => format!("unknown: {error}"),
+            Err(_) => {
+                let _ = self.child.start_kill();
+                "it closed its pipe and was killed".into()
+            }
+        };
+        // The process is gone, so its standard error ends too, unless it left children behind.
+        let _ = timeout(GRACE, &mut self.listener).await;
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes: Vec<u8> = said.iter().copied().collect();
+        let said = match String::from_utf8_lossy(&bytes).trim() {
+            "" => "nothing".into(),
+            words => words.escape_debug().to_string(),
+        };
+        EngineError::Crashed { doing, status, said }
+    }
+}
+
+enum Failure {
+    /// The pipe closed: the process ended, or wants to look as if it had.
+    Ended,
+    Nonsense(String),
+}
+
+async fn exchange(
+    to: &mut ChildStdin,
+    from: &mut ChildStdout,
+    request: &Request,
+    body: &[u8],
+    max_body: u64,
+) -> Result<(Response, Vec<u8>), Failure> {
+    let head = frame::head(request, body).map_err(|error| Failure::Nonsense(error.to_string()))?;
+    let sent = async {
+        to.write_all(&head).await?;
+        to.write_all(body).await?;
+        to.flush().await
+    };
+    sent.await.map_err(|_: io::Error| Failure::Ended)?;
+    let mut preamble = [0; PREAMBLE];
+    from.read_exact(&mut preamble).await.map_err(|_| Failure::Ended)?;
+    let (header, body) = frame::lengths(&preamble, max_body).map_err(Failure::Nonsense)?;
+    let header = take(from, header).await?;
+    let body = take(from, body).await?;
+    let response =
+        serde_json::from_slice(&header).map_err(|error| Failure::Nonsense(error.to_string()))?;
+    Ok((response, body))
+}
+
+/// Grows with what arrives, so that an announced length alone costs no memory.
+async fn take(from: &mut (impl AsyncRead + Unpin), length: u64) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = from.take(length).read_to_end(&mut bytes).await;
+    match read.ok().and_then(|read| u64::try_from(read).ok()) {
+        Some(read) if read == length => Ok(bytes),
+        Some(_) | None => Err(Failure::Ended),
+    }
+}
+
+/// Keeps an engine's standard error from filling its pipe, and its last words for the error.
+async fn listen(mut stderr: ChildStderr, said: Arc<Mutex<VecDeque<u8>>>) {
+    let mut piece = [0; 1024];
+    while let Ok(read @ 1..) = stderr.read(&mut piece).await {
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.extend(piece.iter().take(read));
+        let surplus = said.len().saturating_sub(LAST_WORDS);
+        said.drain(..surplus);
+    }
+}

@@ -1,0 +1,133 @@
+//! What a model takes and gives, and whether an input fits it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::tensor::{DType, DTypeName, Tensor, from_safetensors, type_name};
+
+/// The interface of a loaded model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    pub inputs: Vec<TensorInfo>,
+    /// In the model's own order, which is the order of the canonical root.
+    pub outputs: Vec<TensorInfo>,
+    /// The file's `metadata_props`.
+    pub metadata: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TensorInfo {
+    pub name: String,
+    #[serde(with = "DTypeName")]
+    pub dtype: DType,
+    /// None where the model does not even say how many dimensions there are.
+    pub shape: Option<Vec<Dimension>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Dimension {
+    Fixed(usize),
+    /// Any size; one name means one size throughout an input.
+    Named(String),
+    Any,
+}
+
+impl std::fmt::Display for Dimension {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Fixed(size) => write!(out, "{size}"),
+            Self::Named(name) => out.write_str(name),
+            Self::Any => out.write_str("?"),
+        }
+    }
+}
+
+/// Why an input cannot be given to a model. Decided before a job is claimed, so the requester
+/// loses nothing and can correct the input.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum InputMismatch {
+    #[error("the input is no safetensors file: {reason}; write it with a safetensors library")]
+    NotSafetensors { reason: String },
+    #[error("the input has {size} bytes and this worker takes at most {limit}; send less at once")]
+    TooLarge { size: u64, limit: u64 },
+    #[error("tensor `{name}` has type {found}, which Assay does not carry; convert it")]
+    UnsupportedType { name: String, found: String },
+    #[error("tensor `{name}` is boolean but holds a byte other than 0 and 1; rewrite it")]
+    NotBoolean { name: String },
+    #[error("the model needs a tensor `{name}` that the input lacks; the input has {found}")]
+    Missing { name: String, found: String },
+    #[error("the input has a tensor `{name}` that the model does not take; it takes {expected}")]
+    Unexpected { name: String, expected: String },
+    #[error("tensor `{name}` has type {found} where the model takes {expected}; convert it")]
+    Type { name: String, expected: String, found: String },
+    #[error("tensor `{name}` has shape [{found}] where the model takes [{expected}]; reshape it")]
+    Shape { name: String, expected: String, found: String },
+    #[error("`{dimension}` is {first} in one tensor and {second} in `{name}`; make them equal")]
+    Dimension { name: String, dimension: String, first: usize, second: usize },
+}
+
+impl ModelInfo {
+    /// The tensors of an input file in the model's order, if they are exactly what it takes.
+    pub fn check_input(&self, file: &[u8], limit: u64) -> Result<Vec<Tensor>, InputMismatch> {
+        let size = u64::try_from(file.len()).unwrap_or(u64::MAX);
+        if size > limit {
+            return Err(InputMismatch::TooLarge { size, limit });
+        }
+        let mut given = from_safetensors(file)?;
+        let mut ordered = Vec::with_capacity(given.len());
+        for input in &self.inputs {
+            let Some(position) = given.iter().position(|tensor| tensor.name == input.name) else {
+                let names = given.iter().chain(&ordered).map(|tensor: &Tensor| tensor.name.as_str());
+                return Err(InputMismatch::Missing { name: input.name.clone(), found: list(names) });
+            };
+            ordered.push(given.swap_remove(position));
+        }
+        if let Some(extra) = given.first() {
+            let names = self.inputs.iter().map(|input| input.name.as_str());
+            return Err(InputMismatch::Unexpected { name: extra.name.clone(), expected: list(names) });
+        }
+        self.check_tensors(&ordered)?;
+        Ok(ordered)
+    }
+
+    /// The same for tensors already in the model's order.
+    pub fn check_tensors(&self, tensors: &[Tensor]) -> Result<(), InputMismatch> {
+        let mut sizes = BTreeMap::new();
+        for (input, tensor) in self.inputs.iter().zip(tensors) {
+            let name = || input.name.clone();
+            if input.dtype != tensor.dtype {
+                let (expected, found) = (type_name(input.dtype).into(), type_name(tensor.dtype).into());
+                return Err(InputMismatch::Type { name: name(), expected, found });
+            }
+            let Some(shape) = &input.shape else { continue };
+            let fits = shape.len() == tensor.shape.len()
+                && shape.iter().zip(&tensor.shape).all(|(expected, size)| match expected {
+                    Dimension::Fixed(fixed) => fixed == size,
+                    Dimension::Named(_) | Dimension::Any => true,
+                });
+            if !fits {
+                let (expected, found) = (list(shape), list(&tensor.shape));
+                return Err(InputMismatch::Shape { name: name(), expected, found });
+            }
+            for (dimension, size) in shape.iter().zip(&tensor.shape) {
+                let Dimension::Named(label) = dimension else { continue };
+                let first = *sizes.entry(label).or_insert(*size);
+                if first != *size {
+                    let (dimension, second) = (label.clone(), *size);
+                    return Err(InputMismatch::Dimension { name: name(), dimension, first, second });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! Tensors, as they travel in safetensors files.
+
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize};
+
+use super::info::InputMismatch;
+
+pub use assay_protocol::outputs::DType;
+
+/// The name of an element type, as people and the pipe to the child write it.
+pub fn type_name(dtype: DType) -> &'static str {
+    match dtype {
+        DType::Bool => "bool",
+        DType::U8 => "u8",
+        DType::I8 => "i8",
+        DType::U16 => "u16",
+        DType::I16 => "i16",
+        DType::U32 => "u32",
+        DType::I32 => "i32",
+        DType::U64 => "u64",
+        DType::I64 => "i64",
+        DType::F16 => "f16",
+        DType::BF16 => "bf16",
+        DType::F32 => "f32",
+        DType::F64 => "f64",
+    }
+}
+
+/// How serde writes a [`DType`], which itself knows no serde.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "DType", rename_all = "lowercase")]
+pub enum DTypeName {
+    Bool,
+    U8,
+    I8,
+    U16,
+    I16,
+    U32,
+    I32,
+    U64,
+    I64,
+    F16,
+    BF16,
+    F32,
+    F64,
+}
+
+fn known(dtype: Dtype) -> Option<DType> {
+    // safetensors also knows 4, 6 and 8-bit floats, and may learn more.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the foreign enum is non-exhaustive")]
+    match dtype {
+        Dtype::BOOL => Some(DType::Bool),
+        Dtype::U8 => Some(DType::U8),
+        Dtype::I8 => Some(DType::I8),
+        Dtype::U16 => Some(DType::U16),
+        Dtype::I16 => Some(DType::I16),
+        Dtype::U32 => Some(DType::U32),
+        Dtype::I32 => Some(DType::I32),
+        Dtype::U64 => Some(DType::U64),
+        Dtype::I64 => Some(DType::I64),
+        Dtype::F16 => Some(DType::F16),
+        Dtype::BF16 => Some(DType::BF16),
+        Dtype::F32 => Some(DType::F32),
+        Dtype::F64 => Some(DType::F64),
+        _ => None,
+    }
+}
+
+fn filed(dtype: DType) -> Dtype {
+    match dtype {
+        DType::Bool => Dtype::BOOL,
+        DType::U8 => Dtype::U8,
+        DType::I8 => Dtype::I8,
+        DType::U16 => Dtype::U16,
+        DType::I16 => Dtype::I16,
+        DType::U32 => Dtype::U32,
+        DType::I32 => Dtype::I32,
+        DType::U64 => Dtype::U64,
+        DType::I64 => Dtype::I64,
+        DType::F16 => Dtype::F16,
+        DType::BF16 => Dtype::BF16,
+        DType::F32 => Dtype::F32,
+        DType::F64 => Dtype::F64,
+    }
+}
+
+/// One named tensor; `data` is little-endian, row-major, and as long as type and shape say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tensor {
+    pub name: String,
+    pub dtype: DType,
+    pub shape: Vec<usize>,
+    pub data: Vec<u8>,
+}
+
+/// The tensors of a safetensors file, by name.
+pub fn from_safetensors(bytes: &[u8]) -> Result<Vec<Tensor>, InputMismatch> {
+    let file = SafeTensors::deserialize(bytes)
+        .map_err(|error| InputMismatch::NotSafetensors { reason: error.to_string() })?;
+    let mut tensors = Vec::with_capacity(file.len());
+    for (name, view) in file.tensors() {
+        let dtype = known(view.dtype()).ok_or_else(|| {
+            InputMismatch::UnsupportedType { name: name.clone(), found: format!("{:?}", view.dtype()) }
+        })?;
+        let data = view.data().to_vec();
+        if dtype == DType::Bool && data.iter().any(|byte| *byte > 1) {
+            return Err(InputMismatch::NotBoolean { name });
+        }
+        tensors.push(Tensor { name, dtype, shape: view.shape().to_vec(), data });
+    }
+    tensors.sort_by(|left, right| left.name.cmp(&right.name));
+    Ok(tensors)
+}
+
+/// A safetensors file of these tensors: the same bytes for the same tensors, in whatever order.
+pub fn to_safetensors(tensors: &[Tensor]) -> Result<Vec<u8>, safetensors::SafeTensorError> {
+    let views = tensors
+        .iter()
+        .map(|tensor| {
+            let dtype = filed(tensor.dtype);
+            let view = TensorView::new(dtype, tensor.shape.clone(), &tensor.data)?;
+            Ok((tensor.name.as_str(), view))
+        })
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
+    safetensors::serialize(views, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tensor(name: &str, dtype: DType, shape: &[usize], data: &[u8]) -> Tensor {
+        Tensor { name: name.into(), dtype, shape: shape.into(), data: data.into() }
+    }
+
+    #[test]
+    fn tensors_survive_a_file_and_order_does_not_change_it() {
+        let first = tensor("b", DType::F32, &[1], &[0, 0, 128, 63]);
+        let second = tensor("a", DType::Bool, &[2, 1], &[0, 1]);
+        let empty = tensor("c", DType::I64, &[0, 3], &[]);
+        let scalar = tensor("d", DType::U8, &[], &[7]);
+        let all = [first.clone(), second.clone(), empty.clone(), scalar.clone()];
+        let file = to_safetensors(&all).unwrap();
+        assert_eq!(
+            file,
+            to_safetensors(&[scalar.clone(), empty.clone(), first.clone(), second.clone()]).unwrap()
+        );
+        assert_eq!(from_safetensors(&file).unwrap(), [second, first, empty, scalar]);
+    }
+
+    #[test]
+    fn malformed_files_are_refused_with_the_reason() {
+        for bytes in [&b""[..], b"12345678", b"not a tensor file, only a sentence", &[255; 32]] {
+            assert!(matches!(
+                from_safetensors(bytes),
+                Err(InputMismatch::NotSafetensors { .. })
+            ));
+        }
+        let odd = to_safetensors(&[tensor("flag", DType::Bool, &[2], &[1, 2])]).unwrap();
+        assert_eq!(
+            from_safetensors(&odd),
+            Err(InputMismatch::NotBoolean { name: "flag".into() })
+        );
+        let view = TensorView::new(Dtype::F8_E4M3, vec![1], &[0]).unwrap();
+        let small = safetensors::serialize([("x", view)], None).unwrap();
+        assert_eq!(
+            from_safetensors(&small),
+            Err(InputMismatch::UnsupportedType { name: "x".into(), found: "F8_E4M3".into() })
+        );
+    }
+}

@@ -1,0 +1,3 @@
+//! The worker of an Assay provider.
+
+pub mod engine;
