@@ -2,10 +2,12 @@
 
 use std::{fs, net::TcpListener, path::PathBuf};
 
+use assay_client::protocol::market::MarketParams;
 use assay_localnet::{
-    Localnet, LocalnetConfig, LocalnetError, ProgramSource, SlotMode,
+    AssayConfig, Localnet, LocalnetConfig, LocalnetError, ProgramSource, SlotMode,
     deploy::{self, DeployError, Deployment, Outcome, Progress},
 };
+use sha2::{Digest, Sha256};
 use solana_keypair::Keypair;
 use solana_sdk::pubkey::Pubkey;
 use solana_signer::Signer;
@@ -31,6 +33,13 @@ fn per_transaction() -> LocalnetConfig {
         slots: SlotMode::PerTransaction,
         ..LocalnetConfig::default()
     }
+}
+
+/// What passes for a program until the loader reads it.
+fn broken_program() -> Vec<u8> {
+    let mut elf = b"\x7fELF".to_vec();
+    elf.resize(20_000, 7);
+    elf
 }
 
 /// The keys of one deployment; the payer is funded.
@@ -101,7 +110,48 @@ fn chain_with_a_program_runs_it_under_its_authority() {
 }
 
 #[test]
-fn deploy_again_with_the_same_file_sends_nothing() {
+fn assay_chain_has_a_market_of_the_upgrade_authority() {
+    let mut config = AssayConfig::new(elf_path()).unwrap();
+    config.slots = SlotMode::PerTransaction;
+    let authority = config.authority.insecure_clone();
+    let wallet = Pubkey::new_unique();
+    config.funded = vec![(wallet, 7 * SOL)];
+    let chain = Localnet::start_assay(config).unwrap();
+
+    let market = assay_localnet::market(chain.rpc()).unwrap().unwrap();
+    assert_eq!(market.authority, authority.pubkey());
+    assert_eq!(market.params, MarketParams::LOCAL);
+    assert_eq!(balance(&chain, &wallet), 7 * SOL);
+
+    // Opening it a second time changes nothing, whoever asks.
+    let opened = assay_localnet::open_market(chain.rpc(), &Keypair::new(), MarketParams::PUBLIC);
+    assert!(!opened.unwrap());
+    assert_eq!(assay_localnet::market(chain.rpc()).unwrap(), Some(market));
+}
+
+#[test]
+fn market_is_opened_by_the_upgrade_authority_only() {
+    let config = AssayConfig::new(elf_path()).unwrap();
+    let chain = Localnet::start(&LocalnetConfig {
+        program: Some(ProgramSource {
+            elf: config.elf,
+            program: config.program,
+            authority: config.authority,
+        }),
+        ..per_transaction()
+    })
+    .unwrap();
+    let thief = Keypair::new();
+    chain.fund(&thief.pubkey(), 10 * SOL).unwrap();
+
+    let error = assay_localnet::open_market(chain.rpc(), &thief, MarketParams::LOCAL).unwrap_err();
+    assert!(matches!(error, LocalnetError::OpenMarket { .. }), "{error}");
+    assert_eq!(assay_localnet::market(chain.rpc()).unwrap(), None);
+    assert_eq!(balance(&chain, &thief.pubkey()), 10 * SOL);
+}
+
+#[test]
+fn deploy_again_sends_nothing_and_another_authority_cannot() {
     let chain = chain();
     let keys = Keys::new(&chain);
     let elf = fs::read(elf_path()).unwrap();
@@ -115,6 +165,17 @@ fn deploy_again_with_the_same_file_sends_nothing() {
     let (outcome, reports) = run(&chain, &keys.deployment(&elf));
     assert_eq!(outcome.unwrap(), Outcome::Unchanged);
     assert!(reports.is_empty());
+
+    let thief = Keypair::new();
+    let other = [elf.as_slice(), b"other"].concat();
+    let theft = Deployment {
+        authority: &thief,
+        ..keys.deployment(&other)
+    };
+    let error = run(&chain, &theft).0.unwrap_err();
+    assert!(matches!(error, DeployError::WrongAuthority { given, .. } if given == thief.pubkey()));
+    let program = deploy::deployed_program(chain.rpc(), &keys.program.pubkey());
+    assert!(program.unwrap().unwrap().runs(&elf));
     assert_eq!(balance(&chain, &keys.payer.pubkey()), before);
 }
 
@@ -138,49 +199,27 @@ fn deploy_of_a_longer_file_extends_and_upgrades() {
     assert!(second.runs(&longer));
     assert!(second.slot > first.slot);
     assert_eq!(second.authority, first.authority);
-
-    // And back to the shorter one, which leaves zeros behind it.
-    assert_eq!(
-        run(&chain, &keys.deployment(&elf)).0.unwrap(),
-        Outcome::Upgraded
-    );
-}
-
-#[test]
-fn deploy_by_another_authority_fails_and_changes_nothing() {
-    let chain = chain();
-    let keys = Keys::new(&chain);
-    let elf = fs::read(elf_path()).unwrap();
-    run(&chain, &keys.deployment(&elf)).0.unwrap();
-    let before = balance(&chain, &keys.payer.pubkey());
-
-    let thief = Keypair::new();
-    let other = [elf.as_slice(), b"other"].concat();
-    let deployment = Deployment {
-        authority: &thief,
-        ..keys.deployment(&other)
-    };
-    let error = run(&chain, &deployment).0.unwrap_err();
-    assert!(matches!(error, DeployError::WrongAuthority { given, .. } if given == thief.pubkey()));
-    assert_eq!(balance(&chain, &keys.payer.pubkey()), before);
-    let program = deploy::deployed_program(chain.rpc(), &keys.program.pubkey());
-    assert!(program.unwrap().unwrap().runs(&elf));
 }
 
 #[test]
 fn deploy_that_the_loader_refused_is_not_written_twice() {
     let chain = chain();
     let keys = Keys::new(&chain);
-    let mut broken = b"\x7fELF".to_vec();
-    broken.resize(20_000, 7);
+    let broken = broken_program();
 
     let (outcome, _) = run(&chain, &keys.deployment(&broken));
-    assert!(matches!(outcome, Err(DeployError::Failed { .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(DeployError::Failed { .. })),
+        "{outcome:?}"
+    );
     let before = balance(&chain, &keys.payer.pubkey());
 
     // The buffer is complete, so the second run finds everything written and only asks the loader again.
     let (outcome, reports) = run(&chain, &keys.deployment(&broken));
-    assert!(matches!(outcome, Err(DeployError::Failed { .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(DeployError::Failed { .. })),
+        "{outcome:?}"
+    );
     let complete = Progress {
         bytes_written: broken.len(),
         bytes_total: broken.len(),
@@ -191,19 +230,21 @@ fn deploy_that_the_loader_refused_is_not_written_twice() {
 
 #[test]
 fn deploy_with_a_squatted_buffer_uses_the_next_address() {
-    use sha2::{Digest, Sha256};
     let chain = chain();
     let keys = Keys::new(&chain);
-    let elf = fs::read(elf_path()).unwrap();
-    let seed = format!("{:.30}00", hex::encode(Sha256::digest(&elf)));
+    let broken = broken_program();
+    let seed = format!("{:.30}00", hex::encode(Sha256::digest(&broken)));
     let loader = solana_sdk_ids::bpf_loader_upgradeable::ID;
     let squatted = Pubkey::create_with_seed(&keys.payer.pubkey(), &seed, &loader).unwrap();
     chain.fund(&squatted, SOL).unwrap();
 
-    assert_eq!(
-        run(&chain, &keys.deployment(&elf)).0.unwrap(),
-        Outcome::Deployed
+    // It gets as far as the loader, which only then reads the file.
+    let (outcome, reports) = run(&chain, &keys.deployment(&broken));
+    assert!(
+        matches!(outcome, Err(DeployError::Failed { .. })),
+        "{outcome:?}"
     );
+    assert_eq!(reports.last().unwrap().bytes_written, broken.len());
     assert_eq!(balance(&chain, &squatted), SOL);
 }
 

@@ -181,6 +181,10 @@ impl Drop for EndReport {
 }
 
 /// Drains the chain's events for as long as it runs: its channel is bounded, and a full one would stall the chain.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "whatever else the simulator reports is only worth a trace"
+)]
 fn watch(
     events: &Receiver<SimnetEvent>,
     started: &Sender<Result<(), String>>,

@@ -220,7 +220,10 @@ impl Steps<'_> {
         let mut bytes_missing = 0;
         for (index, piece) in elf.chunks(step).enumerate() {
             let offset = index.saturating_mul(step);
-            if content.get(offset..).is_some_and(|at| at.starts_with(piece)) {
+            if content
+                .get(offset..)
+                .is_some_and(|at| at.starts_with(piece))
+            {
                 continue;
             }
             bytes_missing += piece.len();

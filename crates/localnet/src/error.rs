@@ -17,7 +17,9 @@ pub enum LocalnetError {
         source: std::io::Error,
     },
 
-    #[error("port {port} leaves no port for the websocket endpoint after it; choose one below 65535")]
+    #[error(
+        "port {port} leaves no port for the websocket endpoint after it; choose one below 65535"
+    )]
     PortTooHigh { port: u16 },
 
     #[error(
@@ -37,6 +39,17 @@ pub enum LocalnetError {
 
     #[error("the program was not deployed to the local chain: {0}")]
     Deploy(#[from] DeployError),
+
+    #[error(
+        "the source declares the program id {address}, whose secret key is not the committed throw-away key; \
+         give its keypair file, or go back with `make program-id KEYPAIR=programs/assay/localnet-keypair.json`"
+    )]
+    ProgramKey { address: Pubkey },
+
+    #[error(
+        "the market was not opened: {reason}; the signer must be the program's upgrade authority"
+    )]
+    OpenMarket { reason: String },
 
     #[error("{lamports} lamports for {address} were not granted: {reason}")]
     Fund {

@@ -8,11 +8,13 @@
 //! Everything here blocks. From asynchronous code call it in `tokio::task::spawn_blocking`, or in a runtime with
 //! several threads, which the RPC client blocks in place.
 
+mod assay;
 mod chain;
 pub mod deploy;
 mod error;
 mod localnet;
 mod ports;
 
+pub use assay::{AssayConfig, market, open_market};
 pub use error::LocalnetError;
 pub use localnet::{ChainTime, Localnet, LocalnetConfig, ProgramSource, SlotMode};

@@ -80,7 +80,7 @@ impl Localnet {
             localnet.fund(address, *lamports)?;
         }
         if let Some(program) = &config.program {
-            localnet.fund(&program.authority.pubkey(), AUTHORITY_LAMPORTS)?;
+            localnet.fund_authority(program)?;
             localnet.deploy(program, &mut |_| ())?;
         }
         Ok(localnet)
@@ -123,6 +123,10 @@ impl Localnet {
         Ok(deploy::deploy(&self.rpc, &deployment, progress)?)
     }
 
+    pub(crate) fn fund_authority(&self, program: &ProgramSource) -> Result<(), LocalnetError> {
+        self.fund(&program.authority.pubkey(), AUTHORITY_LAMPORTS)
+    }
+
     /// Adds lamports to a wallet.
     ///
     /// # Errors
@@ -141,7 +145,9 @@ impl Localnet {
         if after.checked_sub(before) == Some(lamports) {
             Ok(())
         } else {
-            Err(refused(format!("the balance went from {before} to {after}")))
+            Err(refused(format!(
+                "the balance went from {before} to {after}"
+            )))
         }
     }
 

@@ -4,10 +4,14 @@ use solana_sdk::{pubkey::Pubkey, transaction::TransactionError};
 /// Why a program was not deployed. What was written so far is kept: the next run goes on from there.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
-    #[error("the file has {length} bytes and is not an ELF shared object; build it with `make program`")]
+    #[error(
+        "the file has {length} bytes and is not an ELF shared object; build it with `make program`"
+    )]
     NotAnElf { length: usize },
 
-    #[error("{address} holds {found}, not a program of the upgradeable loader; use another program id")]
+    #[error(
+        "{address} holds {found}, not a program of the upgradeable loader; use another program id"
+    )]
     NotAProgram { address: Pubkey, found: String },
 
     #[error(
@@ -15,7 +19,9 @@ pub enum DeployError {
     )]
     NoProgramKey { address: Pubkey },
 
-    #[error("the program {address} is final: its upgrade authority was given up, nobody can change it")]
+    #[error(
+        "the program {address} is final: its upgrade authority was given up, nobody can change it"
+    )]
     Final { address: Pubkey },
 
     #[error("the program {address} can be upgraded by {found} only, not by {given}; use that key")]
@@ -49,10 +55,7 @@ pub enum DeployError {
         "the transaction to {purpose} did not land before its blockhash expired, {rounds} times; \
          the cluster is busy: run it again (it goes on where it stopped) or offer a higher priority fee"
     )]
-    Expired {
-        purpose: &'static str,
-        rounds: u32,
-    },
+    Expired { purpose: &'static str, rounds: u32 },
 
     #[error("the cluster holds other bytes than the file after the deployment; run it again")]
     NotVerified,

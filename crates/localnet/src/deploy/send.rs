@@ -92,7 +92,7 @@ impl Sender<'_> {
                 fruitless = 0;
                 pause = FIRST_PAUSE;
             } else {
-                thread::sleep(pause);
+                wait(pause);
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
             if !expired.is_empty() {
@@ -207,15 +207,24 @@ impl Sender<'_> {
     }
 }
 
+/// JSON-RPC offers no event for many transactions at once; the caller bounds how often it asks.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the pause between two looks at the condition"
+)]
+fn wait(pause: Duration) {
+    thread::sleep(pause);
+}
+
 /// The transaction error and the log that a cluster gave with its refusal.
 fn refusal(error: &ClientError) -> Option<(TransactionError, Vec<String>)> {
     let source = error.get_transaction_error()?;
-    let logs = match error.kind() {
-        ClientErrorKind::RpcError(RpcError::RpcResponseError {
-            data: RpcResponseErrorData::SendTransactionPreflightFailure(simulation),
-            ..
-        }) => simulation.logs.clone().unwrap_or_default(),
-        _ => Vec::new(),
-    };
-    Some((source, logs))
+    if let ClientErrorKind::RpcError(RpcError::RpcResponseError {
+        data: RpcResponseErrorData::SendTransactionPreflightFailure(simulation),
+        ..
+    }) = error.kind()
+    {
+        return Some((source, simulation.logs.clone().unwrap_or_default()));
+    }
+    Some((source, Vec::new()))
 }

@@ -141,10 +141,7 @@ mod tests {
             data,
             ..Account::default()
         };
-        assert_eq!(
-            buffer_content(&buffer, &authority, 3),
-            Some(vec![7, 8, 9])
-        );
+        assert_eq!(buffer_content(&buffer, &authority, 3), Some(vec![7, 8, 9]));
         assert_eq!(buffer_content(&buffer, &authority, 4), None);
         assert_eq!(buffer_content(&buffer, &Pubkey::new_unique(), 3), None);
     }
