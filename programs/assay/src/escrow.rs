@@ -3,10 +3,9 @@
 //! Money lives in the account whose fields count it. Deposits come in by system transfer; every
 //! way out lowers the field first (in protocol's methods) and then moves the same lamports here.
 
-use anchor_lang::prelude::*;
+use anchor_lang::{cpi::InstructionAccount, prelude::*, unchecked_invoke_signed_fixed};
 use assay_protocol::{Lamports as Amount, error::Error as Fact};
 
-use pinocchio_system::instructions::Transfer;
 
 use crate::state::Job;
 
@@ -14,17 +13,31 @@ use crate::state::Job;
 pub const INCINERATOR: Address =
     Address::from_str_const("1nc1nerator11111111111111111111111111111111");
 
-/// Takes a deposit from a signing wallet.
+/// Takes a deposit from a signing wallet by a system transfer.
 #[inline]
 pub fn deposit(
-    from: &impl AsRef<AccountView>,
-    to: &impl AsRef<AccountView>,
+    from: &mut impl ToCpiHandleMut,
+    to: &mut impl ToCpiHandleMut,
     amount: Amount,
 ) -> Result<()> {
+    /// The system program's Transfer.
+    const TRANSFER: u8 = 2;
     if amount == Amount::ZERO {
         return Ok(());
     }
-    Transfer { from: from.as_ref(), to: to.as_ref(), lamports: amount.0 }.invoke()
+    let from = from.try_to_cpi_handle_mut()?;
+    let to = to.try_to_cpi_handle_mut()?;
+    let metas = [
+        InstructionAccount::writable_signer(from.address()),
+        InstructionAccount::writable(to.address()),
+    ];
+    let handles = [from.into(), to.into()];
+    let [a, b, c, d, e, f, g, h] = amount.0.to_le_bytes();
+    let data = [TRANSFER, 0, 0, 0, a, b, c, d, e, f, g, h];
+    // The fixed form needs no heap and, unlike the checked one, accepts a loaded account: only its
+    // lamports change, never the data it is loaded from.
+    unchecked_invoke_signed_fixed(&system_program::ID, &data, &metas, &handles, &[]);
+    Ok(())
 }
 
 /// Moves lamports out of one of the program's accounts.

@@ -3,11 +3,8 @@
 //! Every rule is in `assay-protocol`; this crate wires accounts, lamports and events to them.
 //! Each instruction has a file of its own under `instructions/`; only `escrow` moves lamports.
 
-#![no_std]
-
-#[cfg(any(test, feature = "idl-build"))]
-#[macro_use]
-extern crate std;
+// Anchor's IDL macros name the standard prelude.
+#![cfg_attr(not(feature = "idl-build"), no_std)]
 
 use anchor_lang::prelude::*;
 use assay_protocol::{

@@ -63,7 +63,7 @@ impl JobCreate {
         };
         self.job.open(&at, terms, &self.market.params, &self.model);
         self.job.escrow = escrow.0;
-        escrow::deposit(&self.requester, &self.job, escrow)?;
+        escrow::deposit(&mut self.requester, &mut self.job, escrow)?;
         emit!(JobCreated {
             slot,
             time: now.0,

@@ -28,7 +28,7 @@ impl StakeDeposit {
         self.validate()?;
         let (slot, now) = moment()?;
         self.provider.deposit(Amount(amount), &self.market.params, now)?;
-        escrow::deposit(&self.authority, &self.provider, Amount(amount))?;
+        escrow::deposit(&mut self.authority, &mut self.provider, Amount(amount))?;
         emit!(StakeDeposited {
             slot,
             time: now.0,
