@@ -42,13 +42,23 @@ impl Layout for SessionData {
 /// Why bytes are not the account they were taken for.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DecodeError {
-    #[error("the account is owned by {owner}, not by the Assay program; check the address and the cluster")]
+    #[error(
+        "the account is owned by {owner}, not by the Assay program; check the address and the cluster"
+    )]
     Owner { owner: Address },
     #[error("the account is no {expected}: its first bytes are not that type's; check the address")]
     Discriminator { expected: &'static str },
-    #[error("the {name} account has {found} bytes, {expected} were expected; this client may be older than the program")]
-    Size { name: &'static str, expected: usize, found: usize },
-    #[error("the {name} account has layout version {found}, this client knows {LAYOUT_VERSION}; update the client")]
+    #[error(
+        "the {name} account has {found} bytes, {expected} were expected; this client may be older than the program"
+    )]
+    Size {
+        name: &'static str,
+        expected: usize,
+        found: usize,
+    },
+    #[error(
+        "the {name} account has layout version {found}, this client knows {LAYOUT_VERSION}; update the client"
+    )]
     Version { name: &'static str, found: u8 },
 }
 
@@ -62,7 +72,11 @@ pub fn decode<T: Layout>(data: &[u8]) -> Result<T, DecodeError> {
         .ok_or(DecodeError::Discriminator { expected: T::NAME })?;
     // `pod_read_unaligned` panics on another length, which is ruled out first.
     if body.len() != size_of::<T>() {
-        return Err(DecodeError::Size { name: T::NAME, expected: T::SIZE, found: data.len() });
+        return Err(DecodeError::Size {
+            name: T::NAME,
+            expected: T::SIZE,
+            found: data.len(),
+        });
     }
     match body.first() {
         Some(&LAYOUT_VERSION) => Ok(bytemuck::pod_read_unaligned(body)),

@@ -37,7 +37,14 @@ pub fn panel(job: &Address, level: u8) -> Address {
 /// The account of a session.
 pub fn session(requester: &Address, provider: &Address, open_slot: u64, index: u32) -> Address {
     let (open_slot, index) = (open_slot.to_le_bytes(), index.to_le_bytes());
-    derive(&[seeds::SESSION, requester.as_ref(), provider.as_ref(), &open_slot, &index]).0
+    derive(&[
+        seeds::SESSION,
+        requester.as_ref(),
+        provider.as_ref(),
+        &open_slot,
+        &index,
+    ])
+    .0
 }
 
 /// The loader's account that holds the program's code and names its upgrade authority.
@@ -68,7 +75,12 @@ pub fn cheap_job(requester: &Address, open_slot: u64, start: u32) -> JobAddress 
 }
 
 fn job_with_bump(requester: &Address, open_slot: u64, index: u32) -> (Address, u8) {
-    derive(&[seeds::JOB, requester.as_ref(), &open_slot.to_le_bytes(), &index.to_le_bytes()])
+    derive(&[
+        seeds::JOB,
+        requester.as_ref(),
+        &open_slot.to_le_bytes(),
+        &index.to_le_bytes(),
+    ])
 }
 
 fn derive(seeds: &[&[u8]]) -> (Address, u8) {
@@ -92,7 +104,10 @@ mod tests {
 
     #[test]
     fn accounts_of_different_parties_differ() {
-        let (one, other) = (Address::new_from_array([1; 32]), Address::new_from_array([2; 32]));
+        let (one, other) = (
+            Address::new_from_array([1; 32]),
+            Address::new_from_array([2; 32]),
+        );
         assert_ne!(provider(&one), provider(&other));
         assert_ne!(model(&one, &Digest([1; 32])), model(&one, &Digest([2; 32])));
         assert_ne!(job(&one, 1, 2), job(&one, 2, 1));

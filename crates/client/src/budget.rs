@@ -13,11 +13,16 @@ pub const MAX_COMPUTE_UNITS: u32 = 1_400_000;
 /// Limit for a transaction that used `simulated` units: a tenth more and a little, because bump searches and
 /// balances may differ when it lands.
 pub const fn compute_limit(simulated: u64) -> u32 {
-    let limit = simulated.saturating_add(simulated / 10).saturating_add(1_000);
+    let limit = simulated
+        .saturating_add(simulated / 10)
+        .saturating_add(1_000);
     if limit >= MAX_COMPUTE_UNITS as u64 {
         return MAX_COMPUTE_UNITS;
     }
-    #[expect(clippy::cast_possible_truncation, reason = "below the maximum, which fits u32")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "below the maximum, which fits u32"
+    )]
     let limit = limit as u32;
     limit
 }
@@ -60,7 +65,9 @@ impl Budget {
             ),
         ];
         if self.unit_price > 0 {
-            instructions.push(ComputeBudgetInstruction::set_compute_unit_price(self.unit_price));
+            instructions.push(ComputeBudgetInstruction::set_compute_unit_price(
+                self.unit_price,
+            ));
         }
         instructions
     }
@@ -85,7 +92,11 @@ mod tests {
 
     #[test]
     fn priority_fee_is_rounded_up() {
-        let budget = Budget { compute_units: 1_500, unit_price: 1_000, ..Budget::generous(0) };
+        let budget = Budget {
+            compute_units: 1_500,
+            unit_price: 1_000,
+            ..Budget::generous(0)
+        };
         assert_eq!(budget.priority_fee(), 2);
         assert_eq!(budget.instructions().len(), 3);
         assert_eq!(Budget::generous(0).instructions().len(), 2);

@@ -24,7 +24,6 @@ pub fn event(name: &str) -> Discriminator {
 }
 
 fn of(namespace: &str, name: &str) -> Discriminator {
-    let Digest([a, b, c, d, e, f, g, h, ..]) =
-        Digest::of(&[namespace.as_bytes(), name.as_bytes()]);
+    let Digest([a, b, c, d, e, f, g, h, ..]) = Digest::of(&[namespace.as_bytes(), name.as_bytes()]);
     [a, b, c, d, e, f, g, h]
 }

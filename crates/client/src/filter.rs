@@ -16,7 +16,10 @@ pub enum Filter {
 /// Accounts of one type.
 pub fn accounts<T: Layout>() -> Vec<Filter> {
     vec![
-        Filter::Bytes { offset: 0, bytes: discriminator::account(T::NAME).to_vec() },
+        Filter::Bytes {
+            offset: 0,
+            bytes: discriminator::account(T::NAME).to_vec(),
+        },
         Filter::Size(u64::try_from(T::SIZE).unwrap_or(u64::MAX)),
     ]
 }
@@ -53,11 +56,17 @@ pub fn model_digest(digest: &[u8; 32]) -> Filter {
 
 /// Providers that this hot key works for.
 pub fn provider_operator(operator: &Address) -> Filter {
-    at(std::mem::offset_of!(ProviderData, operator), operator.as_ref())
+    at(
+        std::mem::offset_of!(ProviderData, operator),
+        operator.as_ref(),
+    )
 }
 
 fn at(offset: usize, bytes: &[u8]) -> Filter {
-    Filter::Bytes { offset: discriminator::LENGTH + offset, bytes: bytes.to_vec() }
+    Filter::Bytes {
+        offset: discriminator::LENGTH + offset,
+        bytes: bytes.to_vec(),
+    }
 }
 
 #[cfg(test)]

@@ -42,7 +42,10 @@ impl Access {
 
     /// Whether the account must be writable.
     pub const fn is_writable(self) -> bool {
-        matches!(self, Self::Writable | Self::WritableSigner | Self::OptionalWritable)
+        matches!(
+            self,
+            Self::Writable | Self::WritableSigner | Self::OptionalWritable
+        )
     }
 
     /// Whether the program's id may stand in the account's place.

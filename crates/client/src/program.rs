@@ -20,3 +20,14 @@ pub const SYSTEM_PROGRAM: Address = Address::from_str_const("1111111111111111111
 /// Owns the account that names the program's upgrade authority.
 pub const UPGRADEABLE_LOADER: Address =
     Address::from_str_const("BPFLoaderUpgradeab1e11111111111111111111111");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn id_is_the_one_that_the_program_declares() {
+        let source = include_str!("../../../programs/assay/src/lib.rs");
+        assert!(source.contains(&format!("declare_id!(\"{PROGRAM_ID}\")")), "{PROGRAM_ID}");
+    }
+}

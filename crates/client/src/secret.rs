@@ -29,8 +29,14 @@ mod tests {
 
     #[test]
     fn secret_is_recoverable_and_bound_to_wallet_and_job() {
-        let (wallet, other) = (Keypair::new_from_array([1; 32]), Keypair::new_from_array([2; 32]));
-        let (job, another) = (Address::new_from_array([3; 32]), Address::new_from_array([4; 32]));
+        let (wallet, other) = (
+            Keypair::new_from_array([1; 32]),
+            Keypair::new_from_array([2; 32]),
+        );
+        let (job, another) = (
+            Address::new_from_array([3; 32]),
+            Address::new_from_array([4; 32]),
+        );
         let secret = for_job(&wallet, &job).unwrap();
         assert_eq!(secret, for_job(&wallet, &job).unwrap());
         assert_ne!(secret, for_job(&wallet, &another).unwrap());

@@ -1,0 +1,368 @@
+use assay_protocol::{
+    Address, Digest,
+    args::{JobCommitArgs, JobCreateArgs, JobFinalizeArgs, ModelArgs, ProviderArgs},
+    market::MarketParams,
+    terms::JobTerms,
+};
+use bytemuck::Zeroable;
+use solana_instruction::Instruction;
+
+use super::*;
+use crate::{address, discriminator, program::SYSTEM_PROGRAM};
+
+fn key(byte: u8) -> Address {
+    Address::new_from_array([byte; 32])
+}
+
+fn create_args() -> JobCreateArgs {
+    let terms = JobTerms {
+        ceiling: 0x0102_0304_0506_0708,
+        input_digest: [7; 32],
+        input_uri: [b'x'; 96],
+        input_uri_len: 96,
+        ..JobTerms::zeroed()
+    };
+    JobCreateArgs {
+        open_slot: 77,
+        index: 5,
+        reserved: [0; 4],
+        terms,
+    }
+}
+
+/// One of each, in the order of [`ALL`].
+fn one_of_each() -> Vec<Instruction> {
+    let [a, b, c, d] = [key(1), key(2), key(3), key(4)];
+    let model = ModelArgs {
+        digest: [9; 32],
+        ..ModelArgs::zeroed()
+    };
+    let commit = JobCommitArgs::zeroed();
+    let finalize = JobFinalizeArgs::zeroed();
+    let params = MarketParams::PUBLIC;
+    let args = ProviderArgs::zeroed();
+    vec![
+        MarketInit {
+            payer: a,
+            upgrade_authority: b,
+            params,
+        }
+        .instruction(),
+        MarketUpdate {
+            authority: a,
+            params,
+        }
+        .instruction(),
+        MarketPause {
+            authority: a,
+            flags: 7,
+        }
+        .instruction(),
+        AuthorityPropose {
+            authority: a,
+            pending: b,
+        }
+        .instruction(),
+        AuthorityAccept { pending: a }.instruction(),
+        TreasuryWithdraw {
+            authority: a,
+            destination: b,
+            amount: 1,
+        }
+        .instruction(),
+        ProviderRegister {
+            payer: a,
+            authority: b,
+            args,
+        }
+        .instruction(),
+        ProviderUpdate { authority: a, args }.instruction(),
+        ProviderDeregister {
+            authority: a,
+            rent_payer: b,
+        }
+        .instruction(),
+        StakeDeposit {
+            authority: a,
+            amount: 1,
+        }
+        .instruction(),
+        StakeUnbond {
+            authority: a,
+            amount: 1,
+        }
+        .instruction(),
+        StakeWithdraw {
+            authority: a,
+            destination: b,
+        }
+        .instruction(),
+        EarningsWithdraw {
+            authority: a,
+            destination: b,
+        }
+        .instruction(),
+        ModelRegister {
+            payer: a,
+            author: b,
+            args: model,
+        }
+        .instruction(),
+        ModelRetire {
+            author: a,
+            model: b,
+        }
+        .instruction(),
+        ModelClose {
+            author: a,
+            model: b,
+            rent_payer: c,
+        }
+        .instruction(),
+        JobCreate {
+            requester: a,
+            model: b,
+            args: create_args(),
+        }
+        .instruction(),
+        JobCancel {
+            requester: a,
+            job: b,
+        }
+        .instruction(),
+        JobClaim {
+            operator: a,
+            provider: b,
+            job: c,
+            min_price: 1,
+        }
+        .instruction(),
+        JobRelease {
+            operator: a,
+            provider: b,
+            job: c,
+            requester: d,
+        }
+        .instruction(),
+        JobCommit {
+            operator: a,
+            provider: b,
+            job: c,
+            args: commit,
+        }
+        .instruction(),
+        JobFinalize {
+            operator: a,
+            provider: b,
+            job: c,
+            requester: d,
+            args: finalize,
+        }
+        .instruction(),
+        JobExpire {
+            job: a,
+            requester: b,
+            provider: Some(c),
+        }
+        .instruction(),
+        JobClose {
+            job: a,
+            requester: b,
+        }
+        .instruction(),
+    ]
+}
+
+#[test]
+fn every_instruction_has_the_accounts_of_its_specification() {
+    let instructions = one_of_each();
+    assert_eq!(instructions.len(), ALL.len());
+    for (built, spec) in instructions.iter().zip(ALL) {
+        assert_eq!(
+            built.data[..8],
+            discriminator::instruction(spec.name),
+            "{}",
+            spec.name
+        );
+        assert_eq!(built.accounts.len(), spec.accounts.len(), "{}", spec.name);
+        for (meta, account) in built.accounts.iter().zip(spec.accounts) {
+            assert_eq!(
+                meta.is_signer,
+                account.access.is_signer(),
+                "{}",
+                account.name
+            );
+            assert_eq!(
+                meta.is_writable,
+                account.access.is_writable(),
+                "{}",
+                account.name
+            );
+        }
+    }
+}
+
+#[test]
+fn data_of_every_argument_is_its_borsh_encoding() {
+    let data = |instruction: Instruction| instruction.data[8..].to_vec();
+    let (a, b) = (key(1), key(2));
+    let create = create_args();
+    assert_eq!(
+        data(
+            JobCreate {
+                requester: a,
+                model: b,
+                args: create
+            }
+            .instruction()
+        ),
+        borsh::to_vec(&create).unwrap()
+    );
+    let params = MarketParams::LOCAL;
+    assert_eq!(
+        data(
+            MarketUpdate {
+                authority: a,
+                params
+            }
+            .instruction()
+        ),
+        borsh::to_vec(&params).unwrap()
+    );
+    let args = ModelArgs {
+        digest: [9; 32],
+        size: 3,
+        output_profile: [-7; 8],
+        ..ModelArgs::zeroed()
+    };
+    assert_eq!(
+        data(
+            ModelRegister {
+                payer: a,
+                author: b,
+                args
+            }
+            .instruction()
+        ),
+        borsh::to_vec(&args).unwrap()
+    );
+    let args = ProviderArgs {
+        operator: b,
+        endpoint: [3; 96],
+        endpoint_len: 9,
+        ..ProviderArgs::zeroed()
+    };
+    assert_eq!(
+        data(ProviderUpdate { authority: a, args }.instruction()),
+        borsh::to_vec(&args).unwrap()
+    );
+    let args = JobFinalizeArgs {
+        worker_secret: [1; 32],
+        requester_secret: [2; 32],
+        acknowledged: 1,
+    };
+    assert_eq!(
+        data(
+            JobFinalize {
+                operator: a,
+                provider: b,
+                job: a,
+                requester: b,
+                args
+            }
+            .instruction()
+        ),
+        borsh::to_vec(&args).unwrap()
+    );
+    assert_eq!(
+        data(
+            AuthorityPropose {
+                authority: a,
+                pending: b
+            }
+            .instruction()
+        ),
+        borsh::to_vec(&b).unwrap()
+    );
+}
+
+/// Golden bytes: what another language's client must produce too.
+#[test]
+fn job_claim_bytes_are_pinned() {
+    let (operator, provider, job) = (key(1), key(2), key(3));
+    let built = JobClaim {
+        operator,
+        provider,
+        job,
+        min_price: 1_000,
+    }
+    .instruction();
+    assert_eq!(hex::encode(&built.data), "a9d8e58d6ecd929be803000000000000");
+    let metas: Vec<_> = built
+        .accounts
+        .iter()
+        .map(|m| (m.pubkey, m.is_signer, m.is_writable))
+        .collect();
+    assert_eq!(
+        metas,
+        [
+            (operator, true, false),
+            (provider, false, true),
+            (job, false, true)
+        ]
+    );
+    assert_eq!(built.program_id, PROGRAM_ID);
+}
+
+#[test]
+fn derived_accounts_follow_from_the_fields() {
+    let (requester, model) = (key(1), key(2));
+    let args = create_args();
+    let built = JobCreate {
+        requester,
+        model,
+        args,
+    }
+    .instruction();
+    let expected = [
+        requester,
+        address::market(),
+        model,
+        address::job(&requester, args.open_slot, args.index),
+        SYSTEM_PROGRAM,
+    ];
+    assert_eq!(
+        built
+            .accounts
+            .iter()
+            .map(|meta| meta.pubkey)
+            .collect::<Vec<_>>(),
+        expected
+    );
+    let args = ModelArgs {
+        digest: [9; 32],
+        ..ModelArgs::zeroed()
+    };
+    let built = ModelRegister {
+        payer: requester,
+        author: model,
+        args,
+    }
+    .instruction();
+    assert_eq!(
+        built.accounts[3].pubkey,
+        address::model(&model, &Digest([9; 32]))
+    );
+}
+
+#[test]
+fn job_expire_without_provider_names_the_program_in_its_place() {
+    let built = JobExpire {
+        job: key(1),
+        requester: key(2),
+        provider: None,
+    }
+    .instruction();
+    let place = &built.accounts[2];
+    assert_eq!((place.pubkey, place.is_writable), (PROGRAM_ID, false));
+}
