@@ -13,13 +13,19 @@ impl Lamports {
     /// `self + other`, or [`Error::AmountOverflow`].
     #[inline]
     pub fn plus(self, other: Self) -> Result<Self> {
-        self.0.checked_add(other.0).map(Self).ok_or(Error::AmountOverflow)
+        self.0
+            .checked_add(other.0)
+            .map(Self)
+            .ok_or(Error::AmountOverflow)
     }
 
     /// `self - other`, or [`Error::AmountInsufficient`].
     #[inline]
     pub fn minus(self, other: Self) -> Result<Self> {
-        self.0.checked_sub(other.0).map(Self).ok_or(Error::AmountInsufficient)
+        self.0
+            .checked_sub(other.0)
+            .map(Self)
+            .ok_or(Error::AmountInsufficient)
     }
 
     /// `self * count`, or [`Error::AmountOverflow`]. `count` is at most 255.
@@ -71,13 +77,20 @@ pub struct Split {
 #[inline]
 pub fn split_price(price: Lamports, fee: BasisPoints) -> Result<Split> {
     let fee = fee.of(price)?;
-    Ok(Split { fee, earned: price.minus(fee)? })
+    Ok(Split {
+        fee,
+        earned: price.minus(fee)?,
+    })
 }
 
 /// The slash for a claim that produced nothing in time: `min(collateral, ceiling)`.
 #[inline]
 pub fn late_slash(collateral: Lamports, ceiling: Lamports) -> Lamports {
-    if collateral < ceiling { collateral } else { ceiling }
+    if collateral < ceiling {
+        collateral
+    } else {
+        ceiling
+    }
 }
 
 /// The slash for giving a claim back in time: a quarter of the late slash, rounded down.

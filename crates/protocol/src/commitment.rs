@@ -90,7 +90,13 @@ pub fn draw_seed(
     worker_secret: &[u8; 32],
     requester_secret: &[u8; 32],
 ) -> Digest {
-    Digest::of(&[b"assay/draw/1", job.as_ref(), &[attempt], worker_secret, requester_secret])
+    Digest::of(&[
+        b"assay/draw/1",
+        job.as_ref(),
+        &[attempt],
+        worker_secret,
+        requester_secret,
+    ])
 }
 
 /// Whether a draw seed selects a job for audit at this rate, in basis points.

@@ -73,7 +73,15 @@ fn round_half_even(x: f64) -> (i64, f64) {
     if x <= -MAGIC {
         return (-SATURATION, -MAGIC);
     }
-    let rounded = if x < 0.0 { (x - MAGIC) + MAGIC } else { (x + MAGIC) - MAGIC };
-    // |rounded| <= 2^52 and integral: the cast is exact.
-    (rounded as i64, rounded)
+    let rounded = if x < 0.0 {
+        (x - MAGIC) + MAGIC
+    } else {
+        (x + MAGIC) - MAGIC
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "integral and at most 2^52: the cast is exact"
+    )]
+    let index = rounded as i64;
+    (index, rounded)
 }

@@ -4,8 +4,8 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::{
     Address, LAYOUT_VERSION,
-    args::{JobCommitArgs, JobFinalizeArgs},
     amount::{BasisPoints, Lamports, Split, late_slash, ramp_price, release_slash, split_price},
+    args::{JobCommitArgs, JobFinalizeArgs},
     commitment::secret_hash,
     digest::is_zero,
     error::{Error, Result},
@@ -143,7 +143,13 @@ pub struct Settlement {
 impl JobData {
     /// A new open job with every parameter it will ever need. Terms must have been checked.
     #[inline]
-    pub fn open(&mut self, at: &Opening, terms: &JobTerms, params: &MarketParams, model: &ModelData) {
+    pub fn open(
+        &mut self,
+        at: &Opening,
+        terms: &JobTerms,
+        params: &MarketParams,
+        model: &ModelData,
+    ) {
         self.version = LAYOUT_VERSION;
         self.status = JobStatus::Open as u8;
         self.bump = at.bump;
@@ -216,20 +222,30 @@ impl JobData {
     /// Last moment to finalize.
     #[inline]
     pub fn finalize_deadline(&self) -> Result<UnixSeconds> {
-        self.challenge_deadline()?.after(Seconds(FINALIZE_GRACE_SECS))
+        self.challenge_deadline()?
+            .after(Seconds(FINALIZE_GRACE_SECS))
     }
 
     /// What a claim at `now` would be paid.
     #[inline]
     pub fn price_at(&self, now: UnixSeconds) -> Result<Lamports> {
-        let elapsed = now.since(UnixSeconds(self.opened_at)).saturating_add(self.ramp_used);
-        ramp_price(Lamports(self.floor), Lamports(self.ceiling), elapsed, self.ramp_secs)
+        let elapsed = now
+            .since(UnixSeconds(self.opened_at))
+            .saturating_add(self.ramp_used);
+        ramp_price(
+            Lamports(self.floor),
+            Lamports(self.ceiling),
+            elapsed,
+            self.ramp_secs,
+        )
     }
 
     /// Lamports this account holds for its parties beyond rent.
     #[inline]
     pub fn money(&self) -> Result<Lamports> {
-        Lamports(self.escrow).plus(Lamports(self.dispute_bond))?.plus(Lamports(self.refund_due))
+        Lamports(self.escrow)
+            .plus(Lamports(self.dispute_bond))?
+            .plus(Lamports(self.refund_due))
     }
 
     /// Whether the terms admit this provider.
@@ -256,13 +272,20 @@ impl JobData {
 
     /// Gives the job to a provider; returns the price.
     #[inline]
-    pub fn claim(&mut self, provider: Address, generation: u64, now: UnixSeconds) -> Result<Lamports> {
+    pub fn claim(
+        &mut self,
+        provider: Address,
+        generation: u64,
+        now: UnixSeconds,
+    ) -> Result<Lamports> {
         self.require(JobStatus::Open, Error::JobNotOpen)?;
         if !self.claim_deadline()?.allows(now) {
             return Err(Error::JobClaimDeadlinePassed);
         }
         let price = self.price_at(now)?;
-        self.ramp_used = self.ramp_used.saturating_add(now.since(UnixSeconds(self.opened_at)));
+        self.ramp_used = self
+            .ramp_used
+            .saturating_add(now.since(UnixSeconds(self.opened_at)));
         self.provider = provider;
         self.generation = generation;
         self.price = price.0;
@@ -278,7 +301,10 @@ impl JobData {
         if !self.compute_deadline()?.allows(now) {
             return Err(Error::JobComputeDeadlinePassed);
         }
-        self.lose_claim(release_slash(Lamports(self.collateral), Lamports(self.ceiling)), now)
+        self.lose_claim(
+            release_slash(Lamports(self.collateral), Lamports(self.ceiling)),
+            now,
+        )
     }
 
     /// Takes a claim away after its compute deadline, for the late slash.
@@ -288,7 +314,10 @@ impl JobData {
         if self.compute_deadline()?.allows(now) {
             return Err(Error::JobNotExpired);
         }
-        self.lose_claim(late_slash(Lamports(self.collateral), Lamports(self.ceiling)), now)
+        self.lose_claim(
+            late_slash(Lamports(self.collateral), Lamports(self.ceiling)),
+            now,
+        )
     }
 
     fn lose_claim(&mut self, slash: Lamports, now: UnixSeconds) -> Result<LostClaim> {
@@ -300,7 +329,10 @@ impl JobData {
         if self.attempt < MAX_ATTEMPTS {
             self.opened_at = now.0;
             self.advance(JobStatus::Open)?;
-            return Ok(LostClaim { slash, refund: Lamports::ZERO });
+            return Ok(LostClaim {
+                slash,
+                refund: Lamports::ZERO,
+            });
         }
         let refund = self.end(JobStatus::Expired, now)?;
         Ok(LostClaim { slash, refund })
@@ -366,7 +398,10 @@ impl JobData {
             return Err(Error::JobNotExpired);
         }
         let refund = self.end(JobStatus::Faulted, now)?;
-        Ok(LostClaim { slash: Lamports(self.collateral), refund })
+        Ok(LostClaim {
+            slash: Lamports(self.collateral),
+            refund,
+        })
     }
 
     /// Ends an open job that nobody claimed in time; returns the requester's refund.
@@ -412,7 +447,11 @@ impl JobData {
 
     #[inline]
     fn require(&self, status: JobStatus, otherwise: Error) -> Result<()> {
-        if self.status == status as u8 { Ok(()) } else { Err(otherwise) }
+        if self.status == status as u8 {
+            Ok(())
+        } else {
+            Err(otherwise)
+        }
     }
 
     /// The only place that changes the status: asks the table first.

@@ -25,9 +25,16 @@ pub const PAUSE_ALL: u8 = PAUSE_JOBS | PAUSE_REGISTRATIONS | PAUSE_SESSIONS;
 #[repr(C)]
 #[cfg_attr(
     feature = "anchor",
-    derive(anchor_lang::IdlType, anchor_lang::AnchorSerialize, anchor_lang::AnchorDeserialize)
+    derive(
+        anchor_lang::IdlType,
+        anchor_lang::AnchorSerialize,
+        anchor_lang::AnchorDeserialize
+    )
 )]
-#[cfg_attr(feature = "borsh", derive(borsh::BorshSerialize, borsh::BorshDeserialize))]
+#[cfg_attr(
+    feature = "borsh",
+    derive(borsh::BorshSerialize, borsh::BorshDeserialize)
+)]
 pub struct MarketParams {
     /// Least stake of a provider that has any.
     pub min_stake: u64,
@@ -145,7 +152,11 @@ impl MarketParams {
             && self.max_output_bytes >= 1
             && self.fee_bps <= MAX_FEE_BPS
             && self.reserved == [0; 10];
-        if valid { Ok(()) } else { Err(Error::MarketParamsInvalid) }
+        if valid {
+            Ok(())
+        } else {
+            Err(Error::MarketParamsInvalid)
+        }
     }
 }
 
@@ -188,7 +199,11 @@ impl MarketData {
     /// [`Error::MarketPaused`] if any of `bits` is set.
     #[inline]
     pub fn require_running(&self, bits: u8) -> Result<()> {
-        if self.flags & bits == 0 { Ok(()) } else { Err(Error::MarketPaused) }
+        if self.flags & bits == 0 {
+            Ok(())
+        } else {
+            Err(Error::MarketPaused)
+        }
     }
 
     /// Replaces the parameters; returns the sequence number after the change.

@@ -71,7 +71,11 @@ impl ModelData {
     /// [`Error::ModelAuthorMismatch`] for anyone else.
     #[inline]
     pub fn require_author(&self, signer: &Address) -> Result<()> {
-        if *signer == self.author { Ok(()) } else { Err(Error::ModelAuthorMismatch) }
+        if *signer == self.author {
+            Ok(())
+        } else {
+            Err(Error::ModelAuthorMismatch)
+        }
     }
 
     /// Takes the description over and checks it.
@@ -103,7 +107,11 @@ impl ModelData {
     /// [`Error::ModelRetired`] once retired.
     #[inline]
     pub fn require_active(&self) -> Result<()> {
-        if self.status == MODEL_ACTIVE { Ok(()) } else { Err(Error::ModelRetired) }
+        if self.status == MODEL_ACTIVE {
+            Ok(())
+        } else {
+            Err(Error::ModelRetired)
+        }
     }
 
     /// Takes no new jobs from now on.
@@ -120,7 +128,10 @@ impl ModelData {
         if self.status != MODEL_RETIRED {
             return Err(Error::ModelNotRetired);
         }
-        if UnixSeconds(self.retired_at).after(Seconds(params.unbond_secs))?.allows(now) {
+        if UnixSeconds(self.retired_at)
+            .after(Seconds(params.unbond_secs))?
+            .allows(now)
+        {
             return Err(Error::ModelStillInUse);
         }
         Ok(())

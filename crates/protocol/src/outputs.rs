@@ -141,7 +141,8 @@ impl RootHasher {
         };
         self.hasher.update(length(output.name.len())?);
         self.hasher.update(output.name.as_bytes());
-        self.hasher.update([kind, exponent.cast_unsigned(), output.dtype as u8]);
+        self.hasher
+            .update([kind, exponent.cast_unsigned(), output.dtype as u8]);
         self.hasher.update(length(output.shape.len())?);
         for dim in output.shape {
             self.hasher.update(dim.to_le_bytes());
@@ -157,7 +158,14 @@ impl RootHasher {
             DType::F32 => self.canonical(data, canonical_32),
             DType::F64 => self.canonical(data, canonical_64),
             DType::Bool => self.canonical(data, |[byte]: [u8; 1]| [u8::from(byte != 0)]),
-            _ => self.hasher.update(data),
+            DType::U8
+            | DType::I8
+            | DType::U16
+            | DType::I16
+            | DType::U32
+            | DType::I32
+            | DType::U64
+            | DType::I64 => self.hasher.update(data),
         }
     }
 
@@ -168,54 +176,55 @@ impl RootHasher {
         }
     }
 
+    /// Hashes the grid index of every element; `index` turns a value into it.
     fn each_float(
         &mut self,
         output: &Output<'_>,
-        mut index: impl FnMut(f64) -> Result<i64, EncodingError>,
+        index: impl FnMut(f64) -> Result<i64, EncodingError>,
     ) -> Result<(), EncodingError> {
         let data = output.data;
         match output.dtype {
-            DType::F16 => {
-                let (elements, _) = data.as_chunks::<2>();
-                for bytes in elements {
-                    let value = index(f16::from_le_bytes(*bytes).to_f64())?;
-                    self.hasher.update(value.to_le_bytes());
-                }
-            }
-            DType::BF16 => {
-                let (elements, _) = data.as_chunks::<2>();
-                for bytes in elements {
-                    let value = index(bf16::from_le_bytes(*bytes).to_f64())?;
-                    self.hasher.update(value.to_le_bytes());
-                }
-            }
-            DType::F32 => {
-                let (elements, _) = data.as_chunks::<4>();
-                for bytes in elements {
-                    let value = index(f64::from(f32::from_le_bytes(*bytes)))?;
-                    self.hasher.update(value.to_le_bytes());
-                }
-            }
-            _ => {
-                let (elements, _) = data.as_chunks::<8>();
-                for bytes in elements {
-                    let value = index(f64::from_le_bytes(*bytes))?;
-                    self.hasher.update(value.to_le_bytes());
-                }
-            }
+            DType::F16 => self.indexes(data, |bytes| f16::from_le_bytes(bytes).to_f64(), index),
+            DType::BF16 => self.indexes(data, |bytes| bf16::from_le_bytes(bytes).to_f64(), index),
+            DType::F32 => self.indexes(data, |bytes| f64::from(f32::from_le_bytes(bytes)), index),
+            DType::F64 => self.indexes(data, f64::from_le_bytes, index),
+            DType::Bool
+            | DType::U8
+            | DType::I8
+            | DType::U16
+            | DType::I16
+            | DType::U32
+            | DType::I32
+            | DType::U64
+            | DType::I64 => Ok(()),
+        }
+    }
+
+    fn indexes<const N: usize>(
+        &mut self,
+        data: &[u8],
+        value: impl Fn([u8; N]) -> f64,
+        mut index: impl FnMut(f64) -> Result<i64, EncodingError>,
+    ) -> Result<(), EncodingError> {
+        let (elements, _) = data.as_chunks::<N>();
+        for bytes in elements {
+            let index = index(value(*bytes))?;
+            self.hasher.update(index.to_le_bytes());
         }
         Ok(())
     }
 }
 
 fn length(value: usize) -> Result<[u8; 4], EncodingError> {
-    u32::try_from(value).map(u32::to_le_bytes).map_err(|_| EncodingError::TooLarge)
+    u32::try_from(value)
+        .map(u32::to_le_bytes)
+        .map_err(|_| EncodingError::TooLarge)
 }
 
 fn grid_exponent(dtype: DType, comparison: Comparison) -> Option<i8> {
     match comparison {
         Comparison::Grid(exponent) if dtype.is_float() => Some(exponent),
-        _ => None,
+        Comparison::Exact | Comparison::Grid(_) => None,
     }
 }
 

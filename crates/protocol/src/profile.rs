@@ -27,7 +27,10 @@ impl OutputProfile {
     /// A profile of `outputs` exact entries.
     pub fn exact(outputs: usize) -> Result<Self> {
         let mut entries = [Self::UNUSED; MAX_OUTPUTS];
-        entries.get_mut(..outputs).ok_or(Error::ModelProfileInvalid)?.fill(Self::EXACT);
+        entries
+            .get_mut(..outputs)
+            .ok_or(Error::ModelProfileInvalid)?
+            .fill(Self::EXACT);
         let profile = Self(entries);
         profile.check()?;
         Ok(profile)
@@ -52,7 +55,10 @@ impl OutputProfile {
 
     /// Number of outputs described.
     pub fn len(&self) -> usize {
-        self.0.iter().take_while(|entry| **entry != Self::UNUSED).count()
+        self.0
+            .iter()
+            .take_while(|entry| **entry != Self::UNUSED)
+            .count()
     }
 
     /// Whether no output is described (never true of a checked profile).

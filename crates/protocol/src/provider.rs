@@ -84,7 +84,9 @@ impl ProviderData {
     /// Stake neither reserved nor unbonding.
     #[inline]
     pub fn free_stake(&self) -> Result<Lamports> {
-        Lamports(self.stake).minus(Lamports(self.reserved))?.minus(Lamports(self.unbonding))
+        Lamports(self.stake)
+            .minus(Lamports(self.reserved))?
+            .minus(Lamports(self.unbonding))
     }
 
     /// Sets what the authority may change. A changed class restarts the stake's age.
@@ -106,18 +108,31 @@ impl ProviderData {
     /// [`Error::ProviderAuthorityMismatch`] for anyone else.
     #[inline]
     pub fn require_authority(&self, signer: &Address) -> Result<()> {
-        if *signer == self.authority { Ok(()) } else { Err(Error::ProviderAuthorityMismatch) }
+        if *signer == self.authority {
+            Ok(())
+        } else {
+            Err(Error::ProviderAuthorityMismatch)
+        }
     }
 
     /// [`Error::ProviderOperatorMismatch`] for anyone else.
     #[inline]
     pub fn require_operator(&self, signer: &Address) -> Result<()> {
-        if *signer == self.operator { Ok(()) } else { Err(Error::ProviderOperatorMismatch) }
+        if *signer == self.operator {
+            Ok(())
+        } else {
+            Err(Error::ProviderOperatorMismatch)
+        }
     }
 
     /// Adds stake and restarts its age.
     #[inline]
-    pub fn deposit(&mut self, amount: Lamports, params: &MarketParams, now: UnixSeconds) -> Result<()> {
+    pub fn deposit(
+        &mut self,
+        amount: Lamports,
+        params: &MarketParams,
+        now: UnixSeconds,
+    ) -> Result<()> {
         if amount == Lamports::ZERO {
             return Err(Error::AmountZero);
         }
@@ -133,7 +148,12 @@ impl ProviderData {
     /// Starts to take stake out. The rest must be zero or the minimum; a second call joins the
     /// first and restarts the waiting time of both.
     #[inline]
-    pub fn unbond(&mut self, amount: Lamports, params: &MarketParams, now: UnixSeconds) -> Result<()> {
+    pub fn unbond(
+        &mut self,
+        amount: Lamports,
+        params: &MarketParams,
+        now: UnixSeconds,
+    ) -> Result<()> {
         if amount == Lamports::ZERO {
             return Err(Error::AmountZero);
         }
@@ -214,7 +234,10 @@ impl ProviderData {
         self.reserved = Lamports(self.reserved).minus(collateral)?.0;
         self.stake = Lamports(self.stake).minus(slash)?.0;
         self.total_slashed = Lamports(self.total_slashed).plus(slash)?.0;
-        self.live_jobs = self.live_jobs.checked_sub(1).ok_or(Error::InvariantViolated)?;
+        self.live_jobs = self
+            .live_jobs
+            .checked_sub(1)
+            .ok_or(Error::InvariantViolated)?;
         self.changed()
     }
 
@@ -238,11 +261,15 @@ impl ProviderData {
     /// `reserved + unbonding <= stake`; [`Error::InvariantViolated`] otherwise.
     #[inline]
     pub fn check(&self) -> Result<()> {
-        self.free_stake().map(|_| ()).map_err(|_| Error::InvariantViolated)
+        self.free_stake()
+            .map(|_| ())
+            .map_err(|_| Error::InvariantViolated)
     }
 
     /// Lamports this account holds for its owner beyond rent.
     pub fn money(&self) -> Result<Lamports> {
-        Lamports(self.stake).plus(Lamports(self.earnings))?.plus(Lamports(self.fees_due))
+        Lamports(self.stake)
+            .plus(Lamports(self.earnings))?
+            .plus(Lamports(self.fees_due))
     }
 }

@@ -80,7 +80,7 @@ impl JobStatus {
     /// Whether the table holds `(self, next)`.
     #[inline]
     pub fn can_become(self, next: Self) -> bool {
-        TRANSITIONS.iter().any(|pair| *pair == (self, next))
+        TRANSITIONS.contains(&(self, next))
     }
 
     /// Whether the job has ended.

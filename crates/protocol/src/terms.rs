@@ -20,9 +20,16 @@ pub const COLLATERAL_AUDIT_FEES: u8 = 20;
 #[repr(C)]
 #[cfg_attr(
     feature = "anchor",
-    derive(anchor_lang::IdlType, anchor_lang::AnchorSerialize, anchor_lang::AnchorDeserialize)
+    derive(
+        anchor_lang::IdlType,
+        anchor_lang::AnchorSerialize,
+        anchor_lang::AnchorDeserialize
+    )
 )]
-#[cfg_attr(feature = "borsh", derive(borsh::BorshSerialize, borsh::BorshDeserialize))]
+#[cfg_attr(
+    feature = "borsh",
+    derive(borsh::BorshSerialize, borsh::BorshDeserialize)
+)]
 pub struct JobTerms {
     /// Most the requester pays; the price rises to it.
     pub ceiling: u64,
@@ -115,16 +122,28 @@ impl JobTerms {
     #[inline]
     fn check_windows(&self, params: &MarketParams) -> Result<()> {
         let within = |secs: u32, min: u32, max: u32| secs >= min && secs <= max;
-        if !within(self.claim_secs, params.min_claim_secs, params.max_claim_secs) {
+        if !within(
+            self.claim_secs,
+            params.min_claim_secs,
+            params.max_claim_secs,
+        ) {
             return Err(Error::TermsClaimWindowInvalid);
         }
         if self.ramp_secs > self.claim_secs {
             return Err(Error::TermsRampInvalid);
         }
-        if !within(self.compute_secs, params.min_compute_secs, params.max_compute_secs) {
+        if !within(
+            self.compute_secs,
+            params.min_compute_secs,
+            params.max_compute_secs,
+        ) {
             return Err(Error::TermsComputeWindowInvalid);
         }
-        if !within(self.challenge_secs, params.min_challenge_secs, params.max_challenge_secs) {
+        if !within(
+            self.challenge_secs,
+            params.min_challenge_secs,
+            params.max_challenge_secs,
+        ) {
             return Err(Error::TermsChallengeWindowInvalid);
         }
         Ok(())
@@ -141,7 +160,9 @@ impl JobTerms {
         if rate == 0 || rate > 10_000 || !(2..=3).contains(&self.panel_size) {
             return Err(Error::TermsPanelInvalid);
         }
-        if self.audit_fee < self.ceiling || self.audit_fee > self.ceiling.saturating_add(self.ceiling) {
+        if self.audit_fee < self.ceiling
+            || self.audit_fee > self.ceiling.saturating_add(self.ceiling)
+        {
             return Err(Error::TermsAuditFeeInvalid);
         }
         if Lamports(self.collateral) < Lamports(self.audit_fee).times(COLLATERAL_AUDIT_FEES)? {
@@ -150,11 +171,19 @@ impl JobTerms {
         // Both sides are divided by 10_000 with the loss rounded down and the gain rounded up.
         // C + K <= 2^50 and rate <= 10^4 < 2^14: the product stays within 64 bits.
         // K <= 2^49 and deterrence <= 10^6: K / 10_000 * deterrence < 2^56.
-        let loss = self.collateral.wrapping_add(self.ceiling).wrapping_mul(rate) / 10_000;
+        let loss = self
+            .collateral
+            .wrapping_add(self.ceiling)
+            .wrapping_mul(rate)
+            / 10_000;
         let deterrence = u64::from(params.deterrence_bps);
         let gain = (self.ceiling / 10_000)
             .wrapping_mul(deterrence)
             .wrapping_add(((self.ceiling % 10_000).wrapping_mul(deterrence)).div_ceil(10_000));
-        if loss < gain { Err(Error::TermsDeterrenceTooLow) } else { Ok(()) }
+        if loss < gain {
+            Err(Error::TermsDeterrenceTooLow)
+        } else {
+            Ok(())
+        }
     }
 }

@@ -22,7 +22,10 @@ pub fn check(bytes: &[u8], len: u8) -> Result<()> {
 /// The text of a fixed array, empty if its length or its bytes are not valid.
 #[cfg(not(target_os = "solana"))]
 pub fn read(bytes: &[u8], len: u8) -> &str {
-    bytes.get(..len as usize).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or("")
+    bytes
+        .get(..len as usize)
+        .and_then(|text| core::str::from_utf8(text).ok())
+        .unwrap_or("")
 }
 
 /// Text as a fixed array and its length; [`Error::TextInvalid`] if it does not fit or is not
@@ -31,7 +34,10 @@ pub fn read(bytes: &[u8], len: u8) -> &str {
 pub fn write<const N: usize>(text: &str) -> Result<([u8; N], u8)> {
     let len = u8::try_from(text.len()).map_err(|_| Error::TextInvalid)?;
     let mut bytes = [0; N];
-    bytes.get_mut(..text.len()).ok_or(Error::TextInvalid)?.copy_from_slice(text.as_bytes());
+    bytes
+        .get_mut(..text.len())
+        .ok_or(Error::TextInvalid)?
+        .copy_from_slice(text.as_bytes());
     check(&bytes, len)?;
     Ok((bytes, len))
 }

@@ -14,7 +14,10 @@ impl UnixSeconds {
     /// `self + length`, or [`Error::ClockOverflow`].
     #[inline]
     pub fn after(self, length: Seconds) -> Result<Self> {
-        self.0.checked_add(i64::from(length.0)).map(Self).ok_or(Error::ClockOverflow)
+        self.0
+            .checked_add(i64::from(length.0))
+            .map(Self)
+            .ok_or(Error::ClockOverflow)
     }
 
     /// Whether an action with this deadline is still allowed: the deadline itself counts.
@@ -26,13 +29,7 @@ impl UnixSeconds {
     /// Seconds from `earlier` to `self`, 0 if `earlier` is later, at most `u32::MAX`.
     #[inline]
     pub fn since(self, earlier: Self) -> u32 {
-        let span = self.0.saturating_sub(earlier.0);
-        if span <= 0 {
-            0
-        } else if span > i64::from(u32::MAX) {
-            u32::MAX
-        } else {
-            span as u32
-        }
+        let span = self.0.saturating_sub(earlier.0).max(0);
+        u32::try_from(span).unwrap_or(u32::MAX)
     }
 }

@@ -16,7 +16,10 @@ pub fn check(
     authority: &Signer,
     instructions: &Sysvar<SysvarInstructions>,
 ) -> Result<()> {
-    require!(address_eq(authority.address(), &market.authority), Fact::MarketAuthorityMismatch);
+    require!(
+        address_eq(authority.address(), &market.authority),
+        Fact::MarketAuthorityMismatch
+    );
     refuse_durable_nonce(instructions)
 }
 

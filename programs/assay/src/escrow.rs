@@ -6,7 +6,6 @@
 use anchor_lang::{cpi::InstructionAccount, prelude::*, unchecked_invoke_signed_fixed};
 use assay_protocol::{Lamports as Amount, error::Error as Fact};
 
-
 use crate::state::Job;
 
 /// What is sent here is destroyed at the end of the slot.
@@ -58,7 +57,10 @@ pub fn refund(job: &mut Account<Job>, wallet: &AccountView, amount: Amount) -> R
     if amount == Amount::ZERO {
         return Ok(());
     }
-    let after = wallet.lamports().checked_add(amount.0).ok_or(Fact::AmountOverflow)?;
+    let after = wallet
+        .lamports()
+        .checked_add(amount.0)
+        .ok_or(Fact::AmountOverflow)?;
     let least = Rent::get()?.try_minimum_balance(wallet.data_len())?;
     if after < least || wallet.executable() {
         job.refund_due = Amount(job.refund_due).plus(amount)?.0;

@@ -17,5 +17,8 @@ instructions! {
 pub(crate) fn moment() -> anchor_lang::Result<(u64, assay_protocol::UnixSeconds)> {
     use anchor_lang::prelude::*;
     let clock = Clock::get()?;
-    Ok((clock.slot, assay_protocol::UnixSeconds(clock.unix_timestamp)))
+    Ok((
+        clock.slot,
+        assay_protocol::UnixSeconds(clock.unix_timestamp),
+    ))
 }

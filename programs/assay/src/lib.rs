@@ -65,7 +65,10 @@ pub mod assay {
     // A provider's authority.
 
     /// Authority: registers a provider, without stake.
-    pub fn provider_register(ctx: &mut Context<ProviderRegister>, args: ProviderArgs) -> Result<()> {
+    pub fn provider_register(
+        ctx: &mut Context<ProviderRegister>,
+        args: ProviderArgs,
+    ) -> Result<()> {
         let bump = ctx.bumps.provider;
         ctx.accounts.handle(&args, bump)
     }

@@ -1,6 +1,9 @@
 //! Memory functions over the runtime's syscalls, for toolchains that do not bring their own.
 
-#![expect(unsafe_code, reason = "the symbols LLVM calls for copies and comparisons")]
+#![expect(
+    unsafe_code,
+    reason = "the symbols LLVM calls for copies and comparisons"
+)]
 
 unsafe extern "C" {
     fn sol_memcpy_(to: *mut u8, from: *const u8, bytes: u64);
@@ -25,7 +28,11 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, bytes: usize) -> *mut
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memset(to: *mut u8, byte: i32, bytes: usize) -> *mut u8 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "C's contract")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "C's contract"
+    )]
     let byte = byte as u8;
     // SAFETY: memset's own contract, passed on.
     unsafe { sol_memset_(to, byte, bytes as u64) };

@@ -45,7 +45,13 @@ impl JobExpire {
             }
             JobStatus::Claimed => self.expire_claimed(now)?,
             JobStatus::Committed => self.fault_unfinalized(now)?,
-            _ => return Err(Fact::JobNotExpirable.into()),
+            JobStatus::Auditing
+            | JobStatus::Appealing
+            | JobStatus::Settled
+            | JobStatus::Faulted
+            | JobStatus::Cancelled
+            | JobStatus::Expired
+            | JobStatus::Unresolved => return Err(Fact::JobNotExpirable.into()),
         };
         escrow::refund(&mut self.job, self.requester.account(), lost.refund)?;
         emit!(JobExpired {
