@@ -14,7 +14,10 @@ pub fn address(keypair: &Path) -> Result<String> {
     let text = fs::read_to_string(keypair)
         .with_context(|| format!("{} cannot be read", keypair.display()))?;
     let bytes: Vec<u8> = serde_json::from_str(&text).with_context(|| {
-        format!("{} is not a keypair file of the Solana CLI (a list of 64 numbers)", keypair.display())
+        format!(
+            "{} is not a keypair file of the Solana CLI (a list of 64 numbers)",
+            keypair.display()
+        )
     })?;
     ensure!(
         bytes.len() == 64,
@@ -36,7 +39,11 @@ pub fn rewrite(root: &Path, id: &str) -> Result<()> {
         return Ok(());
     }
     replace(&source, &old, id)?;
-    for other in [root.join(ANCHOR), root.join("idl/assay.json")] {
+    for other in [
+        root.join(ANCHOR),
+        root.join("idl/assay.json"),
+        root.join("crates/client/src/program.rs"),
+    ] {
         if other.is_file() {
             replace(&other, &old, id)?;
         }
@@ -75,7 +82,11 @@ mod tests {
         fs::create_dir_all(root.path().join("idl")).unwrap();
         fs::write(root.path().join(SOURCE), declarations).unwrap();
         fs::write(root.path().join(ANCHOR), format!("assay = \"{OLD}\"\n")).unwrap();
-        fs::write(root.path().join("idl/assay.json"), format!("{{\"address\": \"{OLD}\"}}")).unwrap();
+        fs::write(
+            root.path().join("idl/assay.json"),
+            format!("{{\"address\": \"{OLD}\"}}"),
+        )
+        .unwrap();
         root
     }
 
@@ -89,7 +100,12 @@ mod tests {
         fs::write(&path, serde_json::to_string(&bytes).unwrap()).unwrap();
         assert_eq!(address(&path).unwrap(), OLD);
         fs::write(&path, "[1, 2]").unwrap();
-        assert!(address(&path).unwrap_err().to_string().contains("holds 2 numbers"));
+        assert!(
+            address(&path)
+                .unwrap_err()
+                .to_string()
+                .contains("holds 2 numbers")
+        );
     }
 
     #[test]
@@ -106,7 +122,12 @@ mod tests {
     fn rewrite_with_two_declarations_fails_and_changes_nothing() {
         let text = format!("declare_id!(\"{OLD}\");\ndeclare_id!(\"{OLD}\");\n");
         let root = project(&text);
-        assert!(rewrite(root.path(), "NEW").unwrap_err().to_string().contains("exactly once"));
+        assert!(
+            rewrite(root.path(), "NEW")
+                .unwrap_err()
+                .to_string()
+                .contains("exactly once")
+        );
         assert_eq!(fs::read_to_string(root.path().join(SOURCE)).unwrap(), text);
     }
 }
