@@ -98,11 +98,12 @@ install_linker() {
         die "Debian's rustc has LLVM $llvm, the pinned sBPF linker knows LLVM $LLVM_VERSION" \
             "set LLVM_VERSION and SBPF_LINKER_VERSION in scripts/versions.env to a linker for LLVM $llvm"
     say "building sbpf-linker $SBPF_LINKER_VERSION (turns the compiler's output into an on-chain program; 3 minutes)"
-    logged env "LLVM_SYS_${LLVM_VERSION}1_PREFIX=/usr/lib/llvm-$LLVM_VERSION" \
-        RUSTFLAGS="-L native=/usr/lib/llvm-$LLVM_VERSION/lib" \
+    prefix=/usr/lib/llvm-$LLVM_VERSION
+    # bpf-linker looks for llvm-config in PATH, where another LLVM's may come first.
+    logged env "LLVM_SYS_${LLVM_VERSION}1_PREFIX=$prefix" PATH="$prefix/bin:$PATH" RUSTFLAGS="-L native=$prefix/lib" \
         cargo install sbpf-linker --version "$SBPF_LINKER_VERSION" --locked --no-default-features \
         --features "bpf-linker/llvm-$LLVM_VERSION" --root "$SBPF_LINKER_DIR" ||
-        die "sbpf-linker could not be built (see above)" "check that crates.io can be reached, then run this again"
+        die "sbpf-linker could not be built (see above)" "if crates.io could not be reached, mend the network and run this again"
 }
 
 # The wheel of one fixed Python, whatever Python runs here: only the library inside it is used.
@@ -117,7 +118,7 @@ install_onnxruntime() {
     mkdir -p "$wheels"
     logged python3 -m pip download "onnxruntime==$ORT_VERSION" --no-deps --only-binary :all: --dest "$wheels" \
         --platform "manylinux_2_28_$machine" --implementation cp --python-version 3.12 --abi cp312 ||
-        die "ONNX Runtime could not be downloaded (see above)" "check that PyPI can be reached, then run this again"
+        die "ONNX Runtime could not be downloaded (see above)" "if PyPI could not be reached, mend the network and run this again"
     wheel=$wheels/onnxruntime-$ORT_VERSION-cp312-cp312-manylinux_2_28_$machine.whl
     echo "$sha256  $wheel" | sha256sum --check --quiet >&2 ||
         die "$wheel is not the pinned file" "delete it and run this again; if it differs again, do not use it"
@@ -139,7 +140,7 @@ install_python() {
     say "installing $requirements into $ASSAY_CACHE/python (trains models/digits.onnx)"
     { logged python3 -m venv --clear "$ASSAY_CACHE/python" &&
         logged "$ASSAY_CACHE/python/bin/pip" install --requirement "$requirements"; } ||
-        die "the Python packages could not be installed (see above)" "check that PyPI can be reached, then run this again"
+        die "the Python packages could not be installed (see above)" "if PyPI could not be reached, mend the network and run this again"
     touch "$done"
 }
 
@@ -149,7 +150,7 @@ install_lint() {
     # Hardly optimised: it is run for seconds and would otherwise be built for many minutes.
     logged env CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=256 \
         cargo install cargo-deny --version "$CARGO_DENY_VERSION" --locked --root "$CARGO_DENY_DIR" ||
-        die "cargo-deny could not be built (see above)" "check that crates.io can be reached, then run this again"
+        die "cargo-deny could not be built (see above)" "if crates.io could not be reached, mend the network and run this again"
 }
 
 install_build() {

@@ -6,6 +6,8 @@ use std::path::Path;
 use anchor_lang_idl::build::IdlBuilder;
 use anyhow::{Context, Result, bail};
 
+mod sections;
+
 const COMMITTED: &str = "idl/assay.json";
 
 /// Generates the IDL and stores it where the clients look for it.
@@ -41,11 +43,12 @@ pub fn check(root: &Path) -> Result<()> {
 /// The wrapper script calls this binary without `RUSTUP_TOOLCHAIN`, which the library would pass to cargo
 /// wrongly, and with empty flags, so that the build shares its dependencies with the other tests.
 fn generate(root: &Path) -> Result<String> {
-    let idl = IdlBuilder::new()
+    let mut idl = IdlBuilder::new()
         .program_path(root.join("programs/assay"))
         .skip_lint(true)
         .build()
         .context("the IDL could not be generated; the compiler's messages above say why")?;
+    sections::read(&sections::print(root)?)?.add_to(&mut idl);
     let mut text = serde_json::to_string_pretty(&idl).context("the IDL cannot be printed")?;
     text.push('\n');
     Ok(text)
@@ -93,6 +96,9 @@ mod tests {
             first_difference("a\n", "a\nc\n").as_deref(),
             Some("line 2: committed `end of file`, generated `c`")
         );
-        assert_eq!(first_difference("a", "a\n").as_deref(), Some("line ends differ"));
+        assert_eq!(
+            first_difference("a", "a\n").as_deref(),
+            Some("line ends differ")
+        );
     }
 }

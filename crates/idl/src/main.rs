@@ -10,7 +10,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-const USAGE: &str = "usage: assay-idl write | check | program-id KEYPAIR.json | address KEYPAIR.json
+const USAGE: &str =
+    "usage: assay-idl write | check | program-id KEYPAIR.json | address KEYPAIR.json
   write       generate idl/assay.json from programs/assay
   check       fail if idl/assay.json differs from the program's source
   program-id  make the keypair's address the program's id in source, Anchor.toml and IDL
@@ -50,5 +51,7 @@ fn project_root() -> Result<PathBuf> {
     here.ancestors()
         .find(|folder| folder.join("programs/assay/Cargo.toml").is_file())
         .map(PathBuf::from)
-        .context("programs/assay was not found in this folder or above it; run it inside the project")
+        .context(
+            "programs/assay was not found in this folder or above it; run it inside the project",
+        )
 }
