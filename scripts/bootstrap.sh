@@ -2,7 +2,7 @@
 # Installs what building and testing need, says what and why, and does nothing when nothing is missing.
 #
 #   scripts/bootstrap.sh [build]      what `make test` and `make demo` need (the default)
-#   scripts/bootstrap.sh node         Node.js for the migration script
+#   scripts/bootstrap.sh node         of that, Node.js and the packages of the migration script
 #   scripts/bootstrap.sh python       a virtual environment with what trains models/digits.onnx
 #   scripts/bootstrap.sh lint         cargo-deny
 #   scripts/bootstrap.sh all
@@ -153,11 +153,22 @@ install_lint() {
         die "cargo-deny could not be built (see above)" "if crates.io could not be reached, mend the network and run this again"
 }
 
+install_node() {
+    lock=migrations/package-lock.json
+    done=migrations/node_modules/.installed-$(sha256sum "$lock" | cut -c1-16)
+    [ ! -e "$done" ] || return 0
+    say "installing the packages of migrations/deploy.ts"
+    logged npm ci --prefix migrations --no-audit --no-fund ||
+        die "the Node packages could not be installed (see above)" "if npm's registry could not be reached, mend the network and run this again"
+    touch "$done"
+}
+
 install_build() {
     check_rust
     build_packages | install_packages
     ! uses_upstream || install_linker
     install_onnxruntime
+    install_node
 }
 
 print_env() {
@@ -178,7 +189,7 @@ exec 9>"$ASSAY_CACHE/.lock"
 flock 9
 case ${1:-build} in
 build) install_build ;;
-node) node_packages | install_packages ;;
+node) node_packages | install_packages && install_node ;;
 python) install_python ;;
 lint) check_rust; install_lint ;;
 all) install_build; install_python; install_lint ;;
