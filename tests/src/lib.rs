@@ -1,1 +1,26 @@
+//! The kit that the tests of the program share.
+//!
+//! A [`World`] is a chain with the real program on it. Instructions come in pairs: `job_claim` builds the valid
+//! [`Call`], which a test may spoil account by account before it sends it; `do_job_claim` sends it and expects it to
+//! be accepted. Whatever is sent, accepted or refused, passes through the [`Ledger`], which holds the protocol's
+//! invariants against it and fails the test where one is broken.
 
+mod call;
+pub mod chain;
+mod job;
+pub mod ledger;
+mod market;
+mod model;
+mod nonce;
+mod outcome;
+mod provider;
+mod world;
+
+pub use call::{Batch, Call};
+pub use job::{Job, WORKER_SECRET};
+pub use ledger::Ledger;
+pub use model::Model;
+pub use nonce::Nonce;
+pub use outcome::{Outcome, Refusal};
+pub use provider::Provider;
+pub use world::{PACKET_BYTES, SOL, World};

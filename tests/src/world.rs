@@ -1,0 +1,294 @@
+//! One chain with its market, clock, wallets and the ledger that watches every transaction.
+
+use assay_client::{
+    PROGRAM_ID,
+    account::{self, Layout},
+    address,
+    program::SYSTEM_PROGRAM,
+    protocol::{
+        Address, Digest, JobData, MarketData, ModelData, ProviderData, TreasuryData, UnixSeconds,
+        market::MarketParams,
+    },
+};
+use litesvm::LiteSVM;
+use solana_account::Account;
+use solana_clock::Clock;
+use solana_message::{Message, VersionedMessage};
+use solana_signature::Signature;
+use solana_transaction::versioned::VersionedTransaction;
+
+use crate::{
+    Batch, Outcome, Refusal, chain,
+    ledger::{Deed, Ledger},
+};
+
+/// One SOL in lamports.
+pub const SOL: u64 = 1_000_000_000;
+/// Bytes of the largest transaction a cluster takes.
+pub const PACKET_BYTES: usize = 1_232;
+/// What wallets start with.
+const WALLET_LAMPORTS: u64 = 1_000 * SOL;
+
+/// A chain under observation.
+#[derive(Clone)]
+pub struct World {
+    chain: LiteSVM,
+    ledger: Ledger,
+    /// Pays the fees of every transaction that names nobody else; no party to anything.
+    pub fee_payer: Address,
+    /// The market's authority.
+    pub authority: Address,
+    wallets: u64,
+}
+
+impl World {
+    /// The program without a market.
+    pub fn without_market() -> Self {
+        let mut world = Self {
+            chain: chain::fresh(),
+            ledger: Ledger::default(),
+            fee_payer: Address::default(),
+            authority: chain::UPGRADE_AUTHORITY,
+            wallets: 0,
+        };
+        world.fee_payer = world.wallet();
+        world.fund(chain::UPGRADE_AUTHORITY, WALLET_LAMPORTS);
+        world
+    }
+
+    /// A market with the parameters of a local network.
+    pub fn new() -> Self {
+        Self::with_params(MarketParams::LOCAL)
+    }
+
+    /// A market with these parameters.
+    pub fn with_params(params: MarketParams) -> Self {
+        let mut world = Self::without_market();
+        world.do_market_init(params);
+        world
+    }
+
+    // Wallets. Addresses follow from the order of the calls, so every run sees the same ones.
+
+    /// A new wallet with more than any test spends.
+    pub fn wallet(&mut self) -> Address {
+        let wallet = self.key();
+        self.fund(wallet, WALLET_LAMPORTS);
+        wallet
+    }
+
+    /// A new address without an account.
+    pub fn key(&mut self) -> Address {
+        self.wallets += 1;
+        Address::new_from_array(Digest::of(&[b"wallet", &self.wallets.to_le_bytes()]).0)
+    }
+
+    /// Sets a wallet's balance from outside the economy; the account need not exist.
+    pub fn fund(&mut self, wallet: Address, lamports: u64) {
+        assert!(
+            !self.ledger.holds(&wallet),
+            "the program's accounts are not funded from outside"
+        );
+        self.put_account(
+            wallet,
+            Account {
+                lamports,
+                owner: SYSTEM_PROGRAM,
+                ..Account::default()
+            },
+        );
+    }
+
+    /// Puts an account that is not the program's at an address, as another program would leave it.
+    pub fn put_account(&mut self, at: Address, account: Account) {
+        self.chain
+            .set_account(at, account)
+            .expect("the account is no malformed sysvar or program");
+    }
+
+    /// Puts a forged account of the program where the ledger does not look: for `bypass`, whose instructions must all
+    /// be refused.
+    pub fn forge_account(&mut self, at: Address, account: Account) {
+        assert!(
+            !self.ledger.holds(&at),
+            "a forged account must not replace a genuine one"
+        );
+        self.put_account(at, account);
+    }
+
+    /// A transfer by the system program, as strangers make them.
+    pub fn do_transfer(&mut self, from: Address, to: Address, lamports: u64) {
+        let transfer = solana_system_interface::instruction::transfer(&from, &to, lamports);
+        self.send(transfer).accepted();
+    }
+
+    // Time.
+
+    /// The moment of the chain's clock.
+    pub fn now(&self) -> UnixSeconds {
+        UnixSeconds(self.clock().unix_timestamp)
+    }
+
+    /// The slot of the chain's clock.
+    pub fn slot(&self) -> u64 {
+        self.clock().slot
+    }
+
+    /// Lets seconds pass, and the slots that belong to them.
+    pub fn pass(&mut self, seconds: u32) {
+        let mut clock = self.clock();
+        clock.unix_timestamp += i64::from(seconds);
+        clock.slot += u64::from(seconds) * 5 / 2;
+        self.chain.set_sysvar(&clock);
+    }
+
+    /// Lets the clock stand at this moment, no earlier than now.
+    pub fn pass_to(&mut self, moment: UnixSeconds) {
+        assert!(moment >= self.now(), "time does not go back");
+        self.pass(moment.since(self.now()));
+    }
+
+    /// Lets slots pass while the clock's seconds stand still.
+    pub fn pass_slots(&mut self, slots: u64) {
+        let mut clock = self.clock();
+        clock.slot += slots;
+        self.chain.set_sysvar(&clock);
+    }
+
+    /// Moves on to another recent blockhash.
+    pub fn expire_blockhash(&mut self) {
+        self.chain.expire_blockhash();
+    }
+
+    fn clock(&self) -> Clock {
+        self.chain.get_sysvar()
+    }
+
+    // State.
+
+    pub fn market(&self) -> MarketData {
+        self.read(&address::market())
+    }
+
+    pub fn treasury(&self) -> TreasuryData {
+        self.read(&address::treasury())
+    }
+
+    pub fn provider(&self, account: &Address) -> ProviderData {
+        self.read(account)
+    }
+
+    pub fn model(&self, account: &Address) -> ModelData {
+        self.read(account)
+    }
+
+    pub fn job(&self, account: &Address) -> JobData {
+        self.read(account)
+    }
+
+    /// Lamports of any account; 0 where there is none.
+    pub fn balance(&self, address: &Address) -> u64 {
+        self.chain.get_balance(address).unwrap_or_default()
+    }
+
+    pub fn account(&self, address: &Address) -> Option<Account> {
+        self.chain.get_account(address)
+    }
+
+    /// Whether the program holds an account at this address.
+    pub fn exists(&self, address: &Address) -> bool {
+        self.account(address)
+            .is_some_and(|account| account.owner == PROGRAM_ID)
+    }
+
+    /// Rent minimum of an account of this many bytes.
+    pub fn rent(&self, bytes: usize) -> u64 {
+        self.chain.minimum_balance_for_rent_exemption(bytes)
+    }
+
+    /// What the ledger counted so far.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    fn read<T: Layout>(&self, address: &Address) -> T {
+        let account = self
+            .account(address)
+            .unwrap_or_else(|| panic!("no account at {address}"));
+        account::decode_owned(&account.owner, &account.data)
+            .unwrap_or_else(|error| panic!("{address}: {error}"))
+    }
+
+    // Transactions.
+
+    /// Sends one transaction and holds its effects against the protocol's invariants.
+    #[must_use = "say whether the transaction is to be accepted or refused"]
+    #[track_caller]
+    pub fn send(&mut self, batch: impl Batch) -> Outcome {
+        self.send_from(self.fee_payer, batch)
+    }
+
+    /// Sends one transaction whose fees this wallet pays.
+    #[must_use = "say whether the transaction is to be accepted or refused"]
+    #[track_caller]
+    pub fn send_from(&mut self, payer: Address, batch: impl Batch) -> Outcome {
+        let instructions = batch.instructions();
+        let message = Message::new(&instructions, Some(&payer));
+        let signatures = usize::from(message.header.num_required_signatures);
+        let bytes = 1 + 64 * signatures + message.serialize().len();
+        assert!(
+            bytes <= PACKET_BYTES,
+            "invariant 8: {bytes} bytes exceed a packet of {PACKET_BYTES}"
+        );
+        let addresses = message.account_keys.clone();
+        let transaction = VersionedTransaction {
+            signatures: vec![Signature::default(); signatures],
+            message: VersionedMessage::Legacy(message),
+        };
+        let before = self.accounts(&addresses);
+        let sent = self.chain.send_transaction(transaction);
+        let (result, meta) = match sent {
+            Ok(meta) => (Ok(()), meta),
+            Err(failed) => (Err(Refusal::from(&failed.err)), failed.meta),
+        };
+        let deed = Deed {
+            instructions: &instructions,
+            payer,
+            // A transaction that never ran costs nothing.
+            fee: if meta.logs.is_empty() && result.is_err() {
+                0
+            } else {
+                meta.fee
+            },
+            accepted: result.is_ok(),
+            before: &before,
+            after: &self.accounts(&addresses),
+            slot: self.slot(),
+            now: self.now(),
+            logs: &meta.logs,
+        };
+        let rent = |bytes| self.chain.minimum_balance_for_rent_exemption(bytes);
+        if let Err(violation) = self.ledger.enter(&deed, rent) {
+            panic!("{violation}\n{instructions:#?}\n{}", meta.logs.join("\n"));
+        }
+        Outcome {
+            result,
+            logs: meta.logs,
+            compute_units: meta.compute_units_consumed,
+            fee: meta.fee,
+            bytes,
+            accounts: addresses.len(),
+        }
+    }
+
+    fn accounts(&self, addresses: &[Address]) -> Vec<(Address, Account)> {
+        let read = |address: &Address| (*address, self.account(address).unwrap_or_default());
+        addresses.iter().map(read).collect()
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}

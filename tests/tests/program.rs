@@ -1,0 +1,4 @@
+//! The program on LiteSVM, one module an instruction. One binary, so that it is linked once.
+
+#[path = "program/lifecycle.rs"]
+mod lifecycle;
