@@ -249,6 +249,27 @@ fn deploy_with_a_squatted_buffer_uses_the_next_address() {
 }
 
 #[test]
+fn deploy_with_a_priority_fee_pays_it_for_every_piece() {
+    let chain = chain();
+    let broken = broken_program();
+    let spent = |compute_unit_price| {
+        let keys = Keys::new(&chain);
+        let before = balance(&chain, &keys.payer.pubkey());
+        let deployment = Deployment {
+            compute_unit_price,
+            ..keys.deployment(&broken)
+        };
+        // All pieces land; the loader then refuses the whole, before it costs anything.
+        let (outcome, reports) = run(&chain, &deployment);
+        assert!(matches!(outcome, Err(DeployError::Failed { .. })));
+        assert_eq!(reports.last().unwrap().bytes_written, broken.len());
+        before - balance(&chain, &keys.payer.pubkey())
+    };
+    // A lamport for each compute unit; a piece is allowed 3,000 and at least 20 of them hold the file.
+    assert!(spent(1_000_000) - spent(0) > 20 * 3_000);
+}
+
+#[test]
 fn deploy_without_money_says_how_much_is_missing() {
     let chain = chain();
     let keys = Keys {

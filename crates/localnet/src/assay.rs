@@ -13,7 +13,7 @@ use solana_sdk::{pubkey::Pubkey, transaction::Transaction};
 use solana_sdk_ids::system_program;
 use solana_signer::Signer;
 
-use crate::{Localnet, LocalnetConfig, LocalnetError, ProgramSource, SlotMode};
+use crate::{Localnet, LocalnetConfig, LocalnetError, ProgramSource, SlotMode, deploy::Progress};
 
 /// The secret key of the program id that the source declares; worth nothing, since anyone can read it here.
 const LOCAL_PROGRAM_KEY: &str = include_str!("../../../programs/assay/localnet-keypair.json");
@@ -46,7 +46,13 @@ impl AssayConfig {
         let program = local_program_key().ok_or(LocalnetError::ProgramKey {
             address: PROGRAM_ID,
         })?;
-        Ok(Self {
+        Ok(Self::with_program(elf, program))
+    }
+
+    /// As [`AssayConfig::new`] for a source that declares another id, whose key is given.
+    #[must_use]
+    pub fn with_program(elf: PathBuf, program: Keypair) -> Self {
+        Self {
             port: None,
             ws_port: None,
             slots: SlotMode::default(),
@@ -55,7 +61,7 @@ impl AssayConfig {
             authority: Keypair::new(),
             params: MarketParams::LOCAL,
             funded: Vec::new(),
-        })
+        }
     }
 }
 
@@ -73,6 +79,17 @@ impl Localnet {
     /// # Errors
     /// As [`Localnet::start`], and when the program refuses to open the market.
     pub fn start_assay(config: AssayConfig) -> Result<Self, LocalnetError> {
+        Self::start_assay_showing(config, &mut |_| ())
+    }
+
+    /// As [`Localnet::start_assay`], telling how far the deployment is, which takes the most time.
+    ///
+    /// # Errors
+    /// As [`Localnet::start_assay`].
+    pub fn start_assay_showing(
+        config: AssayConfig,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, LocalnetError> {
         let AssayConfig {
             port,
             ws_port,
@@ -96,7 +113,7 @@ impl Localnet {
             program: None,
         })?;
         localnet.fund_authority(&source)?;
-        localnet.deploy(&source, &mut |_| ())?;
+        localnet.deploy(&source, progress)?;
         open_market(localnet.rpc(), &source.authority, params)?;
         Ok(localnet)
     }
