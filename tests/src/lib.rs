@@ -5,6 +5,7 @@
 //! be accepted. Whatever is sent, accepted or refused, passes through the [`Ledger`], which holds the protocol's
 //! invariants against it and fails the test where one is broken.
 
+pub mod bench;
 mod call;
 pub mod chain;
 mod job;
