@@ -21,7 +21,7 @@ use solana_signer::Signer;
 use super::DeployError;
 
 /// Public endpoints limit requests a second; this many are in flight before the answers are looked at.
-const MOST_IN_FLIGHT: usize = 32;
+const MOST_IN_FLIGHT: usize = 96;
 /// One `getSignatureStatuses` takes up to 256 signatures.
 const _: () = assert!(MOST_IN_FLIGHT <= 256);
 /// A blockhash lives for 150 blocks. So often may transactions expire without one landing in between.
