@@ -168,6 +168,7 @@ install_build() {
     build_packages | install_packages
     ! uses_upstream || install_linker
     install_onnxruntime
+    models/conformance/fetch.sh >/dev/null
     install_node
 }
 

@@ -49,13 +49,13 @@ patched_library() {
 }
 
 # rustc's own BPF target with an OS that std knows, byte-wide atomics (lowered to plain accesses: a program
-# runs on one thread) and our linker.
+# runs on one thread), our linker, and the unaligned accesses that the Solana machine allows.
 write_target() {
     RUSTC_BOOTSTRAP=1 /usr/bin/rustc -Zunstable-options --print target-spec-json --target bpfel-unknown-none |
         sed -e '/"metadata": {/,/}/d' \
             -e 's/"atomic-cas": false/"atomic-cas": true/' \
             -e 's/"min-atomic-width": 64/"min-atomic-width": 8/' \
-            -e 's/^{$/{ "os": "zkvm", "vendor": "solana", "linker": "sbpf-linker",/' >"$1.new"
+            -e 's/^{$/{ "os": "zkvm", "vendor": "solana", "linker": "sbpf-linker",\n  "features": "+allows-misaligned-mem-access",/' >"$1.new"
     cmp -s "$1.new" "$1" && rm "$1.new" || mv "$1.new" "$1"
 }
 
@@ -70,7 +70,7 @@ upstream() {
     # Joined with the unit separator because one flag contains quotes.
     flags=
     for flag in -Zunstable-options -Cpanic=immediate-abort -Cpasses=lower-atomic -Ctarget-cpu=v2 \
-        -Ctarget-feature=+allows-misaligned-mem-access -Aexplicit_builtin_cfgs_in_flags \
+        -Aexplicit_builtin_cfgs_in_flags \
         '--cfg=target_os="solana"' \
         -Clink-arg=--llvm-args=-bpf-stack-size=4096 -Clink-arg=--disable-math-builtins \
         "-Clink-arg=--arch=$arch" "-Clink-arg=--llvm-args=$inline" \
