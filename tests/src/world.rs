@@ -233,7 +233,8 @@ impl World {
     #[track_caller]
     pub fn send_from(&mut self, payer: Address, batch: impl Batch) -> Outcome {
         let instructions = batch.instructions();
-        let message = Message::new(&instructions, Some(&payer));
+        let blockhash = self.chain.latest_blockhash();
+        let message = Message::new_with_blockhash(&instructions, Some(&payer), &blockhash);
         let signatures = usize::from(message.header.num_required_signatures);
         let bytes = 1 + 64 * signatures + message.serialize().len();
         assert!(

@@ -30,6 +30,8 @@ impl ProviderRegister {
         let (slot, now) = moment()?;
         let authority = *self.authority.address();
         self.provider.inner = ProviderData::new(authority, *self.payer.address(), bump, slot);
+        // Registration starts the age even where the class is the zero one that `configure` finds unchanged.
+        self.provider.aged_at = now.0;
         self.provider.configure(args, now)?;
         emit!(ProviderRegistered {
             slot,
