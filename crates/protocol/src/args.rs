@@ -77,6 +77,8 @@ arguments! {
         pub worker_secret_hash: [u8; 32],
         /// sha256 of the hints file, of the empty file if there are no hints.
         pub hints_digest: [u8; 32],
+        /// The attempt the commitment binds; refused if the job is in another one.
+        pub attempt: u8,
     }
 }
 

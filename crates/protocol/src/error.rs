@@ -104,6 +104,7 @@ errors! {
     JobAuditUnavailable = 100, "Audited jobs cannot be settled by this version of the program.";
 
     JobNotExpirable = 101, "Time alone ends only an open, claimed or committed job.";
+    JobAttemptMismatch = 102, "The job is in another attempt than the one named.";
 
     TermsCeilingInvalid = 120, "The ceiling must be positive and within the market's limit.";
     TermsFloorInvalid = 121, "The floor must not exceed the ceiling.";
@@ -111,7 +112,7 @@ errors! {
     TermsClaimWindowInvalid = 123, "The claim window lies outside the market's limits.";
     TermsComputeWindowInvalid = 124, "The compute window lies outside the market's limits.";
     TermsChallengeWindowInvalid = 125, "The challenge window lies outside the market's limits.";
-    TermsCollateralInvalid = 126, "The collateral is too large, or below 20 audit fees.";
+    TermsCollateralInvalid = 126, "The collateral must be at least the ceiling and 20 audit fees, and at most 2^49 lamports.";
     TermsAuditUnavailable = 127, "Audits are not available yet: audit_bps, panel_size and audit_fee must be 0 (an unaudited job).";
     TermsPanelInvalid = 128, "panel_size must be 0 without audits, and 2 or 3 with them; audit_bps at most 10,000.";
     TermsAuditFeeInvalid = 129, "The audit fee must lie between the ceiling and twice the ceiling.";

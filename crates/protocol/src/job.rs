@@ -270,6 +270,13 @@ impl JobData {
         }
     }
 
+    /// Whether the job is still in the attempt that the sender means: a message that arrives after
+    /// the claim was lost and won again must not act on the new claim.
+    #[inline]
+    fn require_attempt(&self, attempt: u8) -> Result<()> {
+        if self.attempt == attempt { Ok(()) } else { Err(Error::JobAttemptMismatch) }
+    }
+
     /// Gives the job to a provider; returns the price.
     #[inline]
     pub fn claim(
@@ -296,38 +303,42 @@ impl JobData {
 
     /// Gives a claim back in time, for a quarter of the late slash.
     #[inline]
-    pub fn release(&mut self, now: UnixSeconds) -> Result<LostClaim> {
+    pub fn release(&mut self, attempt: u8, now: UnixSeconds) -> Result<LostClaim> {
         self.require(JobStatus::Claimed, Error::JobNotClaimed)?;
+        self.require_attempt(attempt)?;
         if !self.compute_deadline()?.allows(now) {
             return Err(Error::JobComputeDeadlinePassed);
         }
-        self.lose_claim(
-            release_slash(Lamports(self.collateral), Lamports(self.ceiling)),
-            now,
-        )
+        let slash = release_slash(Lamports(self.collateral), Lamports(self.ceiling));
+        self.lose_claim(slash, now, now)
     }
 
     /// Takes a claim away after its compute deadline, for the late slash.
     #[inline]
     pub fn expire_claim(&mut self, now: UnixSeconds) -> Result<LostClaim> {
         self.require(JobStatus::Claimed, Error::JobNotClaimed)?;
-        if self.compute_deadline()?.allows(now) {
+        let deadline = self.compute_deadline()?;
+        if deadline.allows(now) {
             return Err(Error::JobNotExpired);
         }
-        self.lose_claim(
-            late_slash(Lamports(self.collateral), Lamports(self.ceiling)),
-            now,
-        )
+        let slash = late_slash(Lamports(self.collateral), Lamports(self.ceiling));
+        self.lose_claim(slash, deadline, now)
     }
 
-    fn lose_claim(&mut self, slash: Lamports, now: UnixSeconds) -> Result<LostClaim> {
+    /// The next attempt's windows run from `reopened`: a late crank does not lengthen a job's life.
+    fn lose_claim(
+        &mut self,
+        slash: Lamports,
+        reopened: UnixSeconds,
+        now: UnixSeconds,
+    ) -> Result<LostClaim> {
         self.provider = Address::default();
         self.generation = 0;
         self.price = 0;
         self.claimed_at = 0;
         self.attempt = self.attempt.saturating_add(1);
         if self.attempt < MAX_ATTEMPTS {
-            self.opened_at = now.0;
+            self.opened_at = reopened.0;
             self.advance(JobStatus::Open)?;
             return Ok(LostClaim {
                 slash,
@@ -342,6 +353,7 @@ impl JobData {
     #[inline]
     pub fn commit(&mut self, args: &JobCommitArgs, now: UnixSeconds) -> Result<()> {
         self.require(JobStatus::Claimed, Error::JobNotClaimed)?;
+        self.require_attempt(args.attempt)?;
         if !self.compute_deadline()?.allows(now) {
             return Err(Error::JobComputeDeadlinePassed);
         }
@@ -360,11 +372,14 @@ impl JobData {
 
     /// Checks the revealed secrets and the moment; pays out an unaudited job.
     ///
-    /// With the requester's secret at once, without it after the challenge window.
+    /// With the requester's secret at once, without it after the challenge window. An
+    /// acknowledged, unaudited job has no draw to escape from, so until somebody expires it, it may
+    /// be finalized past the deadline: a halt of the chain must not cost an honest provider.
     #[inline]
     pub fn finalize(&mut self, args: &JobFinalizeArgs, now: UnixSeconds) -> Result<Settlement> {
         self.require(JobStatus::Committed, Error::JobNotCommitted)?;
-        if !self.finalize_deadline()?.allows(now) {
+        let overdue = !self.finalize_deadline()?.allows(now);
+        if overdue && !(args.is_acknowledged() && self.is_unaudited()) {
             return Err(Error::JobFinalizeDeadlinePassed);
         }
         if secret_hash(&args.worker_secret).0 != self.worker_secret_hash {

@@ -62,21 +62,36 @@ pub struct ProviderData {
     pub jobs_faulted: u32,
     pub jobs_late: u32,
     pub jobs_released: u32,
+    /// Unbonding time promised at registration; a later, longer one does not apply.
+    pub unbond_secs: u32,
     pub endpoint_len: u8,
-    pub reserved_bytes: [u8; 55],
+    pub reserved_bytes: [u8; 51],
+}
+
+/// Who registers a provider, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Registration {
+    pub authority: Address,
+    pub rent_payer: Address,
+    pub bump: u8,
+    /// Slot of the registration.
+    pub generation: u64,
+    pub now: UnixSeconds,
 }
 
 impl ProviderData {
-    /// A provider without stake.
-    pub fn new(authority: Address, rent_payer: Address, bump: u8, generation: u64) -> Self {
+    /// A provider without stake, registered in slot `generation`.
+    pub fn new(at: &Registration, params: &MarketParams) -> Self {
         Self {
             version: LAYOUT_VERSION,
             status: 1,
-            bump,
+            bump: at.bump,
             sequence: 0,
-            authority,
-            rent_payer,
-            generation,
+            authority: at.authority,
+            rent_payer: at.rent_payer,
+            generation: at.generation,
+            aged_at: at.now.0,
+            unbond_secs: params.unbond_secs,
             ..Self::zeroed()
         }
     }
@@ -145,8 +160,9 @@ impl ProviderData {
         self.changed()
     }
 
-    /// Starts to take stake out. The rest must be zero or the minimum; a second call joins the
-    /// first and restarts the waiting time of both.
+    /// Starts to take stake out. A second call joins the first and restarts the waiting time of
+    /// both. The wait is the market's, and never longer than the one at registration: nobody can
+    /// lock stake in by changing parameters.
     #[inline]
     pub fn unbond(
         &mut self,
@@ -161,12 +177,8 @@ impl ProviderData {
             return Err(Error::ProviderStakeInsufficient);
         }
         let unbonding = Lamports(self.unbonding).plus(amount)?;
-        let rest = Lamports(self.stake).minus(unbonding)?;
-        if rest != Lamports::ZERO && rest.0 < params.min_stake {
-            return Err(Error::ProviderStakeBelowMinimum);
-        }
         self.unbonding = unbonding.0;
-        self.unbond_at = now.after(Seconds(params.unbond_secs))?.0;
+        self.unbond_at = now.after(Seconds(params.unbond_secs.min(self.unbond_secs)))?.0;
         self.changed()
     }
 
@@ -233,7 +245,7 @@ impl ProviderData {
         }
         self.reserved = Lamports(self.reserved).minus(collateral)?.0;
         self.stake = Lamports(self.stake).minus(slash)?.0;
-        self.total_slashed = Lamports(self.total_slashed).plus(slash)?.0;
+        self.total_slashed = self.total_slashed.saturating_add(slash.0);
         self.live_jobs = self
             .live_jobs
             .checked_sub(1)
@@ -246,7 +258,7 @@ impl ProviderData {
     pub fn earn(&mut self, split: Split) -> Result<()> {
         self.earnings = Lamports(self.earnings).plus(split.earned)?.0;
         self.fees_due = Lamports(self.fees_due).plus(split.fee)?.0;
-        self.total_earned = Lamports(self.total_earned).plus(split.earned)?.0;
+        self.total_earned = self.total_earned.saturating_add(split.earned.0);
         self.jobs_settled = self.jobs_settled.saturating_add(1);
         Ok(())
     }

@@ -113,7 +113,9 @@ impl JobTerms {
         if self.floor > self.ceiling {
             return Err(Error::TermsFloorInvalid);
         }
-        if self.collateral > MAX_TERM_LAMPORTS {
+        // Below the ceiling the late slash would not cover what a blocked job is worth, and at zero
+        // a provider without stake could block or use up jobs for nothing.
+        if self.collateral < self.ceiling || self.collateral > MAX_TERM_LAMPORTS {
             return Err(Error::TermsCollateralInvalid);
         }
         Ok(())

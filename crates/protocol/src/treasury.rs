@@ -45,7 +45,7 @@ impl TreasuryData {
     #[inline]
     pub fn collect(&mut self, fees: Lamports) -> Result<()> {
         self.collected = Lamports(self.collected).plus(fees)?.0;
-        self.total_collected = Lamports(self.total_collected).plus(fees)?.0;
+        self.total_collected = self.total_collected.saturating_add(fees.0);
         self.sequence = self.sequence.wrapping_add(1);
         Ok(())
     }

@@ -142,8 +142,8 @@ pub mod assay {
     }
 
     /// Operator: gives a claim back for a small slash. Claimed to Open or Expired.
-    pub fn job_release(ctx: &mut Context<JobRelease>) -> Result<()> {
-        ctx.accounts.handle()
+    pub fn job_release(ctx: &mut Context<JobRelease>, attempt: u8) -> Result<()> {
+        ctx.accounts.handle(attempt)
     }
 
     /// Operator: fixes the result by its hiding hash. Claimed to Committed.

@@ -65,6 +65,8 @@ instruction! {
         provider: Address,
         job: Address,
         requester: Address,
+        /// The attempt to give back; refused if the job is in another one.
+        attempt: u8,
     }
     accounts |this| {
         operator: Signer = this.operator,
@@ -73,7 +75,7 @@ instruction! {
         requester: Writable = this.requester,
         incinerator: Writable = INCINERATOR,
     }
-    data { }
+    data { attempt }
 }
 
 instruction! {

@@ -54,6 +54,11 @@ impl JobExpire {
             | JobStatus::Unresolved => return Err(Fact::JobNotExpirable.into()),
         };
         escrow::refund(&mut self.job, self.requester.account(), lost.refund)?;
+        // An open job has no provider: whoever's account was passed in tells nothing.
+        let stake = match &self.provider {
+            Some(account) if address_eq(account.address(), &provider) => account.stake,
+            _ => 0,
+        };
         emit!(JobExpired {
             slot,
             time: now.0,
@@ -62,7 +67,7 @@ impl JobExpire {
             sequence: u64::from(self.job.sequence),
             slash: lost.slash.0,
             refund: lost.refund.0,
-            stake: self.provider.as_ref().map_or(0, |provider| provider.stake),
+            stake,
             status: u64::from(self.job.status),
         });
         Ok(())

@@ -33,10 +33,10 @@ impl JobRelease {
         Ok(())
     }
 
-    pub fn handle(&mut self) -> Result<()> {
+    pub fn handle(&mut self, attempt: u8) -> Result<()> {
         self.validate()?;
         let (slot, now) = moment()?;
-        let lost = self.job.release(now)?;
+        let lost = self.job.release(attempt, now)?;
         self.provider.unreserve(Amount(self.job.collateral), lost.slash)?;
         self.provider.jobs_released = self.provider.jobs_released.saturating_add(1);
         escrow::pay(&self.provider, &self.incinerator, lost.slash)?;

@@ -1,6 +1,6 @@
 use anchor_lang::prelude::*;
 use assay_protocol::{
-    ProviderData, args::ProviderArgs, events::ProviderRegistered, market::PAUSE_REGISTRATIONS,
+    ProviderData, args::ProviderArgs, events::ProviderRegistered, market::PAUSE_REGISTRATIONS, provider::Registration,
 };
 
 use super::moment;
@@ -29,7 +29,14 @@ impl ProviderRegister {
         self.validate()?;
         let (slot, now) = moment()?;
         let authority = *self.authority.address();
-        self.provider.inner = ProviderData::new(authority, *self.payer.address(), bump, slot);
+        let at = Registration {
+            authority,
+            rent_payer: *self.payer.address(),
+            bump,
+            generation: slot,
+            now,
+        };
+        self.provider.inner = ProviderData::new(&at, &self.market.params);
         // Registration starts the age even where the class is the zero one that `configure` finds unchanged.
         self.provider.aged_at = now.0;
         self.provider.configure(args, now)?;
