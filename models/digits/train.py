@@ -1,7 +1,7 @@
 """Trains models/digits.onnx and writes the held-out samples beside this file.
 
-    python3 -m venv .cache/models && .cache/models/bin/pip install -r models/requirements.txt
-    .cache/models/bin/python models/digits/train.py
+    scripts/bootstrap.sh python && eval "$(scripts/bootstrap.sh --print-env)"
+    "$ASSAY_PYTHON" models/digits/train.py
 
 The data is scikit-learn's bundled copy of the UCI handwritten digits: 1,797 real images of 8x8
 pixels. Each becomes an ordinary picture first (dark ink on white paper, 0 to 255), because that is

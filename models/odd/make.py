@@ -1,6 +1,6 @@
 """Writes the deliberately odd models beside this file; see the README that it also writes.
 
-    .cache/models/bin/python models/odd/make.py      (set up as for models/digits/train.py)
+    "$ASSAY_PYTHON" models/odd/make.py      (set up as for models/digits/train.py)
 """
 
 import pathlib

@@ -55,7 +55,13 @@ impl Outcome {
                     .map_err(|error| encoding(format!("{error:?}")))?;
                 let file = to_safetensors(tensors).map_err(|error| encoding(error.to_string()))?;
                 let hints_digest = Digest::of(&[&hints]);
-                Ok(Answer { root, hints, hints_digest, outputs: Some(file), failure: None })
+                Ok(Answer {
+                    root,
+                    hints,
+                    hints_digest,
+                    outputs: Some(file),
+                    failure: None,
+                })
             }
             Self::Failed(failure) => Ok(Answer {
                 root: error_root(),
@@ -73,7 +79,10 @@ fn matching(outputs: usize, profile: &OutputProfile) -> Result<(), ProfileMismat
     if outputs == described {
         return Ok(());
     }
-    Err(ProfileMismatch::Count { outputs, profile: described })
+    Err(ProfileMismatch::Count {
+        outputs,
+        profile: described,
+    })
 }
 
 fn primary_root(
@@ -90,8 +99,12 @@ fn primary_root(
             .collect::<Result<Vec<_>, _>>()
             .map_err(|_| EncodingError::TooLarge)?;
         let comparison = profile.get(position).ok_or(EncodingError::TooLarge)?;
-        let output =
-            Output { name: &tensor.name, dtype: tensor.dtype, shape: &shape, data: &tensor.data };
+        let output = Output {
+            name: &tensor.name,
+            dtype: tensor.dtype,
+            shape: &shape,
+            data: &tensor.data,
+        };
         hasher.primary(&output, comparison, |hint| hints.push(hint.cast_unsigned()))?;
     }
     Ok(hasher.finish())
@@ -104,8 +117,16 @@ mod tests {
     use super::*;
 
     fn floats(name: &str, values: &[f32]) -> Tensor {
-        let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        Tensor { name: name.into(), dtype: DType::F32, shape: vec![values.len()], data }
+        let data = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        Tensor {
+            name: name.into(),
+            dtype: DType::F32,
+            shape: vec![values.len()],
+            data,
+        }
     }
 
     fn profile(entries: &[i16]) -> OutputProfile {
@@ -119,7 +140,9 @@ mod tests {
     fn exact_root_ignores_the_sign_of_zero_and_nan_payloads_only() {
         let exact = profile(&[OutputProfile::EXACT]);
         let root = |values: &[f32]| {
-            let answer = Outcome::Outputs(vec![floats("y", values)]).answer(&exact).unwrap();
+            let answer = Outcome::Outputs(vec![floats("y", values)])
+                .answer(&exact)
+                .unwrap();
             assert_eq!(answer.hints_digest, empty_hints_digest());
             answer.root
         };
@@ -139,11 +162,17 @@ mod tests {
 
         let audit = |values: &[f32]| {
             let tensor = floats("y", values);
-            let output =
-                Output { name: "y", dtype: DType::F32, shape: &[3], data: &tensor.data };
+            let output = Output {
+                name: "y",
+                dtype: DType::F32,
+                shape: &[3],
+                data: &tensor.data,
+            };
             let mut hints = answer.hints.iter().map(|byte| byte.cast_signed());
             let mut hasher = RootHasher::new(1).unwrap();
-            hasher.auditor(&output, Comparison::Grid(-4), &mut hints).unwrap();
+            hasher
+                .auditor(&output, Comparison::Grid(-4), &mut hints)
+                .unwrap();
             hasher.finish()
         };
         assert_eq!(audit(&[0.325, -1.72, f32::INFINITY]), answer.root);
@@ -155,10 +184,17 @@ mod tests {
     fn failing_model_has_the_error_root_whatever_it_said() {
         let exact = profile(&[OutputProfile::EXACT]);
         let answer = |message: &str| {
-            Outcome::Failed(ModelFailure { message: message.into() }).answer(&exact).unwrap()
+            Outcome::Failed(ModelFailure {
+                message: message.into(),
+            })
+            .answer(&exact)
+            .unwrap()
         };
         let (one, other) = (answer("index 9"), answer("elsewhere"));
-        assert_eq!((one.root, one.hints_digest), (other.root, other.hints_digest));
+        assert_eq!(
+            (one.root, one.hints_digest),
+            (other.root, other.hints_digest)
+        );
         assert_eq!(one.root, error_root());
         assert_eq!(one.hints_digest, empty_hints_digest());
         assert_eq!(one.outputs, None);
@@ -168,7 +204,10 @@ mod tests {
     fn profile_of_another_length_is_refused() {
         let outcome = Outcome::Outputs(vec![floats("y", &[1.0])]);
         let two = profile(&[OutputProfile::EXACT, -3]);
-        let mismatch = ProfileMismatch::Count { outputs: 1, profile: 2 };
+        let mismatch = ProfileMismatch::Count {
+            outputs: 1,
+            profile: 2,
+        };
         assert_eq!(outcome.answer(&two), Err(mismatch));
     }
 }

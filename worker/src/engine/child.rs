@@ -78,7 +78,9 @@ impl Engine {
     }
 
     fn load(&mut self, model: &[u8]) -> Response {
-        let Some((config, backend)) = &mut self.started else { return out_of_order() };
+        let Some((config, backend)) = &mut self.started else {
+            return out_of_order();
+        };
         let info = match backend.load(model) {
             Ok(info) => info,
             Err(LoadError::Refused(refused)) => return Response::Refused { refused },
@@ -121,7 +123,9 @@ fn out_of_order() -> Response {
 }
 
 fn unexpected(reason: String) -> Response {
-    Response::Fault { fault: super::error::RuntimeFault::Unexpected { reason } }
+    Response::Fault {
+        fault: super::error::RuntimeFault::Unexpected { reason },
+    }
 }
 
 /// The smallest input of the model's types and shapes; None if it would be larger than any job's.
@@ -130,15 +134,26 @@ fn zeros(info: &ModelInfo, limit: u64) -> Option<Vec<Tensor>> {
     info.inputs
         .iter()
         .map(|input| {
-            let sizes = input.shape.iter().flatten().map(|dimension| match dimension {
-                Dimension::Fixed(size) => *size,
-                Dimension::Named(_) | Dimension::Any => 1,
-            });
+            let sizes = input
+                .shape
+                .iter()
+                .flatten()
+                .map(|dimension| match dimension {
+                    Dimension::Fixed(size) => *size,
+                    Dimension::Named(_) | Dimension::Any => 1,
+                });
             let shape: Vec<usize> = sizes.collect();
-            let size = shape.iter().try_fold(input.dtype.size(), |size, side| size.checked_mul(*side))?;
+            let size = shape
+                .iter()
+                .try_fold(input.dtype.size(), |size, side| size.checked_mul(*side))?;
             room = room.checked_sub(size)?;
             let (name, dtype) = (input.name.clone(), input.dtype);
-            Some(Tensor { name, dtype, shape, data: vec![0; size] })
+            Some(Tensor {
+                name,
+                dtype,
+                shape,
+                data: vec![0; size],
+            })
         })
         .collect()
 }

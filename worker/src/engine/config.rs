@@ -65,7 +65,11 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         // A model above 2 GiB cannot be one ONNX file anyway: that is protobuf's own limit.
-        Self { model_bytes: 2 << 30, input_bytes: 64 << 20, output_bytes: 64 << 20 }
+        Self {
+            model_bytes: 2 << 30,
+            input_bytes: 64 << 20,
+            output_bytes: 64 << 20,
+        }
     }
 }
 

@@ -55,11 +55,21 @@ pub enum EngineError {
     #[error(transparent)]
     Runtime(#[from] RuntimeFault),
     #[error("the engine could not be started from {program}: {source}")]
-    Spawn { program: PathBuf, source: std::io::Error },
+    Spawn {
+        program: PathBuf,
+        source: std::io::Error,
+    },
     #[error("the engine ended by itself ({status}) while it was to {doing}; it last said: {said}")]
-    Crashed { doing: &'static str, status: String, said: String },
+    Crashed {
+        doing: &'static str,
+        status: String,
+        said: String,
+    },
     #[error("the engine took longer than {limit:?} to {doing} and was killed")]
-    TimedOut { doing: &'static str, limit: Duration },
+    TimedOut {
+        doing: &'static str,
+        limit: Duration,
+    },
     #[error("the engine answered nonsense ({reason}) when it was to {doing} and was killed")]
     Nonsense { doing: &'static str, reason: String },
     #[error("the engine was stopped while it was to {doing}")]

@@ -35,28 +35,50 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "response", rename_all = "snake_case")]
 pub enum Response {
-    Started { runtime: String },
-    Loaded { info: ModelInfo },
+    Started {
+        runtime: String,
+    },
+    Loaded {
+        info: ModelInfo,
+    },
     /// Body: the outputs as a safetensors file.
     Outputs,
-    Failed { failure: ModelFailure },
-    Refused { refused: ModelRefused },
-    Mismatch { mismatch: InputMismatch },
-    Fault { fault: RuntimeFault },
+    Failed {
+        failure: ModelFailure,
+    },
+    Refused {
+        refused: ModelRefused,
+    },
+    Mismatch {
+        mismatch: InputMismatch,
+    },
+    Fault {
+        fault: RuntimeFault,
+    },
 }
 
 /// The lengths that a preamble announces, if they are within bounds.
 pub fn lengths(preamble: &[u8; PREAMBLE], max_body: u64) -> Result<(u64, u64), String> {
     let [a, b, c, d, h0, h1, h2, h3, body @ ..] = *preamble;
     if [a, b, c, d] != MAGIC {
-        return Err(format!("a frame began with {:?}", [a, b, c, d].escape_ascii().to_string()));
+        return Err(format!(
+            "a frame began with {:?}",
+            [a, b, c, d].escape_ascii().to_string()
+        ));
     }
-    let (header, body) = (u32::from_le_bytes([h0, h1, h2, h3]), u64::from_le_bytes(body));
+    let (header, body) = (
+        u32::from_le_bytes([h0, h1, h2, h3]),
+        u64::from_le_bytes(body),
+    );
     if header > MAX_HEADER {
-        return Err(format!("a header of {header} bytes, at most {MAX_HEADER} allowed"));
+        return Err(format!(
+            "a header of {header} bytes, at most {MAX_HEADER} allowed"
+        ));
     }
     if body > max_body {
-        return Err(format!("a body of {body} bytes, at most {max_body} allowed"));
+        return Err(format!(
+            "a body of {body} bytes, at most {max_body} allowed"
+        ));
     }
     Ok((header.into(), body))
 }
@@ -64,7 +86,9 @@ pub fn lengths(preamble: &[u8; PREAMBLE], max_body: u64) -> Result<(u64, u64), S
 /// Preamble and header, to be followed by the body.
 pub fn head<T: Serialize>(header: &T, body: &[u8]) -> io::Result<Vec<u8>> {
     let header = serde_json::to_vec(header)?;
-    let length = u32::try_from(header.len()).ok().filter(|length| *length <= MAX_HEADER);
+    let length = u32::try_from(header.len())
+        .ok()
+        .filter(|length| *length <= MAX_HEADER);
     let length = length.ok_or_else(|| io::Error::other("a header longer than a frame allows"))?;
     let body = u64::try_from(body.len()).map_err(io::Error::other)?;
     let mut bytes = Vec::with_capacity(PREAMBLE.saturating_add(header.len()));
@@ -114,12 +138,17 @@ mod tests {
     #[test]
     fn frames_survive_the_pipe_one_after_another() {
         let mut pipe = Vec::new();
-        let start = Request::Start { config: EngineConfig::default() };
+        let start = Request::Start {
+            config: EngineConfig::default(),
+        };
         write(&mut pipe, &start, b"").unwrap();
         write(&mut pipe, &Request::Run, b"tensors").unwrap();
         let mut from = pipe.as_slice();
         assert_eq!(read(&mut from, 7).unwrap(), Some((start, vec![])));
-        assert_eq!(read(&mut from, 7).unwrap(), Some((Request::Run, b"tensors".to_vec())));
+        assert_eq!(
+            read(&mut from, 7).unwrap(),
+            Some((Request::Run, b"tensors".to_vec()))
+        );
         assert_eq!(read::<Request>(&mut from, 7).unwrap(), None);
     }
 
@@ -128,7 +157,9 @@ mod tests {
         let mut good = Vec::new();
         write(&mut good, &Request::Run, b"tensors").unwrap();
         let refused = |bytes: &[u8], max_body: u64| {
-            read::<Request>(&mut &bytes[..], max_body).unwrap_err().to_string()
+            read::<Request>(&mut &bytes[..], max_body)
+                .unwrap_err()
+                .to_string()
         };
         assert!(refused(&good, 6).contains("a body of 7 bytes, at most 6 allowed"));
         assert!(refused(b"Hello, this is no frame", 9).contains("began with \"Hell\""));

@@ -17,7 +17,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    backend::Outcome,
+    backend::{ModelRefused, Outcome},
     config::EngineConfig,
     error::EngineError,
     frame::{Request, Response},
@@ -40,7 +40,11 @@ impl HostConfig {
     /// Starts this very executable as `assay-worker engine`.
     pub fn new(engine: EngineConfig) -> std::io::Result<Self> {
         let program = std::env::current_exe()?;
-        Ok(Self { engine, program, arguments: vec!["engine".into()] })
+        Ok(Self {
+            engine,
+            program,
+            arguments: vec!["engine".into()],
+        })
     }
 }
 
@@ -54,7 +58,10 @@ pub struct Model {
 impl Model {
     pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
         let bytes = bytes.into();
-        Self { digest: Digest::of(&[&bytes]), bytes }
+        Self {
+            digest: Digest::of(&[&bytes]),
+            bytes,
+        }
     }
 
     pub fn digest(&self) -> Digest {
@@ -75,14 +82,21 @@ pub struct Host {
 impl Host {
     pub fn new(config: HostConfig) -> Self {
         let slots = Semaphore::new(config.engine.concurrency.max(1));
-        Self { config, slots, warm: Mutex::default(), stop: CancellationToken::new() }
+        Self {
+            config,
+            slots,
+            warm: Mutex::default(),
+            stop: CancellationToken::new(),
+        }
     }
 
     /// Starts and ends an engine to see that ONNX Runtime and the provider's library are there.
     /// Returns what the runtime says of itself.
     pub async fn probe(&self) -> Result<String, EngineError> {
         let _slot = self.slot("start").await?;
-        let (_, runtime) = self.unless_stopped("start", self.start(self.deadline())).await?;
+        let (_, runtime) = self
+            .unless_stopped("start", self.start(self.deadline()))
+            .await?;
         Ok(runtime)
     }
 
@@ -105,11 +119,19 @@ impl Host {
     ) -> Result<Outcome, EngineError> {
         let _slot = self.slot("run the model").await?;
         let mut engine = self.engine_for(model).await?;
-        if let Err(mismatch) = engine.info.check_input(input, self.config.engine.limits.input_bytes) {
+        if let Err(mismatch) = engine
+            .info
+            .check_input(input, self.config.engine.limits.input_bytes)
+        {
             self.keep(engine);
             return Err(mismatch.into());
         }
-        let call = engine.call("run the model", &Request::Run, input, Deadline::within(limit));
+        let call = engine.call(
+            "run the model",
+            &Request::Run,
+            input,
+            Deadline::within(limit),
+        );
         let (response, body) = self.unless_stopped("run the model", call).await?;
         match response {
             Response::Outputs => {
@@ -128,7 +150,9 @@ impl Host {
             }
             // What ran out or broke may still be broken: the next run gets a new process.
             Response::Fault { fault } => Err(fault.into()),
-            other @ (Response::Started { .. } | Response::Loaded { .. } | Response::Refused { .. }) => {
+            other @ (Response::Started { .. }
+            | Response::Loaded { .. }
+            | Response::Refused { .. }) => {
                 Err(engine.nonsense("run the model", &format!("{other:?}")))
             }
         }
@@ -140,9 +164,15 @@ impl Host {
         self.warm().clear();
     }
 
-    async fn slot(&self, doing: &'static str) -> Result<tokio::sync::SemaphorePermit<'_>, EngineError> {
+    async fn slot(
+        &self,
+        doing: &'static str,
+    ) -> Result<tokio::sync::SemaphorePermit<'_>, EngineError> {
         let permit = self.unless_stopped(doing, async {
-            self.slots.acquire().await.map_err(|_| EngineError::Stopped { doing })
+            self.slots
+                .acquire()
+                .await
+                .map_err(|_| EngineError::Stopped { doing })
         });
         permit.await
     }
@@ -152,11 +182,18 @@ impl Host {
         if let Some(engine) = self.take_warm(model.digest) {
             return Ok(engine);
         }
+        let size = u64::try_from(model.bytes.len()).unwrap_or(u64::MAX);
+        let limit = self.config.engine.limits.model_bytes;
+        if size > limit {
+            return Err(ModelRefused::TooLarge { size, limit }.into());
+        }
         let deadline = self.deadline();
         let doing = "load the model";
         let fresh = async {
             let (mut engine, _) = self.start(deadline).await?;
-            let (response, _) = engine.call(doing, &Request::Load, &model.bytes, deadline).await?;
+            let (response, _) = engine
+                .call(doing, &Request::Load, &model.bytes, deadline)
+                .await?;
             match response {
                 Response::Loaded { info } => {
                     engine.digest = model.digest;
@@ -176,7 +213,9 @@ impl Host {
 
     async fn start(&self, deadline: Deadline) -> Result<(Engine, String), EngineError> {
         let mut engine = Engine::spawn(&self.config)?;
-        let request = Request::Start { config: self.config.engine.clone() };
+        let request = Request::Start {
+            config: self.config.engine.clone(),
+        };
         match engine.call("start", &request, &[], deadline).await?.0 {
             Response::Started { runtime } => Ok((engine, runtime)),
             Response::Fault { fault } => Err(fault.into()),
@@ -193,7 +232,10 @@ impl Host {
         doing: &'static str,
         work: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<T, EngineError> {
-        self.stop.run_until_cancelled(work).await.unwrap_or(Err(EngineError::Stopped { doing }))
+        self.stop
+            .run_until_cancelled(work)
+            .await
+            .unwrap_or(Err(EngineError::Stopped { doing }))
     }
 
     fn take_warm(&self, digest: Digest) -> Option<Engine> {
@@ -233,7 +275,10 @@ struct Deadline {
 impl Deadline {
     fn within(limit: Duration) -> Self {
         let now = Instant::now();
-        Self { at: now.checked_add(limit).unwrap_or(now), limit }
+        Self {
+            at: now.checked_add(limit).unwrap_or(now),
+            limit,
+        }
     }
 }
 
@@ -241,7 +286,11 @@ impl Deadline {
 fn ordered(info: &ModelInfo, file: &[u8]) -> Result<Vec<Tensor>, String> {
     let mut given = from_safetensors(file).map_err(|error| error.to_string())?;
     if given.len() != info.outputs.len() {
-        return Err(format!("{} outputs where the model has {}", given.len(), info.outputs.len()));
+        return Err(format!(
+            "{} outputs where the model has {}",
+            given.len(),
+            info.outputs.len()
+        ));
     }
     let mut outputs = Vec::with_capacity(given.len());
     for output in &info.outputs {

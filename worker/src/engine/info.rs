@@ -62,11 +62,24 @@ pub enum InputMismatch {
     #[error("the input has a tensor `{name}` that the model does not take; it takes {expected}")]
     Unexpected { name: String, expected: String },
     #[error("tensor `{name}` has type {found} where the model takes {expected}; convert it")]
-    Type { name: String, expected: String, found: String },
+    Type {
+        name: String,
+        expected: String,
+        found: String,
+    },
     #[error("tensor `{name}` has shape [{found}] where the model takes [{expected}]; reshape it")]
-    Shape { name: String, expected: String, found: String },
+    Shape {
+        name: String,
+        expected: String,
+        found: String,
+    },
     #[error("`{dimension}` is {first} in one tensor and {second} in `{name}`; make them equal")]
-    Dimension { name: String, dimension: String, first: usize, second: usize },
+    Dimension {
+        name: String,
+        dimension: String,
+        first: usize,
+        second: usize,
+    },
 }
 
 impl ModelInfo {
@@ -80,14 +93,23 @@ impl ModelInfo {
         let mut ordered = Vec::with_capacity(given.len());
         for input in &self.inputs {
             let Some(position) = given.iter().position(|tensor| tensor.name == input.name) else {
-                let names = given.iter().chain(&ordered).map(|tensor: &Tensor| tensor.name.as_str());
-                return Err(InputMismatch::Missing { name: input.name.clone(), found: list(names) });
+                let names = given
+                    .iter()
+                    .chain(&ordered)
+                    .map(|tensor: &Tensor| tensor.name.as_str());
+                return Err(InputMismatch::Missing {
+                    name: input.name.clone(),
+                    found: list(names),
+                });
             };
             ordered.push(given.swap_remove(position));
         }
         if let Some(extra) = given.first() {
             let names = self.inputs.iter().map(|input| input.name.as_str());
-            return Err(InputMismatch::Unexpected { name: extra.name.clone(), expected: list(names) });
+            return Err(InputMismatch::Unexpected {
+                name: extra.name.clone(),
+                expected: list(names),
+            });
         }
         self.check_tensors(&ordered)?;
         Ok(ordered)
@@ -99,25 +121,46 @@ impl ModelInfo {
         for (input, tensor) in self.inputs.iter().zip(tensors) {
             let name = || input.name.clone();
             if input.dtype != tensor.dtype {
-                let (expected, found) = (type_name(input.dtype).into(), type_name(tensor.dtype).into());
-                return Err(InputMismatch::Type { name: name(), expected, found });
+                let (expected, found) = (
+                    type_name(input.dtype).into(),
+                    type_name(tensor.dtype).into(),
+                );
+                return Err(InputMismatch::Type {
+                    name: name(),
+                    expected,
+                    found,
+                });
             }
             let Some(shape) = &input.shape else { continue };
             let fits = shape.len() == tensor.shape.len()
-                && shape.iter().zip(&tensor.shape).all(|(expected, size)| match expected {
-                    Dimension::Fixed(fixed) => fixed == size,
-                    Dimension::Named(_) | Dimension::Any => true,
-                });
+                && shape
+                    .iter()
+                    .zip(&tensor.shape)
+                    .all(|(expected, size)| match expected {
+                        Dimension::Fixed(fixed) => fixed == size,
+                        Dimension::Named(_) | Dimension::Any => true,
+                    });
             if !fits {
                 let (expected, found) = (list(shape), list(&tensor.shape));
-                return Err(InputMismatch::Shape { name: name(), expected, found });
+                return Err(InputMismatch::Shape {
+                    name: name(),
+                    expected,
+                    found,
+                });
             }
             for (dimension, size) in shape.iter().zip(&tensor.shape) {
-                let Dimension::Named(label) = dimension else { continue };
+                let Dimension::Named(label) = dimension else {
+                    continue;
+                };
                 let first = *sizes.entry(label).or_insert(*size);
                 if first != *size {
                     let (dimension, second) = (label.clone(), *size);
-                    return Err(InputMismatch::Dimension { name: name(), dimension, first, second });
+                    return Err(InputMismatch::Dimension {
+                        name: name(),
+                        dimension,
+                        first,
+                        second,
+                    });
                 }
             }
         }
@@ -126,7 +169,11 @@ impl ModelInfo {
 }
 
 fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
-    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+    items
+        .into_iter()
+        .map(|item| item.to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 #[cfg(test)]

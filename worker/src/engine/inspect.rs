@@ -19,10 +19,13 @@ pub fn inspect(bytes: &[u8], limit: u64) -> Result<Inspected, ModelRefused> {
     if size > limit {
         return Err(ModelRefused::TooLarge { size, limit });
     }
-    let model = ModelProto::decode(bytes)
-        .map_err(|error| ModelRefused::NotOnnx { reason: error.to_string() })?;
+    let model = ModelProto::decode(bytes).map_err(|error| ModelRefused::NotOnnx {
+        reason: error.to_string(),
+    })?;
     let Some(graph) = &model.graph else {
-        return Err(ModelRefused::NotOnnx { reason: "it holds no graph".into() });
+        return Err(ModelRefused::NotOnnx {
+            reason: "it holds no graph".into(),
+        });
     };
     check_graph(graph)?;
     for function in &model.functions {
@@ -30,13 +33,19 @@ pub fn inspect(bytes: &[u8], limit: u64) -> Result<Inspected, ModelRefused> {
         check_attributes(&function.attribute_proto)?;
     }
     for training in &model.training_info {
-        for graph in [&training.initialization, &training.algorithm].into_iter().flatten() {
+        for graph in [&training.initialization, &training.algorithm]
+            .into_iter()
+            .flatten()
+        {
             check_graph(graph)?;
         }
     }
     check_ports(graph)?;
     let ports = graph.input.iter().chain(&graph.output);
-    let unranked = ports.filter(|port| !port.is_ranked()).map(|port| port.name.clone()).collect();
+    let unranked = ports
+        .filter(|port| !port.is_ranked())
+        .map(|port| port.name.clone())
+        .collect();
     Ok(Inspected { unranked })
 }
 
@@ -45,11 +54,20 @@ pub fn inspect(bytes: &[u8], limit: u64) -> Result<Inspected, ModelRefused> {
 fn check_ports(graph: &GraphProto) -> Result<(), ModelRefused> {
     for port in graph.input.iter().chain(&graph.output) {
         if port.name == "__metadata__" || port.name.is_empty() {
-            return Err(ModelRefused::Name { name: port.name.clone() });
+            return Err(ModelRefused::Name {
+                name: port.name.clone(),
+            });
         }
-        if port.r#type.as_ref().is_some_and(|of| of.sparse_tensor_type.is_some()) {
+        if port
+            .r#type
+            .as_ref()
+            .is_some_and(|of| of.sparse_tensor_type.is_some())
+        {
             let found = "a sparse tensor".into();
-            return Err(ModelRefused::Type { name: port.name.clone(), found });
+            return Err(ModelRefused::Type {
+                name: port.name.clone(),
+                found,
+            });
         }
     }
     Ok(())
@@ -74,22 +92,40 @@ fn check_nodes(nodes: &[NodeProto]) -> Result<(), ModelRefused> {
 
 fn check_attributes(attributes: &[AttributeProto]) -> Result<(), ModelRefused> {
     for attribute in attributes {
-        attribute.t.iter().chain(&attribute.tensors).try_for_each(check_tensor)?;
-        let sparse = attribute.sparse_tensor.iter().chain(&attribute.sparse_tensors);
+        attribute
+            .t
+            .iter()
+            .chain(&attribute.tensors)
+            .try_for_each(check_tensor)?;
+        let sparse = attribute
+            .sparse_tensor
+            .iter()
+            .chain(&attribute.sparse_tensors);
         sparse.into_iter().try_for_each(check_sparse)?;
-        attribute.g.as_deref().into_iter().chain(&attribute.graphs).try_for_each(check_graph)?;
+        attribute
+            .g
+            .as_deref()
+            .into_iter()
+            .chain(&attribute.graphs)
+            .try_for_each(check_graph)?;
     }
     Ok(())
 }
 
 fn check_sparse(sparse: &SparseTensorProto) -> Result<(), ModelRefused> {
-    sparse.values.iter().chain(&sparse.indices).try_for_each(check_tensor)
+    sparse
+        .values
+        .iter()
+        .chain(&sparse.indices)
+        .try_for_each(check_tensor)
 }
 
 fn check_tensor(tensor: &TensorProto) -> Result<(), ModelRefused> {
     const INSIDE: i32 = 0;
     if tensor.data_location.unwrap_or(INSIDE) != INSIDE || !tensor.external_data.is_empty() {
-        return Err(ModelRefused::ExternalData { name: tensor.name.clone() });
+        return Err(ModelRefused::ExternalData {
+            name: tensor.name.clone(),
+        });
     }
     Ok(())
 }
@@ -191,7 +227,8 @@ struct ValueInfoProto {
 impl ValueInfoProto {
     fn is_ranked(&self) -> bool {
         let of = self.r#type.as_ref();
-        of.and_then(|of| of.tensor_type.as_ref()).is_some_and(|tensor| tensor.shape.is_some())
+        of.and_then(|of| of.tensor_type.as_ref())
+            .is_some_and(|tensor| tensor.shape.is_some())
     }
 }
 

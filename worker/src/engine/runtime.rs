@@ -51,7 +51,11 @@ impl OrtBackend {
                 ENVIRONMENT.get_or_init(|| opened).clone()
             }
         };
-        Ok(Self { config: config.clone(), environment, loaded: None })
+        Ok(Self {
+            config: config.clone(),
+            environment,
+            loaded: None,
+        })
     }
 
     /// What the library says of itself: version, commit, build flags.
@@ -83,10 +87,12 @@ impl OrtBackend {
         };
         let builder = builder().map_err(|error| unexpected(&error))?;
         let provider = self.provider().error_on_failure();
-        builder.with_execution_providers([provider]).map_err(|error| {
-            let (provider, reason) = (self.config.provider.name().into(), error.to_string());
-            RuntimeFault::ProviderUnavailable { provider, reason }.into()
-        })
+        builder
+            .with_execution_providers([provider])
+            .map_err(|error| {
+                let (provider, reason) = (self.config.provider.name().into(), error.to_string());
+                RuntimeFault::ProviderUnavailable { provider, reason }.into()
+            })
     }
 
     /// The settings of the GPU providers are those that repeat their results.
@@ -113,7 +119,11 @@ impl Backend for OrtBackend {
         let inspected = inspect(model, self.config.limits.model_bytes)?;
         let session = self.builder()?.commit_from_memory(model).map_err(|error| {
             fault(&error).map_or_else(
-                || LoadError::Refused(ModelRefused::Unloadable { reason: error.to_string() }),
+                || {
+                    LoadError::Refused(ModelRefused::Unloadable {
+                        reason: error.to_string(),
+                    })
+                },
                 LoadError::Fault,
             )
         })?;
@@ -122,7 +132,10 @@ impl Backend for OrtBackend {
             outputs: ports(session.outputs(), &inspected)?,
             metadata: metadata(&session)?,
         };
-        self.loaded = Some(Loaded { session, outputs: info.outputs.clone() });
+        self.loaded = Some(Loaded {
+            session,
+            outputs: info.outputs.clone(),
+        });
         Ok(info)
     }
 
@@ -138,7 +151,11 @@ impl Backend for OrtBackend {
             .map_err(|error| unexpected(&error))?;
         let outputs = loaded.session.run(values).map_err(|error| {
             fault(&error).map_or_else(
-                || RunError::Failed(ModelFailure { message: error.to_string() }),
+                || {
+                    RunError::Failed(ModelFailure {
+                        message: error.to_string(),
+                    })
+                },
                 RunError::Fault,
             )
         })?;
@@ -157,7 +174,10 @@ impl Backend for OrtBackend {
 }
 
 fn open_library(path: &Path) -> Result<Environment, RuntimeFault> {
-    let unusable = |reason: String| RuntimeFault::LibraryUnusable { path: path.into(), reason };
+    let unusable = |reason: String| RuntimeFault::LibraryUnusable {
+        path: path.into(),
+        reason,
+    };
     let builder = ort::init_from(path).map_err(|error| unusable(error.to_string()))?;
     let environment = builder.with_name("assay").with_telemetry(false).build();
     environment.map_err(|error| unusable(error.to_string()))
@@ -182,7 +202,12 @@ fn fault<T>(error: &ort::Error<T>) -> Option<RuntimeFault> {
         "out of memory",
         "Available memory of",
     ];
-    const DEVICE: [&str; 4] = ["CUDA failure", "CUDNN failure", "CUBLAS failure", "TensorRT EP"];
+    const DEVICE: [&str; 4] = [
+        "CUDA failure",
+        "CUDNN failure",
+        "CUBLAS failure",
+        "TensorRT EP",
+    ];
     let reason = error.message().to_string();
     let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));
     if says(&MEMORY) {
@@ -199,18 +224,30 @@ fn fault<T>(error: &ort::Error<T>) -> Option<RuntimeFault> {
 }
 
 fn unexpected<T>(error: &ort::Error<T>) -> RuntimeFault {
-    RuntimeFault::Unexpected { reason: error.message().to_string() }
+    RuntimeFault::Unexpected {
+        reason: error.message().to_string(),
+    }
 }
 
 fn ports(outlets: &[Outlet], inspected: &Inspected) -> Result<Vec<TensorInfo>, ModelRefused> {
-    outlets.iter().map(|outlet| port(outlet, inspected)).collect()
+    outlets
+        .iter()
+        .map(|outlet| port(outlet, inspected))
+        .collect()
 }
 
 fn port(outlet: &Outlet, inspected: &Inspected) -> Result<TensorInfo, ModelRefused> {
     let name = outlet.name().to_string();
-    let refuse = |found: String| ModelRefused::Type { name: name.clone(), found };
+    let refuse = |found: String| ModelRefused::Type {
+        name: name.clone(),
+        found,
+    };
     let (ty, sizes, symbols) = match outlet.dtype() {
-        ValueType::Tensor { ty, shape, dimension_symbols } => (*ty, shape, dimension_symbols),
+        ValueType::Tensor {
+            ty,
+            shape,
+            dimension_symbols,
+        } => (*ty, shape, dimension_symbols),
         ValueType::Sequence(_) => return Err(refuse("a sequence".into())),
         ValueType::Map { .. } => return Err(refuse("a map".into())),
         ValueType::Optional(_) => return Err(refuse("optional".into())),
@@ -229,7 +266,10 @@ fn port(outlet: &Outlet, inspected: &Inspected) -> Result<TensorInfo, ModelRefus
 }
 
 fn carried(ty: TensorElementType) -> Option<DType> {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the foreign enum is non-exhaustive")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the foreign enum is non-exhaustive"
+    )]
     match ty {
         TensorElementType::Bool => Some(DType::Bool),
         TensorElementType::Uint8 => Some(DType::U8),

@@ -47,7 +47,10 @@ pub enum DTypeName {
 
 fn known(dtype: Dtype) -> Option<DType> {
     // safetensors also knows 4, 6 and 8-bit floats, and may learn more.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the foreign enum is non-exhaustive")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the foreign enum is non-exhaustive"
+    )]
     match dtype {
         Dtype::BOOL => Some(DType::Bool),
         Dtype::U8 => Some(DType::U8),
@@ -95,18 +98,25 @@ pub struct Tensor {
 
 /// The tensors of a safetensors file, by name.
 pub fn from_safetensors(bytes: &[u8]) -> Result<Vec<Tensor>, InputMismatch> {
-    let file = SafeTensors::deserialize(bytes)
-        .map_err(|error| InputMismatch::NotSafetensors { reason: error.to_string() })?;
+    let file = SafeTensors::deserialize(bytes).map_err(|error| InputMismatch::NotSafetensors {
+        reason: error.to_string(),
+    })?;
     let mut tensors = Vec::with_capacity(file.len());
     for (name, view) in file.tensors() {
-        let dtype = known(view.dtype()).ok_or_else(|| {
-            InputMismatch::UnsupportedType { name: name.clone(), found: format!("{:?}", view.dtype()) }
+        let dtype = known(view.dtype()).ok_or_else(|| InputMismatch::UnsupportedType {
+            name: name.clone(),
+            found: format!("{:?}", view.dtype()),
         })?;
         let data = view.data().to_vec();
         if dtype == DType::Bool && data.iter().any(|byte| *byte > 1) {
             return Err(InputMismatch::NotBoolean { name });
         }
-        tensors.push(Tensor { name, dtype, shape: view.shape().to_vec(), data });
+        tensors.push(Tensor {
+            name,
+            dtype,
+            shape: view.shape().to_vec(),
+            data,
+        });
     }
     tensors.sort_by(|left, right| left.name.cmp(&right.name));
     Ok(tensors)
@@ -130,7 +140,12 @@ mod tests {
     use super::*;
 
     fn tensor(name: &str, dtype: DType, shape: &[usize], data: &[u8]) -> Tensor {
-        Tensor { name: name.into(), dtype, shape: shape.into(), data: data.into() }
+        Tensor {
+            name: name.into(),
+            dtype,
+            shape: shape.into(),
+            data: data.into(),
+        }
     }
 
     #[test]
@@ -143,14 +158,23 @@ mod tests {
         let file = to_safetensors(&all).unwrap();
         assert_eq!(
             file,
-            to_safetensors(&[scalar.clone(), empty.clone(), first.clone(), second.clone()]).unwrap()
+            to_safetensors(&[scalar.clone(), empty.clone(), first.clone(), second.clone()])
+                .unwrap()
         );
-        assert_eq!(from_safetensors(&file).unwrap(), [second, first, empty, scalar]);
+        assert_eq!(
+            from_safetensors(&file).unwrap(),
+            [second, first, empty, scalar]
+        );
     }
 
     #[test]
     fn malformed_files_are_refused_with_the_reason() {
-        for bytes in [&b""[..], b"12345678", b"not a tensor file, only a sentence", &[255; 32]] {
+        for bytes in [
+            &b""[..],
+            b"12345678",
+            b"not a tensor file, only a sentence",
+            &[255; 32],
+        ] {
             assert!(matches!(
                 from_safetensors(bytes),
                 Err(InputMismatch::NotSafetensors { .. })
@@ -159,13 +183,18 @@ mod tests {
         let odd = to_safetensors(&[tensor("flag", DType::Bool, &[2], &[1, 2])]).unwrap();
         assert_eq!(
             from_safetensors(&odd),
-            Err(InputMismatch::NotBoolean { name: "flag".into() })
+            Err(InputMismatch::NotBoolean {
+                name: "flag".into()
+            })
         );
         let view = TensorView::new(Dtype::F8_E4M3, vec![1], &[0]).unwrap();
         let small = safetensors::serialize([("x", view)], None).unwrap();
         assert_eq!(
             from_safetensors(&small),
-            Err(InputMismatch::UnsupportedType { name: "x".into(), found: "F8_E4M3".into() })
+            Err(InputMismatch::UnsupportedType {
+                name: "x".into(),
+                found: "F8_E4M3".into()
+            })
         );
     }
 }

@@ -56,12 +56,19 @@ pub struct Engine {
 
 impl Engine {
     pub fn spawn(config: &HostConfig) -> Result<Self, EngineError> {
-        let failed = |source| EngineError::Spawn { program: config.program.clone(), source };
+        let failed = |source| EngineError::Spawn {
+            program: config.program.clone(),
+            source,
+        };
         let mut command = Command::new(&config.program);
         command
             .args(&config.arguments)
             .env_clear()
-            .envs(ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
+            .envs(
+                ENVIRONMENT
+                    .iter()
+                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
+            )
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -78,9 +85,22 @@ impl Engine {
         let listener = tokio::spawn(listen(stderr, Arc::clone(&said)));
         // Names and shapes add to the tensors' own bytes.
         let max_body = config.engine.limits.output_bytes.saturating_add(1 << 20);
-        let info = ModelInfo { inputs: vec![], outputs: vec![], metadata: BTreeMap::new() };
+        let info = ModelInfo {
+            inputs: vec![],
+            outputs: vec![],
+            metadata: BTreeMap::new(),
+        };
         let digest = Digest::ZERO;
-        Ok(Self { child, requests, responses, said, listener, max_body, digest, info })
+        Ok(Self {
+            child,
+            requests,
+            responses,
+            said,
+            listener,
+            max_body,
+            digest,
+            info,
+        })
     }
 
     /// Sends a request and takes its response. After an error the engine is dead.
@@ -91,13 +111,22 @@ impl Engine {
         body: &[u8],
         deadline: Deadline,
     ) -> Result<(Response, Vec<u8>), EngineError> {
-        let exchange = exchange(&mut self.requests, &mut self.responses, request, body, self.max_body);
+        let exchange = exchange(
+            &mut self.requests,
+            &mut self.responses,
+            request,
+            body,
+            self.max_body,
+        );
         let failure = match timeout_at(deadline.at, exchange).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(failure)) => failure,
             Err(_) => {
                 let _ = self.child.start_kill();
-                return Err(EngineError::TimedOut { doing, limit: deadline.limit });
+                return Err(EngineError::TimedOut {
+                    doing,
+                    limit: deadline.limit,
+                });
             }
         };
         match failure {
@@ -110,7 +139,10 @@ impl Engine {
     pub fn nonsense(&mut self, doing: &'static str, reason: &str) -> EngineError {
         let _ = self.child.start_kill();
         // A hostile engine chooses these words; do not let it fill a log.
-        EngineError::Nonsense { doing, reason: reason.chars().take(300).collect() }
+        EngineError::Nonsense {
+            doing,
+            reason: reason.chars().take(300).collect(),
+        }
     }
 
     pub fn is_alive(&mut self) -> bool {
@@ -135,7 +167,11 @@ impl Engine {
             "" => "nothing".into(),
             words => words.escape_debug().to_string(),
         };
-        EngineError::Crashed { doing, status, said }
+        EngineError::Crashed {
+            doing,
+            status,
+            said,
+        }
     }
 }
 
@@ -160,7 +196,9 @@ async fn exchange(
     };
     sent.await.map_err(|_: io::Error| Failure::Ended)?;
     let mut preamble = [0; PREAMBLE];
-    from.read_exact(&mut preamble).await.map_err(|_| Failure::Ended)?;
+    from.read_exact(&mut preamble)
+        .await
+        .map_err(|_| Failure::Ended)?;
     let (header, body) = frame::lengths(&preamble, max_body).map_err(Failure::Nonsense)?;
     let header = take(from, header).await?;
     let body = take(from, body).await?;

@@ -15,7 +15,11 @@ fn info() -> ModelInfo {
                 dtype: DType::I64,
                 shape: Some(vec![named("n"), Dimension::Any]),
             },
-            TensorInfo { name: "free".into(), dtype: DType::U8, shape: None },
+            TensorInfo {
+                name: "free".into(),
+                dtype: DType::U8,
+                shape: None,
+            },
         ],
         outputs: vec![],
         metadata: BTreeMap::new(),
@@ -24,7 +28,12 @@ fn info() -> ModelInfo {
 
 fn tensor(name: &str, dtype: DType, shape: &[usize]) -> Tensor {
     let bytes = shape.iter().product::<usize>() * dtype.size();
-    Tensor { name: name.into(), dtype, shape: shape.into(), data: vec![0; bytes] }
+    Tensor {
+        name: name.into(),
+        dtype,
+        shape: shape.into(),
+        data: vec![0; bytes],
+    }
 }
 
 fn good() -> Vec<Tensor> {
@@ -51,30 +60,61 @@ fn each_misfit_is_named() {
     let mut missing = good();
     missing.remove(1);
     let found = "free, right".to_string();
-    assert_eq!(check(&missing), Err(InputMismatch::Missing { name: "left".into(), found }));
+    assert_eq!(
+        check(&missing),
+        Err(InputMismatch::Missing {
+            name: "left".into(),
+            found
+        })
+    );
 
     let mut extra = good();
     extra.push(tensor("more", DType::U8, &[1]));
     let expected = "left, right, free".to_string();
-    assert_eq!(check(&extra), Err(InputMismatch::Unexpected { name: "more".into(), expected }));
+    assert_eq!(
+        check(&extra),
+        Err(InputMismatch::Unexpected {
+            name: "more".into(),
+            expected
+        })
+    );
 
     let mut wrong = good();
     wrong[1] = tensor("left", DType::F64, &[2, 3]);
     let (expected, found) = ("f32".to_string(), "f64".to_string());
     let name = "left".to_string();
-    assert_eq!(check(&wrong), Err(InputMismatch::Type { name, expected, found }));
+    assert_eq!(
+        check(&wrong),
+        Err(InputMismatch::Type {
+            name,
+            expected,
+            found
+        })
+    );
 
     for shape in [&[2, 4][..], &[2], &[2, 3, 1], &[]] {
         let mut wrong = good();
         wrong[1] = tensor("left", DType::F32, shape);
         let (name, expected, found) = ("left".into(), "n, 3".into(), list(shape));
-        assert_eq!(check(&wrong), Err(InputMismatch::Shape { name, expected, found }));
+        assert_eq!(
+            check(&wrong),
+            Err(InputMismatch::Shape {
+                name,
+                expected,
+                found
+            })
+        );
     }
 
     let mut uneven = good();
     uneven[2] = tensor("right", DType::I64, &[5, 9]);
     let (name, dimension) = ("right".into(), "n".into());
-    let expected = InputMismatch::Dimension { name, dimension, first: 2, second: 5 };
+    let expected = InputMismatch::Dimension {
+        name,
+        dimension,
+        first: 2,
+        second: 5,
+    };
     assert_eq!(check(&uneven), Err(expected));
 
     let file = to_safetensors(&[tensor("left", DType::U8, &[2_000])]).unwrap();

@@ -13,21 +13,33 @@ const VERSION: &str = "1.31.1";
 /// Configuration first, then the environment, then the place `make bootstrap` uses. A path that was
 /// given but does not exist is an error: falling back would run another library than was asked for.
 pub fn locate(configured: Option<&Path>) -> Result<PathBuf, RuntimeFault> {
-    let given = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let given = |name: &str| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let path = configured
         .map(Path::to_path_buf)
         .or_else(|| given("ORT_DYLIB_PATH"))
-        .unwrap_or_else(|| bootstrapped(given("ASSAY_CACHE"), given("XDG_CACHE_HOME"), given("HOME")));
+        .unwrap_or_else(|| {
+            bootstrapped(given("ASSAY_CACHE"), given("XDG_CACHE_HOME"), given("HOME"))
+        });
     // `ort` takes a relative path as relative to the executable.
     let path = std::path::absolute(&path).unwrap_or(path);
-    if path.is_file() { Ok(path) } else { Err(RuntimeFault::LibraryMissing { path }) }
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(RuntimeFault::LibraryMissing { path })
+    }
 }
 
 fn bootstrapped(assay: Option<PathBuf>, xdg: Option<PathBuf>, home: Option<PathBuf>) -> PathBuf {
     let cache = assay
         .or_else(|| Some(xdg.or_else(|| Some(home?.join(".cache")))?.join("assay")))
         .unwrap_or_else(|| PathBuf::from(".cache/assay"));
-    cache.join(format!("onnxruntime-{VERSION}")).join(format!("libonnxruntime.so.{VERSION}"))
+    cache
+        .join(format!("onnxruntime-{VERSION}"))
+        .join(format!("libonnxruntime.so.{VERSION}"))
 }
 
 #[cfg(test)]

@@ -21,7 +21,9 @@ pub fn give(tensor: &Tensor) -> ort::Result<SessionInputValue<'static>> {
     match tensor.dtype {
         DType::Bool => {
             let data: Vec<bool> = tensor.data.iter().map(|byte| *byte != 0).collect();
-            Ok(OrtTensor::from_array((tensor.shape.clone(), data))?.into_dyn().into())
+            Ok(OrtTensor::from_array((tensor.shape.clone(), data))?
+                .into_dyn()
+                .into())
         }
         DType::U8 => value::<u8>(tensor),
         DType::I8 => value::<i8>(tensor),
@@ -44,7 +46,9 @@ where
 {
     let elements = tensor.data.chunks_exact(size_of::<T>());
     let data: Vec<T> = elements.map(bytemuck::pod_read_unaligned).collect();
-    Ok(OrtTensor::from_array((tensor.shape.clone(), data))?.into_dyn().into())
+    Ok(OrtTensor::from_array((tensor.shape.clone(), data))?
+        .into_dyn()
+        .into())
 }
 
 /// The tensor of an output, taking its bytes off the `room` left under `limit`.
@@ -62,9 +66,18 @@ pub fn take(
         .flat_map(|shape| shape.iter().copied())
         .map(usize::try_from)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| unexpected(format!("output `{}` has a negative size: {error}", info.name)))?;
-    let size = shape.iter().try_fold(info.dtype.size(), |size, sides| size.checked_mul(*sides));
-    let size = size.and_then(|size| u64::try_from(size).ok()).unwrap_or(u64::MAX);
+        .map_err(|error| {
+            unexpected(format!(
+                "output `{}` has a negative size: {error}",
+                info.name
+            ))
+        })?;
+    let size = shape
+        .iter()
+        .try_fold(info.dtype.size(), |size, sides| size.checked_mul(*sides));
+    let size = size
+        .and_then(|size| u64::try_from(size).ok())
+        .unwrap_or(u64::MAX);
     let Some(left) = room.checked_sub(size) else {
         let size = limit.saturating_sub(*room).saturating_add(size);
         return Err(RuntimeFault::OutputTooLarge { size, limit });
@@ -74,7 +87,12 @@ pub fn take(
         0 => Vec::new(),
         _ => bytes(info.dtype, value).map_err(|error| unexpected(error.to_string()))?,
     };
-    Ok(Tensor { name: info.name.clone(), dtype: info.dtype, shape, data })
+    Ok(Tensor {
+        name: info.name.clone(),
+        dtype: info.dtype,
+        shape,
+        data,
+    })
 }
 
 fn bytes(dtype: DType, value: &DynValue) -> ort::Result<Vec<u8>> {
@@ -107,7 +125,10 @@ where
 fn booleans(value: &DynValue) -> ort::Result<Vec<u8>> {
     let tensor = value.view().downcast::<DynTensorValueType>()?;
     let count = tensor.shape().num_elements();
-    #[expect(unsafe_code, reason = "`ort` gives booleans only as `bool`, which these may not be")]
+    #[expect(
+        unsafe_code,
+        reason = "`ort` gives booleans only as `bool`, which these may not be"
+    )]
     // SAFETY: a boolean tensor on the CPU holds `count` bytes, and lives as long as `tensor`.
     let data = unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast::<u8>(), count) };
     Ok(data.iter().map(|byte| u8::from(*byte != 0)).collect())
