@@ -155,20 +155,18 @@ impl World {
         self.send(self.job_claim(job, provider)).accepted()
     }
 
+    /// Names the attempt that the job is in.
     pub fn job_release(&self, job: &Job, provider: &Provider) -> Call {
-        let Provider {
-            operator, account, ..
-        } = *provider;
+        let operator = provider.operator;
         let Job {
-            requester,
-            account: job,
-            ..
+            requester, account, ..
         } = *job;
         JobRelease {
             operator,
-            provider: account,
-            job,
+            provider: provider.account,
+            job: account,
             requester,
+            attempt: self.job(&account).attempt,
         }
         .into()
     }
@@ -178,12 +176,13 @@ impl World {
         self.send(self.job_release(job, provider)).accepted()
     }
 
-    /// What a worker commits to here.
-    pub fn commit_args(job: &Job) -> JobCommitArgs {
+    /// What a worker commits to here, in the job's current attempt.
+    pub fn commit_args(&self, job: &Job) -> JobCommitArgs {
         JobCommitArgs {
             commitment: Digest::of(&[b"commitment", job.account.as_ref()]).0,
             worker_secret_hash: secret_hash(&WORKER_SECRET).0,
             hints_digest: empty_hints_digest().0,
+            attempt: self.job(&job.account).attempt,
         }
     }
 
@@ -191,7 +190,7 @@ impl World {
         let Provider {
             operator, account, ..
         } = *provider;
-        let args = Self::commit_args(job);
+        let args = self.commit_args(job);
         JobCommit {
             operator,
             provider: account,

@@ -109,6 +109,7 @@ impl Ledger {
 
     fn check_account(&self, deed: &Deed<'_>, change: &Change<'_>) -> Result<(), Violation> {
         if let Some(after) = change.after {
+            held::check_address(change, after)?;
             held::check_backed(deed, change, after)?;
             held::check_sequence(change, after)?;
         }
@@ -125,9 +126,7 @@ impl Ledger {
                 job::check_change(deed, before, after)
             }
             (Some(State::Job(before)), None) => job::check_closed(deed, before),
-            (None, Some(State::Provider(after))) => {
-                provider::check_registered(deed, &change.address, after)
-            }
+            (None, Some(State::Provider(after))) => provider::check_registered(deed, after),
             (Some(State::Provider(before)), Some(State::Provider(after))) => {
                 provider::check_change(deed, &change.address, before, after)
             }

@@ -79,6 +79,14 @@ impl Act<'_> {
             .map(|meta| meta.pubkey)
     }
 
+    /// The last argument of job_finalize: behind two secrets of 32 bytes.
+    pub fn is_acknowledged(&self) -> bool {
+        self.instruction
+            .data
+            .get(8 + 64)
+            .is_some_and(|byte| *byte != 0)
+    }
+
     /// The first argument, of instructions that take one amount.
     pub fn amount(&self) -> u64 {
         let bytes = self

@@ -2,8 +2,10 @@
 
 use assay_client::{
     account::{Layout, decode},
-    discriminator,
-    protocol::{JobData, LAYOUT_VERSION, MarketData, ModelData, ProviderData, TreasuryData},
+    address, discriminator,
+    protocol::{
+        Digest, JobData, LAYOUT_VERSION, MarketData, ModelData, ProviderData, TreasuryData,
+    },
 };
 use solana_account::Account;
 
@@ -122,6 +124,23 @@ impl Held {
 /// Sizes differ between all types, so the costly discriminator is computed for the likely one only.
 fn is<T: Layout>(data: &[u8]) -> bool {
     data.len() == T::SIZE && data.starts_with(&discriminator::account(T::NAME))
+}
+
+/// Invariant 6: a new account lives at the one address that its own content names, and none replaces another.
+pub(super) fn check_address(change: &Change<'_>, after: &Held) -> Result<(), Violation> {
+    if change.before.is_some() {
+        return Ok(());
+    }
+    let expected = match &after.state {
+        State::Market(_) => address::market(),
+        State::Treasury(_) => address::treasury(),
+        State::Provider(provider) => address::provider(&provider.authority),
+        State::Model(model) => address::model(&model.author, &Digest(model.digest)),
+        State::Job(job) => address::job(&job.requester, job.open_slot, job.index),
+    };
+    ensure(change.address == expected, 6, || {
+        format!("{} should live at {expected}: {after:?}", change.address)
+    })
 }
 
 /// Invariant 1: no money field without lamports behind it, and no lamports that no field counts except gifts.

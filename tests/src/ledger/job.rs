@@ -266,10 +266,15 @@ fn check_moment(
     let challenge = before.committed_at + i64::from(before.challenge_secs);
     let in_time = match (instruction, before.status) {
         ("job_claim", _) => now <= claim && after.price == price(before, now),
-        ("job_release" | "job_commit", _) => now <= compute,
-        ("job_finalize", _) => now <= challenge + FINALIZE_GRACE_SECS,
+        ("job_commit", _) => now <= compute,
+        ("job_release", _) => now <= compute && (is_ended(after) || after.opened_at == now),
+        // With the requester's word at once and until somebody expires it, without it in its own window.
+        ("job_finalize", _) => {
+            deed.acts().any(|act| act.is_acknowledged())
+                || (now > challenge && now <= challenge + FINALIZE_GRACE_SECS)
+        }
         ("job_expire", 1) => now > claim,
-        ("job_expire", 2) => now > compute,
+        ("job_expire", 2) => now > compute && (is_ended(after) || after.opened_at == compute),
         ("job_expire", 3) => now > challenge + FINALIZE_GRACE_SECS,
         _ => true,
     };

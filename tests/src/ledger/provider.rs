@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use assay_client::{
-    address,
-    protocol::{Address, ProviderData},
-};
+use assay_client::protocol::{Address, ProviderData};
 
 use super::{
     Change, Held, State,
@@ -14,14 +11,7 @@ use super::{
 };
 
 /// A new provider has nothing, and its generation is the slot.
-pub(super) fn check_registered(
-    deed: &Deed<'_>,
-    account: &Address,
-    after: &ProviderData,
-) -> Result<(), Violation> {
-    ensure(*account == address::provider(&after.authority), 6, || {
-        format!("{account} is not the address of {after:?}")
-    })?;
+pub(super) fn check_registered(deed: &Deed<'_>, after: &ProviderData) -> Result<(), Violation> {
     let empty = deed.only_instruction().is_none()
         || (after.stake == 0 && after.earnings == 0 && after.fees_due == 0 && after.reserved == 0);
     ensure(empty && after.generation == deed.slot, 2, || {

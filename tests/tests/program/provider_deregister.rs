@@ -93,34 +93,14 @@ fn provider_deregister_with_live_work_fails() {
         .refused(Error::ProviderHasLiveWork);
 }
 
-/// A job without collateral reserves nothing and still counts as live work.
-#[test]
-fn provider_deregister_with_live_work_without_collateral_fails() {
-    let mut world = World::new();
-    let (provider, model) = (world.do_provider_register(), world.do_model_register());
-    let job = world
-        .new_job(&model)
-        .with_terms(|terms| terms.collateral = 0);
-    world.do_job_create_as(&job);
-    world.do_job_claim(&job, &provider);
-    world
-        .send(world.provider_deregister(&provider))
-        .refused(Error::ProviderHasLiveWork);
-    world.do_job_release(&job, &provider);
-    world.do_provider_deregister(&provider);
-}
-
 #[test]
 fn provider_deregister_with_earnings_fails() {
     let mut world = World::new();
-    let (provider, model) = (world.do_provider_register(), world.do_model_register());
-    let job = world
-        .new_job(&model)
-        .with_terms(|terms| terms.collateral = 0);
-    world.do_job_create_as(&job);
-    world.do_job_claim(&job, &provider);
-    world.do_job_commit(&job, &provider);
-    world.do_job_finalize(&job, &provider);
+    let (provider, model) = (world.do_provider(), world.do_model_register());
+    world.do_settled_job(&model, &provider);
+    world.do_stake_unbond(&provider, 10 * SOL);
+    world.pass(world.market().params.unbond_secs + 1);
+    world.do_stake_withdraw(&provider, provider.authority);
     world
         .send(world.provider_deregister(&provider))
         .refused(Error::ProviderHasEarnings);

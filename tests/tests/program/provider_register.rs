@@ -3,7 +3,10 @@
 use assay_client::{
     address,
     instruction::ProviderRegister,
-    protocol::{Address, Error, ProviderData, args::ProviderArgs, limits::ENDPOINT_BYTES},
+    protocol::{
+        Address, Error, ProviderData, args::ProviderArgs, limits::ENDPOINT_BYTES,
+        provider::Registration,
+    },
 };
 use assay_tests::{Provider, Refusal, SOL, World};
 
@@ -17,15 +20,25 @@ fn provider_register_creates_an_empty_provider() {
     );
     world.send(world.provider_register(&provider)).accepted();
     let (data, args) = (world.provider(&provider.account), provider.args());
+    let at = Registration {
+        authority: provider.authority,
+        rent_payer: provider.payer,
+        bump: data.bump,
+        generation: world.slot(),
+        now: world.now(),
+    };
     let expected = ProviderData {
         operator: args.operator,
         runtime_class: args.runtime_class,
         endpoint: args.endpoint,
         endpoint_len: args.endpoint_len,
         sequence: 1,
-        aged_at: world.now().0,
-        ..ProviderData::new(provider.authority, provider.payer, data.bump, world.slot())
+        ..ProviderData::new(&at, &world.market().params)
     };
+    assert_eq!(
+        (data.unbond_secs, data.aged_at),
+        (world.market().params.unbond_secs, at.now.0)
+    );
     assert_eq!(data, expected);
     let rent = world.balance(&provider.account);
     assert_eq!(rent, world.rent(8 + size_of::<ProviderData>()));

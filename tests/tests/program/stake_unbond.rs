@@ -1,6 +1,6 @@
 //! Free stake starts its way out.
 
-use assay_client::protocol::Error;
+use assay_client::protocol::{Error, market::MarketParams};
 use assay_tests::{SOL, World};
 
 #[test]
@@ -38,14 +38,34 @@ fn stake_unbond_of_everything_is_accepted() {
     assert_eq!(world.provider(&provider.account).free_stake().unwrap().0, 0);
 }
 
+/// The way out is open in any steps: a rest below the minimum only needs a full deposit before it can grow again.
 #[test]
-fn stake_unbond_that_leaves_less_than_the_minimum_fails() {
+fn stake_unbond_that_leaves_less_than_the_minimum_is_accepted() {
     let mut world = World::new();
     let provider = world.do_provider();
+    world.do_stake_unbond(&provider, 10 * SOL - 1);
+    world.pass(world.market().params.unbond_secs + 1);
+    world.do_stake_withdraw(&provider, provider.authority);
     let least = world.market().params.min_stake;
-    let call = world.stake_unbond(&provider, 10 * SOL - least + 1);
+    let call = world.stake_deposit(&provider, least - 2);
     world.send(call).refused(Error::ProviderStakeBelowMinimum);
-    world.do_stake_unbond(&provider, 10 * SOL - least);
+    world.do_stake_deposit(&provider, least - 1);
+}
+
+#[test]
+fn stake_unbond_waits_no_longer_than_promised_at_registration() {
+    let mut world = World::new();
+    let provider = world.do_provider();
+    let promised = world.market().params.unbond_secs;
+    for unbond_secs in [300 * 86_400, promised, promised - 86_400] {
+        world.do_market_update(MarketParams {
+            unbond_secs,
+            ..MarketParams::LOCAL
+        });
+        world.do_stake_unbond(&provider, SOL);
+        let waits = world.provider(&provider.account).unbond_at - world.now().0;
+        assert_eq!(waits, i64::from(unbond_secs.min(promised)));
+    }
 }
 
 #[test]
@@ -60,27 +80,6 @@ fn stake_unbond_of_more_than_is_free_fails() {
     world.do_stake_unbond(&provider, 9 * SOL);
     let call = world.stake_unbond(&provider, 1);
     world.send(call).refused(Error::ProviderStakeInsufficient);
-}
-
-/// A slash may leave less than the minimum: then everything can still go.
-#[test]
-fn stake_unbond_of_the_rest_after_a_slash_is_accepted() {
-    let mut world = World::new();
-    let (provider, model) = (world.do_provider_register(), world.do_model_register());
-    let least = world.market().params.min_stake;
-    world.do_stake_deposit(&provider, least);
-    let job = world
-        .new_job(&model)
-        .with_terms(|terms| terms.collateral = least);
-    world.do_job_create_as(&job);
-    world.do_job_claim(&job, &provider);
-    world.do_job_release(&job, &provider);
-    let rest = world.provider(&provider.account).stake;
-    assert!(rest < least);
-    world
-        .send(world.stake_unbond(&provider, 1))
-        .refused(Error::ProviderStakeBelowMinimum);
-    world.do_stake_unbond(&provider, rest);
 }
 
 #[test]

@@ -37,8 +37,6 @@ impl ProviderRegister {
             now,
         };
         self.provider.inner = ProviderData::new(&at, &self.market.params);
-        // Registration starts the age even where the class is the zero one that `configure` finds unchanged.
-        self.provider.aged_at = now.0;
         self.provider.configure(args, now)?;
         emit!(ProviderRegistered {
             slot,
