@@ -42,7 +42,7 @@ phase "set-up" scripts/bootstrap.sh || finish
 phase "program" scripts/build-program.sh "${SBF:-auto}" || finish
 phase "IDL" scripts/idl.sh check
 phase "protocol and program, host" \
-    cargo test --manifest-path programs/Cargo.toml --workspace --all-features --tests --no-fail-fast
+    cargo test --manifest-path programs/Cargo.toml --workspace --all-features --tests --no-fail-fast -- --skip __anchor_private
 ASSAY_ONNX_TESTS=$(models/conformance/fetch.sh) && export ASSAY_ONNX_TESTS || failed="ONNX's test models"
 # Binaries and tests in one build, so that both are made of the same dependencies; some tests start the binaries.
 phase "build of the off-chain workspace" cargo build --workspace --bins --lib --tests || finish
