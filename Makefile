@@ -12,8 +12,11 @@ export ORT_DYLIB_PATH ?= $(ASSAY_CACHE)/onnxruntime-$(ORT_VERSION)/libonnxruntim
 SBF ?= auto
 export SBF
 
+# Always built as one workspace: `--package` would choose other features of the dependencies and build them again.
+BINARIES := $(or $(CARGO_TARGET_DIR),target)/debug
+
 # What `make fuzz` does; replay one run with FUZZ_SEED.
-FUZZ_INSTRUCTIONS ?= 1000000
+FUZZ_STEPS ?= 1000000
 FUZZ_SEED ?=
 
 .DEFAULT_GOAL := help
@@ -35,7 +38,7 @@ test: ## everything: program, IDL, both workspaces' tests; ends with their sum
 	@scripts/test.sh
 
 demo: build ## a local chain, a provider, a worker, three digits paid for and settled
-	cargo run --quiet --package assay-tests --bin assay-demo
+	@$(BINARIES)/assay-demo
 
 lint: ## rustfmt, clippy with warnings denied, cargo-deny
 	@scripts/lint.sh
@@ -44,15 +47,15 @@ fmt: ## format all Rust code
 	cargo fmt --all
 	cargo fmt --all --manifest-path programs/Cargo.toml
 
-bench: program ## compute units, sizes and costs beside other systems' figures
-	cargo run --quiet --package assay-tests --bin assay-bench
+bench: build ## compute units, sizes and costs beside other systems' figures
+	@$(BINARIES)/assay-bench
 
 e2e: build ## the end-to-end tests alone: local chain and real binaries
-	cargo test --package assay-tests --test e2e
+	cargo test --workspace --test e2e
 
-fuzz: program ## random instruction sequences [FUZZ_INSTRUCTIONS=1000000 FUZZ_SEED=replay]
-	ASSAY_FUZZ_INSTRUCTIONS=$(FUZZ_INSTRUCTIONS) ASSAY_FUZZ_SEED=$(FUZZ_SEED) \
-		cargo test --package assay-tests --test stateful -- --nocapture
+fuzz: program ## random instruction sequences [FUZZ_STEPS=1000000 FUZZ_SEED=replay]
+	ASSAY_FUZZ_STEPS=$(FUZZ_STEPS) $(if $(FUZZ_SEED),ASSAY_FUZZ_SEED=$(FUZZ_SEED)) \
+		cargo test --workspace --test program stateful -- --nocapture
 
 idl: ## write idl/assay.json from the program's source
 	@scripts/idl.sh write
