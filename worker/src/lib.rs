@@ -1,3 +1,36 @@
-//! The worker of an Assay provider.
+//! The worker of an Assay provider: watches for jobs, runs them, delivers, gets paid.
+//!
+//! `core` decides and does nothing else. Around it, each role has one module: `chain` talks to RPC
+//! nodes, `engine` runs models in child processes, `artifacts` fetches files by digest, `store`
+//! keeps the journal, `api` serves requesters; `driver` connects them.
 
+pub mod api;
+pub mod args;
+pub mod artifacts;
+pub mod chain;
+pub mod config;
+pub mod core;
+pub mod driver;
 pub mod engine;
+pub mod halt;
+pub mod init;
+pub mod keys;
+pub mod logging;
+pub mod metrics;
+pub mod run;
+pub mod startup;
+pub mod status;
+pub mod store;
+
+/// Unix seconds of this machine's clock. For signed requests and logs only: deadlines are judged
+/// by the chain's clock.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one wall clock of the worker"
+)]
+pub fn wall_clock() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
+}

@@ -13,17 +13,33 @@ pub enum Command {
     /// Fetch and check model and input, load the model. Answer: `handle_prepared`.
     Prepare { job: Address },
     /// Send a transaction. Answer: `handle_submitted`.
-    Submit { job: Address, attempt: u8, intent: Intent },
+    Submit {
+        job: Address,
+        attempt: u8,
+        intent: Intent,
+    },
     /// Run the model. It is of no use after `until`. Answer: `handle_ran`.
-    Run { job: Address, attempt: u8, until: UnixSeconds },
+    Run {
+        job: Address,
+        attempt: u8,
+        until: UnixSeconds,
+    },
     /// Stop a run whose result comes too late. No answer.
     StopRun { job: Address },
     /// Write a result to disk, for good. Answer: `handle_saved`.
-    Save { job: Address, result: SavedResult, body: Arc<Body> },
+    Save {
+        job: Address,
+        result: SavedResult,
+        body: Arc<Body>,
+    },
     /// Forget what was prepared. No answer.
     Discard { job: Address },
     /// Money or status moved. No answer.
-    Report { job: Address, attempt: u8, report: Report },
+    Report {
+        job: Address,
+        attempt: u8,
+        report: Report,
+    },
 }
 
 /// A transaction's purpose; at most one is under way for a job.
@@ -146,9 +162,14 @@ pub struct Fresh {
 /// What happened to a job that was ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
-    Claimed { price: Lamports },
+    Claimed {
+        price: Lamports,
+    },
     Committed,
-    Settled { price: Lamports, earned: Lamports },
+    Settled {
+        price: Lamports,
+        earned: Lamports,
+    },
     /// Given back, or taken away after its compute deadline.
     Lost,
     Faulted,

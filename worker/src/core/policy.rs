@@ -80,31 +80,64 @@ impl Refusal {
 
 impl Policy {
     /// What can be told from the job alone.
-    pub fn judge(&self, job: &JobData, provider: &Address, class: &[u8; 32]) -> Result<(), Refusal> {
+    pub fn judge(
+        &self,
+        job: &JobData,
+        provider: &Address,
+        class: &[u8; 32],
+    ) -> Result<(), Refusal> {
         let exclusive = job.exclusive_provider;
         let refused = [
-            (exclusive != Address::default() && exclusive != *provider, Refusal::ReservedForAnother),
-            (self.exclusive_only && exclusive != *provider, Refusal::NotReservedForUs),
-            (!is_zero(&job.runtime_class) && job.runtime_class != *class, Refusal::ClassMismatch),
+            (
+                exclusive != Address::default() && exclusive != *provider,
+                Refusal::ReservedForAnother,
+            ),
+            (
+                self.exclusive_only && exclusive != *provider,
+                Refusal::NotReservedForUs,
+            ),
+            (
+                !is_zero(&job.runtime_class) && job.runtime_class != *class,
+                Refusal::ClassMismatch,
+            ),
             (!self.serves(&job.model_digest), Refusal::ModelNotListed),
             (job.ceiling < self.min_price.0, Refusal::CeilingBelowMinimum),
-            (job.collateral > self.max_collateral.0, Refusal::CollateralTooHigh),
-            (job.input_bytes > self.max_input_bytes, Refusal::InputTooLarge),
-            (job.output_limit > self.max_output_bytes, Refusal::OutputTooLarge),
-            (job.compute_secs < self.min_compute_secs, Refusal::ComputeWindowTooShort),
+            (
+                job.collateral > self.max_collateral.0,
+                Refusal::CollateralTooHigh,
+            ),
+            (
+                job.input_bytes > self.max_input_bytes,
+                Refusal::InputTooLarge,
+            ),
+            (
+                job.output_limit > self.max_output_bytes,
+                Refusal::OutputTooLarge,
+            ),
+            (
+                job.compute_secs < self.min_compute_secs,
+                Refusal::ComputeWindowTooShort,
+            ),
             (!job.is_unaudited(), Refusal::Audited),
         ];
-        refused.into_iter().find(|(applies, _)| *applies).map_or(Ok(()), |(_, why)| Err(why))
+        refused
+            .into_iter()
+            .find(|(applies, _)| *applies)
+            .map_or(Ok(()), |(_, why)| Err(why))
     }
 
     fn serves(&self, digest: &[u8; 32]) -> bool {
-        self.models.as_ref().is_none_or(|models| models.contains(digest))
+        self.models
+            .as_ref()
+            .is_none_or(|models| models.contains(digest))
     }
 
     /// Last moment at which a run is still worth waiting for; after it the job is given back.
     pub fn run_until(&self, job: &JobData) -> UnixSeconds {
         let margin = self.commit_margin_secs.min(job.compute_secs / 4);
-        let deadline = job.compute_deadline().map_or(job.claimed_at, |deadline| deadline.0);
+        let deadline = job
+            .compute_deadline()
+            .map_or(job.claimed_at, |deadline| deadline.0);
         UnixSeconds(deadline.saturating_sub(i64::from(margin)))
     }
 
@@ -114,8 +147,15 @@ impl Policy {
         let span = u128::from(job.ceiling.saturating_sub(job.floor));
         let missing = u128::from(self.min_price.0.saturating_sub(job.floor));
         let ramp = u128::from(job.ramp_secs);
-        let elapsed = if missing == 0 || span == 0 { 0 } else { (missing * ramp).div_ceil(span) };
+        let elapsed = if missing == 0 || span == 0 {
+            0
+        } else {
+            (missing * ramp).div_ceil(span)
+        };
         let waiting = elapsed.saturating_sub(u128::from(job.ramp_used));
-        UnixSeconds(job.opened_at.saturating_add(i64::try_from(waiting).unwrap_or(i64::MAX)))
+        UnixSeconds(
+            job.opened_at
+                .saturating_add(i64::try_from(waiting).unwrap_or(i64::MAX)),
+        )
     }
 }

@@ -3,7 +3,7 @@
 use assay_protocol::{Address, JobData, JobStatus, UnixSeconds};
 
 use super::{
-    command::{SavedResult, Step},
+    command::{Report, SavedResult, Step},
     policy::Refusal,
 };
 
@@ -37,7 +37,7 @@ pub(super) struct Work {
     /// The newest reading, by sequence number.
     pub job: JobData,
     pub phase: Phase,
-    /// What the journal holds for this job's attempt.
+    /// What the journal holds.
     pub saved: Option<SavedResult>,
     pub acknowledged: Option<[u8; 32]>,
     /// Model and input are at hand.
@@ -48,10 +48,10 @@ pub(super) struct Work {
     pub due: UnixSeconds,
     /// Failed tries in a row.
     pub failures: u8,
-    /// An attempt of ours ended without pay.
-    pub lost: bool,
-    /// What was last reported, so that nothing is reported twice.
-    pub reported: Option<&'static str>,
+    /// The attempt that was or is ours, and what was last reported of it.
+    pub ours: Option<u8>,
+    pub reported: Option<Report>,
+    /// When the chain last showed a change.
     pub touched: UnixSeconds,
 }
 
@@ -66,7 +66,7 @@ impl Work {
             in_flight: false,
             due: now,
             failures: 0,
-            lost: false,
+            ours: None,
             reported: None,
             touched: now,
         }

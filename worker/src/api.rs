@@ -1,0 +1,162 @@
+//! The HTTP service: inputs in, results out to their requesters, acknowledgements in.
+//!
+//! The paths, headers and bodies are `assay_client::delivery`'s. Everything about a job is signed
+//! by its requester; blobs are open to whoever knows their digest.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use assay_client::{
+    PROGRAM_ID,
+    delivery::{Info, Policy},
+    protocol::Address,
+};
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::StatusCode,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, mpsc},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    artifacts::Artifacts,
+    chain::Chain,
+    driver::{Input, Shared},
+    store::Store,
+};
+
+mod blobs;
+mod jobs;
+mod refusal;
+
+#[cfg(test)]
+mod tests;
+
+use refusal::{ApiError, refuse};
+
+/// Bytes of an acknowledgement's body: two keys and a hex digest fit many times over.
+const ACKNOWLEDGEMENT_BYTES: usize = 4_096;
+
+/// What the handlers work with.
+pub struct Api<C> {
+    pub chain: Arc<C>,
+    pub store: Store,
+    pub artifacts: Arc<Artifacts>,
+    pub driver: mpsc::Sender<Input>,
+    pub shared: Arc<Shared>,
+    pub metrics: PrometheusHandle,
+    pub provider: Address,
+    pub operator: Address,
+    pub runtime_class: [u8; 32],
+    pub policy: Policy,
+    pub limits: ApiLimits,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct ApiLimits {
+    pub timeout: Duration,
+    pub concurrent_requests: usize,
+    /// Largest blob taken.
+    pub blob_bytes: u64,
+}
+
+/// Serves until `stop` is cancelled.
+pub async fn serve<C: Chain>(
+    listener: TcpListener,
+    api: Arc<Api<C>>,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let app = router(api).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
+}
+
+fn router<C: Chain>(api: Arc<Api<C>>) -> Router {
+    let gate = Gate {
+        slots: Arc::new(Semaphore::new(api.limits.concurrent_requests)),
+        timeout: api.limits.timeout,
+    };
+    Router::new()
+        .route(
+            "/v1/blobs/{digest}",
+            get(blobs::get::<C>).put(blobs::put::<C>),
+        )
+        .route("/v1/jobs/{job}/result", get(jobs::result::<C>))
+        .route("/v1/jobs/{job}/outputs", get(jobs::outputs::<C>))
+        .route("/v1/jobs/{job}/hints", get(jobs::hints::<C>))
+        .route("/v1/jobs/{job}/acknowledge", post(jobs::acknowledge::<C>))
+        .route("/v1/info", get(info::<C>))
+        .layer(middleware::from_fn_with_state(gate, limit))
+        // Asked by supervisors, also while all slots are taken.
+        .route("/livez", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready::<C>))
+        .route("/metrics", get(render::<C>))
+        .fallback(|| async {
+            refuse(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "this worker has no such path; see docs/worker.md",
+            )
+        })
+        .layer(DefaultBodyLimit::max(ACKNOWLEDGEMENT_BYTES))
+        .with_state(api)
+}
+
+#[derive(Clone)]
+struct Gate {
+    slots: Arc<Semaphore>,
+    timeout: Duration,
+}
+
+/// So many requests at once, so long each: a slow requester costs a slot for a while, not memory.
+async fn limit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let answered = tokio::time::timeout(gate.timeout, async {
+        let _slot = gate.slots.acquire().await;
+        next.run(request).await
+    });
+    answered.await.unwrap_or_else(|_| {
+        let message = format!(
+            "not answered within {} s; try again, or send less",
+            gate.timeout.as_secs()
+        );
+        refuse(StatusCode::REQUEST_TIMEOUT, "timeout", &message)
+    })
+}
+
+async fn info<C: Chain>(State(api): State<Arc<Api<C>>>) -> Json<Info> {
+    Json(Info {
+        provider: api.provider,
+        operator: api.operator,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        program_id: PROGRAM_ID,
+        policy: api.policy.clone(),
+        runtime_class: api.runtime_class,
+        accepting: api.shared.accepting.load(Ordering::Relaxed),
+    })
+}
+
+async fn ready<C: Chain>(State(api): State<Arc<Api<C>>>) -> Response {
+    if api.shared.ready.load(Ordering::Relaxed) {
+        (StatusCode::OK, "ready\n").into_response()
+    } else {
+        let message =
+            "the journal is being brought together with the chain, or the chain does not answer";
+        refuse(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message)
+    }
+}
+
+async fn render<C: Chain>(State(api): State<Arc<Api<C>>>) -> String {
+    api.metrics.render()
+}

@@ -1,0 +1,99 @@
+//! Inputs, handed over by requesters without a server of their own.
+
+use std::sync::Arc;
+
+use assay_client::protocol::Digest;
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header::CONTENT_LENGTH},
+    response::{IntoResponse, Response},
+};
+use futures_util::StreamExt;
+
+use super::{Api, ApiError};
+use crate::{chain::Chain, driver::Input};
+
+pub async fn get<C: Chain>(
+    State(api): State<Arc<Api<C>>>,
+    Path(digest): Path<String>,
+) -> Result<Response, ApiError> {
+    let digest = parse(&digest)?;
+    let reading = tokio::task::spawn_blocking(move || api.artifacts.blobs.get(&digest));
+    match reading.await.map_err(ApiError::internal)?? {
+        Some(bytes) => Ok(bytes.into_response()),
+        None => Err(ApiError::new(
+            StatusCode::NOT_FOUND,
+            "blob_unknown",
+            "no blob of this digest is here; it may have been evicted, hand it over again",
+        )),
+    }
+}
+
+pub async fn put<C: Chain>(
+    State(api): State<Arc<Api<C>>>,
+    Path(digest): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, ApiError> {
+    let digest = parse(&digest)?;
+    if api.artifacts.blobs.contains(&digest) {
+        return Ok(StatusCode::OK);
+    }
+    let size = announced(&headers)?;
+    if size > api.limits.blob_bytes {
+        let message = format!(
+            "the blob has {size} bytes and this worker takes at most {}",
+            api.limits.blob_bytes
+        );
+        return Err(ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            message,
+        ));
+    }
+    let mut incoming = api.artifacts.blobs.incoming(digest, size)?;
+    let mut body = body.into_data_stream();
+    while let Some(chunk) = body.next().await {
+        let broken = |error| {
+            ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "body_broken",
+                format!("the body ended early: {error}"),
+            )
+        };
+        incoming.write(&chunk.map_err(broken)?)?;
+    }
+    incoming.finish()?;
+    tracing::debug!(digest = hex::encode(digest.0), size, "blob received");
+    // If the driver has ended, so will this service.
+    let _ = api.driver.send(Input::Blob(digest)).await;
+    Ok(StatusCode::CREATED)
+}
+
+fn parse(text: &str) -> Result<Digest, ApiError> {
+    let mut digest = [0; 32];
+    let lower = text.bytes().all(|byte| !byte.is_ascii_uppercase());
+    match hex::decode_to_slice(text, &mut digest) {
+        Ok(()) if lower => Ok(Digest(digest)),
+        Ok(()) | Err(_) => Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "digest_malformed",
+            "a blob is named by its sha256: 64 hex digits in lower case",
+        )),
+    }
+}
+
+/// The size decides whether there is room, so it must come first.
+fn announced(headers: &HeaderMap) -> Result<u64, ApiError> {
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    length.ok_or_else(|| {
+        ApiError::new(
+            StatusCode::LENGTH_REQUIRED,
+            "length_required",
+            "send a content-length header with the blob",
+        )
+    })
+}

@@ -1,0 +1,72 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::{config::LogFormat, halt::HaltPoint};
+
+const EXAMPLES: &str = "\
+Begin:
+  assay-worker init --authority <your cold wallet>   writes worker.toml and operator.json
+  assay provider register ...                        init prints the exact commands
+  assay-worker check-config
+  assay-worker run
+
+Settings are read from the file, then from ASSAY_WORKER_* variables, then from --set:
+  ASSAY_WORKER_CHAIN__POLL_MS=500 assay-worker run --set policy.min_price_lamports=10000
+
+Exit status: 0 done, 1 failed, 64 wrong usage or configuration, 130 stopped by a second signal.";
+
+/// Earns by running ONNX models for the Assay market on Solana.
+#[derive(Debug, Parser)]
+#[command(name = "assay-worker", version, after_help = EXAMPLES)]
+pub struct Args {
+    /// The configuration file.
+    #[arg(
+        long,
+        global = true,
+        env = "ASSAY_WORKER_CONFIG",
+        default_value = "worker.toml",
+        value_name = "FILE"
+    )]
+    pub config: PathBuf,
+    /// Overrides one setting; may be given often.
+    #[arg(long, global = true, value_name = "SECTION.KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Overrides log.format.
+    #[arg(long, global = true, value_enum)]
+    pub log_format: Option<LogFormat>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a commented configuration and a new operator key; never overwrites either
+    Init {
+        /// The wallet that registers, or has registered, the provider.
+        #[arg(long, value_name = "ADDRESS")]
+        authority: String,
+    },
+    /// Read the configuration from all its sources, check it, print what is in force
+    CheckConfig,
+    /// Take jobs until stopped; one signal finishes what is claimed, a second stops at once
+    Run {
+        /// Stop dead at this point of the first job that reaches it (for crash tests).
+        #[arg(long, hide = true, value_name = "POINT")]
+        halt_at: Option<HaltPoint>,
+    },
+    /// Show stake, live jobs, earnings and the last jobs
+    Status {
+        /// JSON on stdout.
+        #[arg(long)]
+        json: bool,
+        /// How many of the last jobs to show.
+        #[arg(long, default_value_t = 10)]
+        jobs: u32,
+    },
+    /// Runs models for another process of this program.
+    #[command(hide = true)]
+    Engine,
+}

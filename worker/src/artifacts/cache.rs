@@ -1,0 +1,246 @@
+//! A folder of files named by their sha256, of limited size. The longest unused go first.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use assay_protocol::Digest;
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+
+use crate::metrics;
+
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    #[error("the cache at {path} failed: {source}; check that the disk has space and is writable")]
+    Io { path: PathBuf, source: io::Error },
+    #[error(
+        "the cache holds at most {limit} bytes and {size} do not fit beside what is being received"
+    )]
+    Full { size: u64, limit: u64 },
+    #[error("more bytes came than the {size} that were announced")]
+    TooLong { size: u64 },
+    #[error("the bytes have sha256 {found}, {expected} was announced")]
+    Digest { expected: String, found: String },
+    #[error("{digest} was evicted before it could be read; the cache is too small")]
+    Vanished { digest: String },
+}
+
+#[derive(Default)]
+struct State {
+    /// Size and last use, by digest.
+    entries: BTreeMap<[u8; 32], (u64, u64)>,
+    /// Bytes of files being received.
+    incoming: u64,
+    uses: u64,
+}
+
+pub struct Cache {
+    name: &'static str,
+    folder: PathBuf,
+    limit: u64,
+    state: Mutex<State>,
+}
+
+/// A file being received. Dropped unfinished, it leaves nothing behind.
+pub struct Incoming<'a> {
+    cache: &'a Cache,
+    digest: Digest,
+    size: u64,
+    written: u64,
+    hasher: Sha256,
+    file: NamedTempFile,
+}
+
+impl Cache {
+    /// Opens a folder; removes what an earlier process left half received.
+    pub fn open(name: &'static str, folder: &Path, limit: u64) -> Result<Self, CacheError> {
+        let failed = |source: io::Error| CacheError::Io {
+            path: folder.to_owned(),
+            source,
+        };
+        fs::create_dir_all(folder).map_err(failed)?;
+        let mut found = Vec::new();
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let mut digest = [0; 32];
+            let named = entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| hex::decode_to_slice(name, &mut digest).is_ok());
+            let metadata = entry.metadata().map_err(failed)?;
+            if named {
+                found.push((metadata.modified().map_err(failed)?, digest, metadata.len()));
+            } else if metadata.is_file() {
+                fs::remove_file(entry.path()).map_err(failed)?;
+            }
+        }
+        found.sort_unstable();
+        let mut state = State::default();
+        for (_, digest, size) in found {
+            state.uses += 1;
+            state.entries.insert(digest, (size, state.uses));
+        }
+        let cache = Self {
+            name,
+            folder: folder.to_owned(),
+            limit,
+            state: Mutex::new(state),
+        };
+        cache.make_room(&mut cache.state(), 0);
+        Ok(cache)
+    }
+
+    pub fn contains(&self, digest: &Digest) -> bool {
+        self.state().entries.contains_key(&digest.0)
+    }
+
+    /// The file's bytes, checked again: a disk can rot.
+    pub fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, CacheError> {
+        {
+            let mut state = self.state();
+            state.uses += 1;
+            let uses = state.uses;
+            let Some(entry) = state.entries.get_mut(&digest.0) else {
+                return Ok(None);
+            };
+            entry.1 = uses;
+        }
+        let path = self.path(&digest.0);
+        match fs::read(&path) {
+            Ok(bytes) if Digest::of(&[&bytes]) == *digest => Ok(Some(bytes)),
+            Ok(_) => {
+                tracing::warn!(
+                    cache = self.name,
+                    digest = hex::encode(digest.0),
+                    "a cached file has rotted; removed"
+                );
+                self.remove(&mut self.state(), &digest.0);
+                Ok(None)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.state().entries.remove(&digest.0);
+                Ok(None)
+            }
+            Err(source) => Err(CacheError::Io { path, source }),
+        }
+    }
+
+    /// Begins to receive a file of this digest and size.
+    pub fn incoming(&self, digest: Digest, size: u64) -> Result<Incoming<'_>, CacheError> {
+        {
+            let mut state = self.state();
+            if state.incoming.saturating_add(size) > self.limit {
+                return Err(CacheError::Full {
+                    size,
+                    limit: self.limit,
+                });
+            }
+            self.make_room(&mut state, size);
+            state.incoming += size;
+        }
+        let file = NamedTempFile::new_in(&self.folder).map_err(|source| {
+            self.state().incoming -= size;
+            CacheError::Io {
+                path: self.folder.clone(),
+                source,
+            }
+        })?;
+        Ok(Incoming {
+            cache: self,
+            digest,
+            size,
+            written: 0,
+            hasher: Sha256::new(),
+            file,
+        })
+    }
+
+    /// Evicts until `size` more bytes fit.
+    fn make_room(&self, state: &mut State, size: u64) {
+        loop {
+            let held: u64 = state.entries.values().map(|(size, _)| size).sum();
+            metrics::cache_bytes(self.name, held);
+            if held.saturating_add(state.incoming).saturating_add(size) <= self.limit {
+                return;
+            }
+            let oldest = state
+                .entries
+                .iter()
+                .min_by_key(|(_, (_, used))| *used)
+                .map(|(digest, _)| *digest);
+            let Some(oldest) = oldest else { return };
+            self.remove(state, &oldest);
+        }
+    }
+
+    fn remove(&self, state: &mut State, digest: &[u8; 32]) {
+        state.entries.remove(digest);
+        if let Err(error) = fs::remove_file(self.path(digest)) {
+            tracing::debug!(cache = self.name, %error, "a cached file could not be removed");
+        }
+    }
+
+    fn path(&self, digest: &[u8; 32]) -> PathBuf {
+        self.folder.join(hex::encode(digest))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The index is only a memory of the folder: a stale entry is found out when it is read.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Incoming<'_> {
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), CacheError> {
+        self.written = self
+            .written
+            .saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        if self.written > self.size {
+            return Err(CacheError::TooLong { size: self.size });
+        }
+        self.hasher.update(bytes);
+        self.file.write_all(bytes).map_err(|source| CacheError::Io {
+            path: self.cache.folder.clone(),
+            source,
+        })
+    }
+
+    /// Checks the digest and gives the file its name.
+    pub fn finish(mut self) -> Result<(), CacheError> {
+        let found: [u8; 32] = std::mem::take(&mut self.hasher).finalize().into();
+        if found != self.digest.0 {
+            let expected = hex::encode(self.digest.0);
+            return Err(CacheError::Digest {
+                expected,
+                found: hex::encode(found),
+            });
+        }
+        let path = self.cache.path(&found);
+        let failed = |source: io::Error| CacheError::Io {
+            path: path.clone(),
+            source,
+        };
+        let file = std::mem::replace(
+            &mut self.file,
+            NamedTempFile::new_in(&self.cache.folder).map_err(failed)?,
+        );
+        file.persist(&path).map_err(|error| failed(error.error))?;
+        let mut state = self.cache.state();
+        state.uses += 1;
+        let entry = (self.written, state.uses);
+        state.entries.insert(found, entry);
+        Ok(())
+    }
+}
+
+impl Drop for Incoming<'_> {
+    fn drop(&mut self) {
+        let mut state = self.cache.state();
+        state.incoming = state.incoming.saturating_sub(self.size);
+    }
+}

@@ -1,0 +1,128 @@
+//! Which uris of strangers are fetched, and how.
+//!
+//! A uri on chain could point this worker at its own network. So names are resolved by us, only
+//! public addresses are connected to (the very ones that were checked), and redirects are refused.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::{Host, Url};
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NetworkPolicy {
+    pub allow_file: bool,
+    pub allow_private: bool,
+    pub allow_http: bool,
+}
+
+impl NetworkPolicy {
+    /// Whether a uri may be fetched at all; the reason if not.
+    pub fn check(self, url: &Url) -> Result<(), String> {
+        match url.scheme() {
+            "file" if self.allow_file => return Ok(()),
+            "file" => return Err("file uris are off (artifacts.allow_file)".into()),
+            "https" => {}
+            "http" if self.allow_http => {}
+            "http" => return Err("plain http is off (artifacts.allow_http); use https".into()),
+            other => return Err(format!("{other} uris are not supported; use https")),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("a uri on chain must not carry a password".into());
+        }
+        let literal = match url.host() {
+            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+            Some(Host::Domain(_)) => None,
+            None => return Err("it has no host".into()),
+        };
+        if literal.is_some_and(|address| !self.allow_private && !is_public(address)) {
+            return Err("its address is not public (artifacts.allow_private)".into());
+        }
+        Ok(())
+    }
+
+    pub(super) fn client(self, timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(timeout);
+        if !self.allow_private {
+            builder = builder.dns_resolver(Arc::new(PublicOnly));
+        }
+        builder.build()
+    }
+}
+
+/// Resolves names to public addresses only. The client connects to what this returns.
+struct PublicOnly;
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
+            if public.is_empty() {
+                return Err(format!("{} has no public address", name.as_str()).into());
+            }
+            let addresses: Addrs = Box::new(public.into_iter());
+            Ok(addresses)
+        })
+    }
+}
+
+/// Whether an address belongs to the public internet.
+pub fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    let special = address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_multicast()
+        || address.is_documentation()
+        || a == 0
+        || a >= 240
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 192 && b == 0 && c == 0)
+        || (a == 198 && (b == 18 || b == 19));
+    !special
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let [first, second, ..] = address.segments();
+    // Only 2000::/3 is in use, less what carries or documents something else: Teredo and its
+    // siblings (2001:0::/23), documentation, 6to4.
+    let global = (0x2000..0x4000).contains(&first);
+    let special = (first == 0x2001 && (second < 0x0200 || second == 0x0db8))
+        || first == 0x2002
+        || first == 0x3fff;
+    global && !special
+}
+
+/// A network error in words, without the url.
+pub(super) fn reason(error: &reqwest::Error) -> String {
+    use std::error::Error;
+    let mut words = if error.is_timeout() {
+        "no answer in time".to_owned()
+    } else if error.is_connect() {
+        "no connection".to_owned()
+    } else {
+        "the transfer failed".to_owned()
+    };
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    words
+}

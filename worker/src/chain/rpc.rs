@@ -1,0 +1,434 @@
+//! [`Chain`] over JSON-RPC, with failover.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use assay_client::{
+    PROGRAM_ID,
+    account::{Layout, decode_owned},
+    filter::{self, Filter},
+    program::CLOCK_SYSVAR,
+    protocol::{Address, JobData, JobStatus, ModelData, ProviderData, UnixSeconds},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use solana_account_decoder_client_types::UiAccount;
+use solana_client::{
+    client_error::{ClientError, ClientErrorKind},
+    nonblocking::rpc_client::RpcClient,
+    rpc_request::{RpcError, RpcRequest},
+    rpc_response::{Response, RpcKeyedAccount, RpcSimulateTransactionResult},
+};
+use solana_commitment_config::CommitmentConfig;
+use solana_message::Hash;
+use solana_signature::Signature;
+
+use super::{Chain, ChainError, Clock, Cost, SignatureState, Simulation};
+
+/// Where to ask.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// HTTP urls, the preferred one first.
+    pub urls: Vec<String>,
+    pub timeout: Duration,
+}
+
+/// Several RPC nodes, of which one is asked until it fails.
+pub struct RpcChain {
+    nodes: Vec<RpcClient>,
+    current: AtomicUsize,
+}
+
+impl RpcChain {
+    pub fn new(endpoints: &Endpoints) -> Self {
+        let node = |url: &String| {
+            let commitment = CommitmentConfig::confirmed();
+            RpcClient::new_with_timeout_and_commitment(url.clone(), endpoints.timeout, commitment)
+        };
+        Self {
+            nodes: endpoints.urls.iter().map(node).collect(),
+            current: AtomicUsize::new(0),
+        }
+    }
+
+    /// Asks the current node; if it cannot be reached, the others in turn.
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        name: &'static str,
+        request: RpcRequest,
+        parameters: Value,
+    ) -> Result<T, ChainError> {
+        let first = self.current.load(Ordering::Relaxed);
+        let mut last = None;
+        for offset in 0..self.nodes.len() {
+            let position = first.wrapping_add(offset) % self.nodes.len().max(1);
+            let Some(node) = self.nodes.get(position) else {
+                break;
+            };
+            match node.send(request, parameters.clone()).await {
+                Ok(answer) => {
+                    self.current.store(position, Ordering::Relaxed);
+                    return Ok(answer);
+                }
+                Err(error) => {
+                    let elsewhere = is_the_nodes_fault(&error);
+                    last = Some(ChainError::Rpc {
+                        request: name,
+                        endpoint: host(&node.url()),
+                        reason: text(&error),
+                    });
+                    if !elsewhere {
+                        break;
+                    }
+                    tracing::debug!(
+                        request = name,
+                        endpoint = host(&node.url()),
+                        error = text(&error),
+                        "endpoint failed"
+                    );
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| ChainError::Rpc {
+            request: name,
+            endpoint: String::new(),
+            reason: "no endpoint is configured".into(),
+        }))
+    }
+
+    fn unreadable(&self, request: &'static str, reason: impl ToString) -> ChainError {
+        let position = self.current.load(Ordering::Relaxed);
+        let endpoint = self
+            .nodes
+            .get(position)
+            .map(|node| host(&node.url()))
+            .unwrap_or_default();
+        ChainError::Answer {
+            request,
+            endpoint,
+            reason: reason.to_string(),
+        }
+    }
+
+    async fn account<T: Layout>(&self, address: &Address) -> Result<Option<T>, ChainError> {
+        let name = "getAccountInfo";
+        let answer: Response<Option<UiAccount>> = self
+            .ask(
+                name,
+                RpcRequest::GetAccountInfo,
+                json!([address.to_string(), encoding()]),
+            )
+            .await?;
+        answer
+            .value
+            .map(|account| decode(&account))
+            .transpose()
+            .map_err(|why| self.unreadable(name, why))
+    }
+
+    async fn job_accounts(&self, only: Filter) -> Result<Vec<(Address, JobData)>, ChainError> {
+        let filters: Vec<Value> = filter::accounts::<JobData>()
+            .iter()
+            .chain([&only])
+            .map(filter_json)
+            .collect();
+        let mut config = encoding();
+        if let Some(config) = config.as_object_mut() {
+            config.insert("filters".into(), filters.into());
+        }
+        let name = "getProgramAccounts";
+        let accounts: Vec<RpcKeyedAccount> = self
+            .ask(
+                name,
+                RpcRequest::GetProgramAccounts,
+                json!([PROGRAM_ID.to_string(), config]),
+            )
+            .await?;
+        // A job of a later layout is not ours to judge; the others are no worse for it.
+        Ok(accounts.iter().filter_map(job_account).collect())
+    }
+}
+
+impl Chain for RpcChain {
+    async fn clock(&self) -> Result<Clock, ChainError> {
+        let name = "getAccountInfo";
+        let parameters = json!([CLOCK_SYSVAR.to_string(), encoding()]);
+        let answer: Response<Option<UiAccount>> = self
+            .ask(name, RpcRequest::GetAccountInfo, parameters)
+            .await?;
+        let data = answer.value.and_then(|account| account.data.decode());
+        data.as_deref()
+            .and_then(read_clock)
+            .ok_or_else(|| self.unreadable(name, "no Clock sysvar"))
+    }
+
+    async fn open_jobs(&self) -> Result<Vec<(Address, JobData)>, ChainError> {
+        self.job_accounts(filter::job_status(JobStatus::Open)).await
+    }
+
+    async fn provider_jobs(
+        &self,
+        provider: &Address,
+    ) -> Result<Vec<(Address, JobData)>, ChainError> {
+        self.job_accounts(filter::job_provider(provider)).await
+    }
+
+    async fn jobs(&self, jobs: &[Address]) -> Result<Vec<Option<JobData>>, ChainError> {
+        let name = "getMultipleAccounts";
+        let mut all = Vec::with_capacity(jobs.len());
+        for page in jobs.chunks(100) {
+            let addresses: Vec<String> = page.iter().map(ToString::to_string).collect();
+            let answer: Response<Vec<Option<UiAccount>>> = self
+                .ask(
+                    name,
+                    RpcRequest::GetMultipleAccounts,
+                    json!([addresses, encoding()]),
+                )
+                .await?;
+            for account in answer.value {
+                let job = account.map(|account| decode(&account)).transpose();
+                all.push(job.map_err(|why| self.unreadable(name, why))?);
+            }
+        }
+        if all.len() == jobs.len() {
+            Ok(all)
+        } else {
+            Err(self.unreadable(name, "another number of accounts than was asked for"))
+        }
+    }
+
+    async fn provider(&self, address: &Address) -> Result<Option<ProviderData>, ChainError> {
+        self.account(address).await
+    }
+
+    async fn model(&self, address: &Address) -> Result<Option<ModelData>, ChainError> {
+        self.account(address).await
+    }
+
+    async fn balance(&self, address: &Address) -> Result<u64, ChainError> {
+        let parameters = json!([address.to_string(), CommitmentConfig::confirmed()]);
+        let answer: Response<u64> = self
+            .ask("getBalance", RpcRequest::GetBalance, parameters)
+            .await?;
+        Ok(answer.value)
+    }
+
+    async fn blockhash(&self) -> Result<(Hash, u64), ChainError> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Latest {
+            blockhash: String,
+            last_valid_block_height: u64,
+        }
+        let name = "getLatestBlockhash";
+        let parameters = json!([CommitmentConfig::confirmed()]);
+        let answer: Response<Latest> = self
+            .ask(name, RpcRequest::GetLatestBlockhash, parameters)
+            .await?;
+        let hash = answer
+            .value
+            .blockhash
+            .parse::<Hash>()
+            .map_err(|why| self.unreadable(name, why))?;
+        Ok((hash, answer.value.last_valid_block_height))
+    }
+
+    async fn block_height(&self) -> Result<u64, ChainError> {
+        let parameters = json!([CommitmentConfig::confirmed()]);
+        self.ask("getBlockHeight", RpcRequest::GetBlockHeight, parameters)
+            .await
+    }
+
+    async fn simulate(&self, transaction: &[u8]) -> Result<Simulation, ChainError> {
+        let config = json!({
+            "encoding": "base64", "commitment": "confirmed",
+            "sigVerify": false, "replaceRecentBlockhash": true,
+        });
+        let parameters = json!([STANDARD.encode(transaction), config]);
+        let answer: Response<RpcSimulateTransactionResult> = self
+            .ask(
+                "simulateTransaction",
+                RpcRequest::SimulateTransaction,
+                parameters,
+            )
+            .await?;
+        let units = answer.value.units_consumed.unwrap_or(0);
+        Ok(Simulation {
+            error: answer.value.err.map(Into::into),
+            units,
+        })
+    }
+
+    async fn send(&self, transaction: &[u8]) -> Result<(), ChainError> {
+        let config = json!({ "encoding": "base64", "skipPreflight": true, "maxRetries": 0 });
+        let parameters = json!([STANDARD.encode(transaction), config]);
+        let _: String = self
+            .ask("sendTransaction", RpcRequest::SendTransaction, parameters)
+            .await?;
+        Ok(())
+    }
+
+    async fn signature(&self, signature: &[u8; 64]) -> Result<Option<SignatureState>, ChainError> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Status {
+            err: Option<solana_transaction_error::TransactionError>,
+            confirmation_status: Option<String>,
+        }
+        let text = Signature::from(*signature).to_string();
+        let parameters = json!([[text], { "searchTransactionHistory": true }]);
+        let answer: Response<Vec<Option<Status>>> = self
+            .ask(
+                "getSignatureStatuses",
+                RpcRequest::GetSignatureStatuses,
+                parameters,
+            )
+            .await?;
+        Ok(answer
+            .value
+            .into_iter()
+            .flatten()
+            .next()
+            .map(|status| SignatureState {
+                error: status.err,
+                confirmed: status
+                    .confirmation_status
+                    .as_deref()
+                    .is_some_and(|level| level != "processed"),
+            }))
+    }
+
+    async fn cost(&self, signature: &[u8; 64]) -> Cost {
+        let text = Signature::from(*signature).to_string();
+        let config = json!({
+            "encoding": "base64", "commitment": "confirmed", "maxSupportedTransactionVersion": 0,
+        });
+        let answer: Result<Value, _> = self
+            .ask(
+                "getTransaction",
+                RpcRequest::GetTransaction,
+                json!([text, config]),
+            )
+            .await;
+        let field = |name: &str| {
+            answer
+                .as_ref()
+                .ok()
+                .and_then(|answer| answer.get("meta")?.get(name)?.as_u64())
+        };
+        Cost {
+            fee: field("fee"),
+            compute_units: field("computeUnitsConsumed"),
+        }
+    }
+
+    async fn recent_fee(&self, accounts: &[Address]) -> u64 {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Fee {
+            prioritization_fee: u64,
+        }
+        let addresses: Vec<String> = accounts.iter().map(ToString::to_string).collect();
+        let request = RpcRequest::GetRecentPrioritizationFees;
+        // Advice only: without it, nothing is offered.
+        let fees: Result<Vec<Fee>, _> = self
+            .ask("getRecentPrioritizationFees", request, json!([addresses]))
+            .await;
+        let mut fees: Vec<u64> = fees
+            .unwrap_or_default()
+            .into_iter()
+            .map(|fee| fee.prioritization_fee)
+            .collect();
+        fees.sort_unstable();
+        fees.get(fees.len() / 2).copied().unwrap_or(0)
+    }
+}
+
+/// A job out of a list of accounts.
+pub(super) fn job_account(keyed: &RpcKeyedAccount) -> Option<(Address, JobData)> {
+    Some((keyed.pubkey.parse().ok()?, decode(&keyed.account).ok()?))
+}
+
+fn decode<T: Layout>(account: &UiAccount) -> Result<T, String> {
+    let owner = account
+        .owner
+        .parse()
+        .map_err(|_| "an owner that is no address".to_owned())?;
+    let data = account
+        .data
+        .decode()
+        .ok_or("account data in an unknown encoding")?;
+    decode_owned(&owner, &data).map_err(|why| why.to_string())
+}
+
+fn encoding() -> Value {
+    json!({ "encoding": "base64", "commitment": "confirmed" })
+}
+
+pub(super) fn filter_json(filter: &Filter) -> Value {
+    match filter {
+        Filter::Size(size) => json!({ "dataSize": size }),
+        Filter::Bytes { offset, bytes } => json!({
+            "memcmp": { "offset": offset, "bytes": bs58::encode(bytes).into_string() }
+        }),
+    }
+}
+
+/// Slot first, unix seconds last of its five words.
+fn read_clock(data: &[u8]) -> Option<Clock> {
+    let slot = u64::from_le_bytes(*data.first_chunk()?);
+    let time = i64::from_le_bytes(*data.get(32..)?.first_chunk()?);
+    Some(Clock {
+        slot,
+        time: UnixSeconds(time),
+    })
+}
+
+/// Whether another node may answer what this one did not.
+fn is_the_nodes_fault(error: &ClientError) -> bool {
+    // Of the errors that a node answers with: behind, unhealthy, or slot not reached.
+    const NODE: [i64; 4] = [-32_004, -32_005, -32_014, -32_016];
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "everything else never got to the node's answer"
+    )]
+    match error.kind() {
+        ClientErrorKind::RpcError(RpcError::RpcResponseError { code, .. }) => NODE.contains(code),
+        ClientErrorKind::TransactionError(_) => false,
+        _ => true,
+    }
+}
+
+/// An endpoint's name without path or query, where providers put keys.
+fn host(url: &str) -> String {
+    url::Url::parse(url)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+/// The error's words without the url, which may hold a key.
+fn text(error: &ClientError) -> String {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "only this kind carries the url"
+    )]
+    match error.kind() {
+        ClientErrorKind::Reqwest(error) => {
+            let mut reason = if error.is_timeout() {
+                "no answer in time"
+            } else {
+                "not reached"
+            }
+            .to_owned();
+            if let Some(status) = error.status() {
+                reason = format!("HTTP status {status}");
+            }
+            reason
+        }
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,292 @@
+//! Brings a transaction to its end: intent, signature, journal, sending, and then either it landed
+//! or it never can.
+//!
+//! The same signed bytes are sent again and again, so it lands at most once. It has expired when
+//! the chain's height is past its blockhash and, read after that, its signature is unknown.
+
+use std::{sync::Arc, time::Duration};
+
+use assay_client::{
+    Failure,
+    budget::Budget,
+    instruction::{JobClaim, JobCommit, JobFinalize, JobRelease},
+    protocol::{Address, UnixSeconds},
+};
+use solana_instruction::Instruction;
+use solana_keypair::Keypair;
+use solana_message::{Hash, Message};
+use solana_signature::Signature;
+use solana_signer::Signer;
+use solana_transaction_error::TransactionError;
+
+use super::{Chain, ChainError};
+use crate::{
+    core::{Intent, Step, Submitted},
+    halt::{Halt, HaltPoint},
+    metrics,
+    store::{SentTransaction, Store, StoreError, TransactionEnd},
+};
+
+/// Limits on fees and on how often to look.
+#[derive(Clone, Copy, Debug)]
+pub struct SubmitterConfig {
+    /// Most micro-lamports to offer for a compute unit; 0 offers nothing.
+    pub max_unit_price: u64,
+    /// Between two looks at a signature.
+    pub look_every: Duration,
+    /// Between two sendings of the same bytes.
+    pub resend_every: Duration,
+}
+
+/// What a transaction is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Purpose {
+    pub job: Address,
+    pub attempt: u8,
+    pub requester: Address,
+    pub intent: Intent,
+    pub now: UnixSeconds,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum SubmitError {
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the operator key could not sign: {0}")]
+    Sign(#[from] solana_signer::SignerError),
+    #[error("the transaction has {0} bytes and a packet takes 1232")]
+    TooLarge(usize),
+}
+
+/// Sends for one operator.
+pub struct Submitter<C> {
+    pub chain: Arc<C>,
+    pub store: Store,
+    pub operator: Arc<Keypair>,
+    pub provider: Address,
+    pub config: SubmitterConfig,
+    pub halt: Halt,
+}
+
+impl<C: Chain> Submitter<C> {
+    /// Builds, signs, saves, sends and follows a transaction.
+    pub async fn submit(&self, purpose: Purpose) -> Submitted {
+        match self.start(&purpose).await {
+            Ok(Started::Refused(failure)) => {
+                let step = purpose.intent.step().name();
+                tracing::info!(job = %purpose.job, step, reason = %failure, "not sent: it would fail");
+                metrics::transaction(purpose.intent.step(), "refused");
+                Submitted::Refused(failure.market())
+            }
+            Ok(Started::Sent(sent)) => self.follow(&sent).await,
+            Err(error) => {
+                tracing::warn!(job = %purpose.job, step = purpose.intent.step().name(), %error, "not sent");
+                metrics::transaction(purpose.intent.step(), "unsent");
+                Submitted::Expired
+            }
+        }
+    }
+
+    async fn start(&self, purpose: &Purpose) -> Result<Started, SubmitError> {
+        let instruction = self.instruction(purpose);
+        let price = self.unit_price(purpose).await;
+        let draft = self.sign(Budget::generous(price), &instruction, &Hash::default())?;
+        let simulation = self.chain.simulate(&draft.1).await?;
+        if let Some(error) = simulation.error {
+            return Ok(Started::Refused(Failure::of(&error)));
+        }
+        let (hash, last_valid_block_height) = self.chain.blockhash().await?;
+        let budget = Budget::simulated(simulation.units, price);
+        let (signature, bytes) = self.sign(budget, &instruction, &hash)?;
+        if bytes.len() > 1_232 {
+            return Err(SubmitError::TooLarge(bytes.len()));
+        }
+        let sent = SentTransaction {
+            signature: signature.into(),
+            job: purpose.job,
+            attempt: purpose.attempt,
+            step: purpose.intent.step(),
+            bytes,
+            last_valid_block_height,
+        };
+        let (journaled, now) = (sent.clone(), purpose.now);
+        self.store
+            .call(move |store| store.save_transaction(&journaled, now))
+            .await?;
+        if sent.step == Step::Claim {
+            self.halt.at(HaltPoint::ClaimIntentSaved);
+        }
+        Ok(Started::Sent(sent))
+    }
+
+    /// Sends again and looks, until the end is known. Also what a restart does with the journal's
+    /// pending transactions.
+    pub async fn follow(&self, sent: &SentTransaction) -> Submitted {
+        let mut next_send = tokio::time::Instant::now();
+        let mut announced = false;
+        loop {
+            if tokio::time::Instant::now() >= next_send {
+                self.send(sent, &mut announced).await;
+                next_send = tokio::time::Instant::now() + self.config.resend_every;
+            }
+            match self.look(sent).await {
+                Ok(Some(end)) => return self.end(sent, end).await,
+                Ok(None) => {}
+                Err(error) => tracing::debug!(%error, "signature not readable; looking again"),
+            }
+            tokio::time::sleep(self.config.look_every).await;
+        }
+    }
+
+    async fn send(&self, sent: &SentTransaction, announced: &mut bool) {
+        // A refusal here proves nothing: the signature's state does.
+        if let Err(error) = self.chain.send(&sent.bytes).await {
+            tracing::debug!(job = %sent.job, step = sent.step.name(), %error, "sending was answered with an error");
+        }
+        if !*announced {
+            *announced = true;
+            let signature = Signature::from(sent.signature);
+            tracing::debug!(job = %sent.job, step = sent.step.name(), %signature, "transaction sent");
+            match sent.step {
+                Step::Commit => self.halt.at(HaltPoint::CommitSent),
+                Step::Finalize => self.halt.at(HaltPoint::FinalizeSent),
+                Step::Claim | Step::Release => {}
+            }
+        }
+    }
+
+    async fn look(&self, sent: &SentTransaction) -> Result<Option<End>, ChainError> {
+        // Height first: what is unknown after its last block was seen will stay unknown.
+        let height = self.chain.block_height().await?;
+        match self.chain.signature(&sent.signature).await? {
+            Some(state) if state.confirmed => Ok(Some(match state.error {
+                None => End::Landed,
+                Some(error) => End::Failed(error),
+            })),
+            None if height > sent.last_valid_block_height => Ok(Some(End::Expired)),
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    async fn end(&self, sent: &SentTransaction, end: End) -> Submitted {
+        let signature = Signature::from(sent.signature);
+        let (step, job) = (sent.step.name(), sent.job);
+        let (end, outcome) = match end {
+            End::Landed => {
+                let cost = self.chain.cost(&sent.signature).await;
+                tracing::info!(%job, step, %signature, fee = cost.fee, units = cost.compute_units, "transaction landed");
+                metrics::transaction(sent.step, "landed");
+                let end = TransactionEnd::Landed {
+                    fee: cost.fee,
+                    compute_units: cost.compute_units,
+                };
+                (end, Submitted::Landed)
+            }
+            End::Failed(error) => {
+                let failure = Failure::of(&error);
+                let cost = self.chain.cost(&sent.signature).await;
+                tracing::warn!(%job, step, %signature, reason = %failure, "transaction failed on chain");
+                metrics::transaction(sent.step, "failed");
+                let end = TransactionEnd::Refused {
+                    error: failure.to_string(),
+                    fee: cost.fee,
+                };
+                (end, Submitted::Refused(failure.market()))
+            }
+            End::Expired => {
+                tracing::warn!(%job, step, %signature, "transaction expired without landing");
+                metrics::transaction(sent.step, "expired");
+                (TransactionEnd::Expired, Submitted::Expired)
+            }
+        };
+        let key = sent.signature;
+        if let Err(error) = self
+            .store
+            .call(move |store| store.end_transaction(&key, &end))
+            .await
+        {
+            tracing::warn!(%job, step, %error, "the end of a transaction is not in the journal");
+        }
+        outcome
+    }
+
+    fn instruction(&self, purpose: &Purpose) -> Instruction {
+        let (operator, provider) = (self.operator.pubkey(), self.provider);
+        let Purpose {
+            job,
+            attempt,
+            requester,
+            ..
+        } = *purpose;
+        match purpose.intent {
+            Intent::Claim { min_price } => JobClaim {
+                operator,
+                provider,
+                job,
+                min_price: min_price.0,
+            }
+            .instruction(),
+            Intent::Commit(args) => JobCommit {
+                operator,
+                provider,
+                job,
+                args,
+            }
+            .instruction(),
+            Intent::Finalize(args) => JobFinalize {
+                operator,
+                provider,
+                job,
+                requester,
+                args,
+            }
+            .instruction(),
+            Intent::Release => JobRelease {
+                operator,
+                provider,
+                job,
+                requester,
+                attempt,
+            }
+            .instruction(),
+        }
+    }
+
+    async fn unit_price(&self, purpose: &Purpose) -> u64 {
+        if self.config.max_unit_price == 0 {
+            return 0;
+        }
+        let recent = self.chain.recent_fee(&[purpose.job, self.provider]).await;
+        recent.min(self.config.max_unit_price)
+    }
+
+    fn sign(
+        &self,
+        budget: Budget,
+        instruction: &Instruction,
+        hash: &Hash,
+    ) -> Result<(Signature, Vec<u8>), SubmitError> {
+        let mut instructions = budget.instructions();
+        instructions.push(instruction.clone());
+        let message =
+            Message::new_with_blockhash(&instructions, Some(&self.operator.pubkey()), hash);
+        let message = message.serialize();
+        let signature = self.operator.try_sign_message(&message)?;
+        // A transaction is its signatures, counted in one byte, and the message.
+        let bytes = [&[1], signature.as_ref(), message.as_slice()].concat();
+        Ok((signature, bytes))
+    }
+}
+
+enum Started {
+    Sent(SentTransaction),
+    Refused(Failure),
+}
+
+enum End {
+    Landed,
+    Failed(TransactionError),
+    Expired,
+}

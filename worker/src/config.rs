@@ -1,0 +1,287 @@
+//! What an operator may choose: defaults, then the TOML file, then the environment, then flags.
+//! A key that nothing reads is an error, wherever it comes from.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use assay_protocol::{Address, Lamports, limits::MAX_TERM_LAMPORTS};
+use serde::{Deserialize, Serialize};
+
+use crate::{core::Policy, engine::EngineConfig};
+
+mod check;
+mod layers;
+mod template;
+
+#[cfg(test)]
+mod tests;
+
+pub use layers::{Layers, load};
+pub use template::TEMPLATE;
+
+/// Why a configuration is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error(
+        "{path} cannot be read: {source}; write one with `assay-worker init` or name another with --config"
+    )]
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{path} is no configuration: {reason}")]
+    Parse { path: PathBuf, reason: String },
+    #[error("{origin} does not name a setting: {reason}")]
+    Setting { origin: String, reason: String },
+    #[error("{key}: {reason}")]
+    Invalid { key: &'static str, reason: String },
+}
+
+/// The whole configuration.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The provider's authority: the cold wallet that registered it.
+    pub authority: String,
+    /// Keypair file of the operator, the hot key.
+    pub operator: PathBuf,
+    /// Journal, caches and lock.
+    pub data_dir: PathBuf,
+    pub chain: ChainConfig,
+    pub api: ApiConfig,
+    pub policy: PolicyConfig,
+    pub artifacts: ArtifactsConfig,
+    pub engine: EngineConfig,
+    pub log: LogConfig,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChainConfig {
+    /// RPC endpoints, the preferred one first; the others are asked when it fails.
+    pub rpc: Vec<String>,
+    /// Websocket; empty for none. Only makes things quicker.
+    pub websocket: String,
+    /// Between two readings of the chain. Jobs are seen this late at worst.
+    pub poll_ms: u64,
+    /// Longest wait for an answer.
+    pub timeout_secs: u64,
+    /// Most micro-lamports offered for a compute unit; 0 offers nothing.
+    pub max_unit_price: u64,
+    /// Between two looks at a transaction under way.
+    pub look_ms: u64,
+    /// Between two sendings of the same signed bytes.
+    pub resend_ms: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ApiConfig {
+    /// Where to listen; port 0 takes a free one. Put a TLS proxy before a public address.
+    pub listen: SocketAddr,
+    /// Url under which requesters reach this worker: the provider's endpoint on chain.
+    pub public_url: String,
+    /// Longest time for one request, in seconds.
+    pub timeout_secs: u64,
+    /// Requests answered at the same time; more wait.
+    pub concurrent_requests: usize,
+}
+
+/// Which models to serve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ModelList {
+    /// The word "any".
+    Word(String),
+    /// Digests in hex.
+    Listed(Vec<String>),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PolicyConfig {
+    pub min_price_lamports: u64,
+    pub models: ModelList,
+    pub max_collateral_lamports: u64,
+    /// Least seconds from claim to commit that a job must allow.
+    pub min_compute_secs: u32,
+    /// Seconds kept back to land a commit; at most a quarter of the job's compute window is.
+    pub commit_margin_secs: u32,
+    pub exclusive_only: bool,
+    /// Jobs claimed and not yet committed. More than engines means risking slashes in a queue.
+    pub concurrent_jobs: usize,
+    /// Jobs whose files are being fetched.
+    pub preparing_jobs: usize,
+    pub watched_jobs: usize,
+    /// At the first signal, wait this long for acknowledgements of committed jobs.
+    pub shutdown_secs: u64,
+    /// How long outputs of ended jobs are kept for their requesters.
+    pub retention_hours: u32,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ArtifactsConfig {
+    /// Folders with .onnx files; looked at by digest.
+    pub model_dirs: Vec<PathBuf>,
+    /// Allows file:// uris, which anyone can put into a job: for a local chain only.
+    pub allow_file: bool,
+    /// Allows private and loopback addresses in uris: for a local chain only.
+    pub allow_private: bool,
+    /// Allows http:// besides https://.
+    pub allow_http: bool,
+    pub model_cache_bytes: u64,
+    pub blob_cache_bytes: u64,
+    pub fetch_timeout_secs: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    pub format: LogFormat,
+    /// As in `RUST_LOG`: `info`, `assay_worker=debug,warn`.
+    pub filter: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            authority: String::new(),
+            operator: "operator.json".into(),
+            data_dir: "data".into(),
+            chain: ChainConfig::default(),
+            api: ApiConfig::default(),
+            policy: PolicyConfig::default(),
+            artifacts: ArtifactsConfig::default(),
+            engine: EngineConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+impl Default for ChainConfig {
+    fn default() -> Self {
+        Self {
+            rpc: vec!["http://127.0.0.1:8899".into()],
+            websocket: "ws://127.0.0.1:8900".into(),
+            poll_ms: 2_000,
+            timeout_secs: 30,
+            max_unit_price: 100_000,
+            look_ms: 500,
+            resend_ms: 2_000,
+        }
+    }
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8_950)),
+            public_url: "http://127.0.0.1:8950".into(),
+            timeout_secs: 60,
+            concurrent_requests: 64,
+        }
+    }
+}
+
+impl Default for PolicyConfig {
+    fn default() -> Self {
+        Self {
+            min_price_lamports: 0,
+            models: ModelList::Word("any".into()),
+            max_collateral_lamports: MAX_TERM_LAMPORTS,
+            min_compute_secs: 2,
+            commit_margin_secs: 10,
+            exclusive_only: false,
+            concurrent_jobs: 2,
+            preparing_jobs: 4,
+            watched_jobs: 10_000,
+            shutdown_secs: 30,
+            retention_hours: 7 * 24,
+        }
+    }
+}
+
+impl Default for ArtifactsConfig {
+    fn default() -> Self {
+        Self {
+            model_dirs: Vec::new(),
+            allow_file: false,
+            allow_private: false,
+            allow_http: false,
+            model_cache_bytes: 20 << 30,
+            blob_cache_bytes: 4 << 30,
+            fetch_timeout_secs: 600,
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            filter: "info".into(),
+        }
+    }
+}
+
+impl Config {
+    /// The provider's authority.
+    pub fn authority(&self) -> Result<Address, ConfigError> {
+        self.authority.parse().map_err(|_| ConfigError::Invalid {
+            key: "authority",
+            reason: format!(
+                "{:?} is no address; give the wallet that registered the provider (`assay provider list` shows it)",
+                self.authority
+            ),
+        })
+    }
+
+    pub fn journal(&self) -> PathBuf {
+        self.data_dir.join("journal.sqlite")
+    }
+
+    pub fn poll_every(&self) -> Duration {
+        Duration::from_millis(self.chain.poll_ms)
+    }
+
+    /// What the core decides by.
+    pub fn policy(&self) -> Result<Policy, ConfigError> {
+        let bytes = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let policy = &self.policy;
+        Ok(Policy {
+            min_price: Lamports(policy.min_price_lamports),
+            models: policy.models.digests()?,
+            max_input_bytes: bytes(self.engine.limits.input_bytes),
+            max_output_bytes: bytes(self.engine.limits.output_bytes),
+            max_collateral: Lamports(policy.max_collateral_lamports),
+            min_compute_secs: policy.min_compute_secs,
+            commit_margin_secs: policy.commit_margin_secs,
+            exclusive_only: policy.exclusive_only,
+            concurrent_jobs: policy.concurrent_jobs,
+            preparing_jobs: policy.preparing_jobs,
+            watched_jobs: policy.watched_jobs,
+        })
+    }
+
+    /// Paths in a file are meant from the file's folder.
+    fn resolve(&mut self, base: &Path) {
+        let ours = [&mut self.operator, &mut self.data_dir];
+        for path in ours.into_iter().chain(&mut self.artifacts.model_dirs) {
+            *path = base.join(&*path);
+        }
+        if let Some(library) = &mut self.engine.library {
+            *library = base.join(&*library);
+        }
+    }
+}

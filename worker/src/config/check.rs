@@ -1,0 +1,140 @@
+//! What a configuration must fulfil besides being one.
+
+use std::collections::BTreeSet;
+
+use url::Url;
+
+use super::{Config, ConfigError, ModelList};
+
+impl Config {
+    /// Every check that needs nothing but the configuration: no port and no key is touched.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.authority()?;
+        self.policy.models.digests()?;
+        if self.chain.rpc.is_empty() {
+            return invalid("chain.rpc", "name at least one RPC endpoint");
+        }
+        for endpoint in &self.chain.rpc {
+            url("chain.rpc", endpoint, &["http", "https"])?;
+        }
+        if !self.chain.websocket.is_empty() {
+            url("chain.websocket", &self.chain.websocket, &["ws", "wss"])?;
+        }
+        let public = url("api.public_url", &self.api.public_url, &["http", "https"])?;
+        if public.query().is_some() || public.fragment().is_some() {
+            return invalid(
+                "api.public_url",
+                "a base url has neither query nor fragment",
+            );
+        }
+        if self.api.public_url.len() > assay_protocol::limits::ENDPOINT_BYTES {
+            return invalid(
+                "api.public_url",
+                "an endpoint on chain has at most 96 characters",
+            );
+        }
+        self.check_numbers()
+    }
+
+    fn check_numbers(&self) -> Result<(), ConfigError> {
+        let positive = [
+            ("chain.poll_ms", self.chain.poll_ms),
+            ("chain.timeout_secs", self.chain.timeout_secs),
+            ("chain.look_ms", self.chain.look_ms),
+            ("chain.resend_ms", self.chain.resend_ms),
+            ("api.timeout_secs", self.api.timeout_secs),
+            (
+                "artifacts.fetch_timeout_secs",
+                self.artifacts.fetch_timeout_secs,
+            ),
+            (
+                "artifacts.model_cache_bytes",
+                self.artifacts.model_cache_bytes,
+            ),
+            (
+                "artifacts.blob_cache_bytes",
+                self.artifacts.blob_cache_bytes,
+            ),
+            (
+                "policy.concurrent_jobs",
+                as_u64(self.policy.concurrent_jobs),
+            ),
+            ("policy.preparing_jobs", as_u64(self.policy.preparing_jobs)),
+            ("policy.watched_jobs", as_u64(self.policy.watched_jobs)),
+            (
+                "api.concurrent_requests",
+                as_u64(self.api.concurrent_requests),
+            ),
+            ("engine.concurrency", as_u64(self.engine.concurrency)),
+            ("engine.threads", as_u64(self.engine.threads)),
+        ];
+        for (key, value) in positive {
+            if value == 0 {
+                return invalid(key, "must be at least 1");
+            }
+        }
+        let limits = &self.engine.limits;
+        if limits.input_bytes > self.artifacts.blob_cache_bytes {
+            return invalid(
+                "artifacts.blob_cache_bytes",
+                "must hold one input of engine.limits.input_bytes",
+            );
+        }
+        Ok(())
+    }
+}
+
+impl ModelList {
+    /// The digests to serve; none for any.
+    pub fn digests(&self) -> Result<Option<BTreeSet<[u8; 32]>>, ConfigError> {
+        match self {
+            Self::Word(word) if word == "any" => Ok(None),
+            Self::Word(word) => invalid(
+                "policy.models",
+                &format!("{word:?} is neither \"any\" nor a list of digests"),
+            ),
+            Self::Listed(digests) => digests
+                .iter()
+                .map(|text| digest(text))
+                .collect::<Result<_, _>>()
+                .map(Some),
+        }
+    }
+}
+
+fn digest(text: &str) -> Result<[u8; 32], ConfigError> {
+    let mut digest = [0; 32];
+    hex::decode_to_slice(text, &mut digest).map_err(|error| ConfigError::Invalid {
+        key: "policy.models",
+        reason: format!(
+            "{text:?} is no sha256 digest in hex: {error}; `sha256sum model.onnx` prints one"
+        ),
+    })?;
+    Ok(digest)
+}
+
+fn url(key: &'static str, text: &str, schemes: &[&str]) -> Result<Url, ConfigError> {
+    let url = Url::parse(text).map_err(|error| ConfigError::Invalid {
+        key,
+        reason: format!("{text:?} is no url: {error}"),
+    })?;
+    if schemes.contains(&url.scheme()) && url.has_host() {
+        Ok(url)
+    } else {
+        invalid(
+            key,
+            &format!("{text:?} must begin with {}://", schemes.join(":// or ")),
+        )
+    }
+}
+
+fn invalid<T>(key: &'static str, reason: &str) -> Result<T, ConfigError> {
+    Err(ConfigError::Invalid {
+        key,
+        reason: reason.to_owned(),
+    })
+}
+
+fn as_u64(value: usize) -> u64 {
+    u64::try_from(value).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,90 @@
+//! The file that `assay-worker init` writes.
+
+/// Every setting with its default. `{operator}` and `{authority}` are filled in.
+pub const TEMPLATE: &str = r##"# Configuration of assay-worker.
+# Order: these values, then ASSAY_WORKER_* variables (ASSAY_WORKER_CHAIN__POLL_MS=500),
+# then flags (--set chain.poll_ms=500). Relative paths are meant from this file's folder.
+
+# The wallet that registered the provider. It stays cold: the worker never needs its key.
+authority = "{authority}"
+# The hot key. It can claim and commit, never move money out; it needs lamports for fees only.
+operator = "operator.json"
+# Journal, caches and lock. The journal holds the salts of live commitments: keep it, back it up.
+data_dir = "data"
+
+[chain]
+# The first endpoint is asked; the others when it fails.
+rpc = ["http://127.0.0.1:8899"]
+# Only makes things quicker; "" for none.
+websocket = "ws://127.0.0.1:8900"
+# Between two readings of the chain.
+poll_ms = 2000
+timeout_secs = 30
+# Most micro-lamports offered for a compute unit; the median of recent offers is used below it.
+max_unit_price = 100000
+look_ms = 500
+resend_ms = 2000
+
+[api]
+# Requesters hand over inputs and fetch results here. Put a TLS proxy before a public address.
+listen = "127.0.0.1:8950"
+# The url of this service as requesters see it: must be the provider's endpoint on chain.
+public_url = "http://127.0.0.1:8950"
+timeout_secs = 60
+concurrent_requests = 64
+
+[policy]
+# The price of an open job rises; the worker claims when it reaches this.
+min_price_lamports = 0
+# "any", or a list of sha256 digests of .onnx files.
+models = "any"
+max_collateral_lamports = 562949953421312
+# Leave out jobs that allow less time from claim to commit.
+min_compute_secs = 2
+# Kept back to land the commit; at most a quarter of a job's compute window is.
+commit_margin_secs = 10
+# Take only jobs reserved for this provider.
+exclusive_only = false
+# Jobs claimed and not yet committed; not more than engine.concurrency, or they wait in a queue.
+concurrent_jobs = 2
+preparing_jobs = 4
+watched_jobs = 10000
+# At the first signal, wait this long for acknowledgements of committed jobs.
+shutdown_secs = 30
+# How long outputs of ended jobs are kept for their requesters.
+retention_hours = 168
+
+[artifacts]
+# Folders with .onnx files, found by digest; others are fetched from the model's uri.
+model_dirs = []
+# For a local chain only: anyone can put a uri into a job.
+allow_file = false
+allow_private = false
+allow_http = false
+model_cache_bytes = 21474836480
+blob_cache_bytes = 4294967296
+fetch_timeout_secs = 600
+
+[engine]
+# library = "/path/to/libonnxruntime.so"   # else ORT_DYLIB_PATH, else where `make bootstrap` puts it
+# cpu, cuda, tensorrt, coreml, directml. A provider that is missing is an error, never a fallback.
+provider = "cpu"
+device = 0
+threads = 1
+deterministic = true
+optimization = "all"
+warm_up = true
+load_timeout_secs = 120
+warm_models = 2
+concurrency = 2
+
+[engine.limits]
+model_bytes = 2147483648
+input_bytes = 67108864
+output_bytes = 67108864
+
+[log]
+# text or json
+format = "text"
+filter = "info"
+"##;

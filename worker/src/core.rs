@@ -1,0 +1,398 @@
+//! What the worker decides: which jobs to take, what to do next with each, when to give up.
+//!
+//! Pure: no input or output, no clock, no randomness. Events come in by `handle_*` together with
+//! the chain's time, effects go out by [`Core::poll_command`], the next deadline by
+//! [`Core::poll_timeout`]. The chain is the truth: a phase changes the moment the chain shows the
+//! change, whatever became of the transaction that was sent for it, and after a restart the same
+//! readings lead to the same place.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use assay_protocol::{
+    Address, JobData, JobStatus, LAYOUT_VERSION, ProviderData, UnixSeconds, commitment,
+};
+
+mod command;
+mod policy;
+mod steps;
+mod work;
+
+#[cfg(test)]
+mod tests;
+
+pub use command::{
+    AcknowledgeError, Acknowledgement, Body, Command, Computed, Fresh, Intent, PrepareFault,
+    Report, RunFault, SavedResult, Step, Submitted,
+};
+pub use policy::{Identity, Policy, Refusal};
+
+use work::{Phase, Work};
+
+/// What the journal remembers of a job that had not ended when the worker stopped.
+#[derive(Clone, Debug, Default)]
+pub struct Restored {
+    /// The attempt that was ours.
+    pub attempt: u8,
+    pub result: Option<SavedResult>,
+    pub acknowledged: Option<[u8; 32]>,
+}
+
+/// How many jobs stand where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Open jobs that may be claimed.
+    pub candidates: usize,
+    /// Claimed, or about to be, and not yet committed.
+    pub busy: usize,
+    /// Committed and not yet settled.
+    pub committed: usize,
+    /// Ours, but nothing more can be done for them.
+    pub stuck: usize,
+}
+
+pub struct Core {
+    me: Identity,
+    policy: Policy,
+    account: Option<ProviderData>,
+    work: BTreeMap<Address, Work>,
+    restored: BTreeMap<Address, Restored>,
+    commands: VecDeque<Command>,
+    taking: bool,
+}
+
+impl Core {
+    /// Takes no work before [`Core::start`]: first the journal and the chain must agree.
+    pub fn new(me: Identity, policy: Policy) -> Self {
+        Self {
+            me,
+            policy,
+            account: None,
+            work: BTreeMap::new(),
+            restored: BTreeMap::new(),
+            commands: VecDeque::new(),
+            taking: false,
+        }
+    }
+
+    /// Takes over what the journal remembers; the next reading of the job decides what it means.
+    pub fn restore(&mut self, job: Address, restored: Restored) {
+        self.restored.insert(job, restored);
+    }
+
+    /// From now on new jobs are taken.
+    pub fn start(&mut self, now: UnixSeconds) {
+        self.taking = true;
+        self.take_work(now);
+    }
+
+    /// Takes no new jobs any more; goes on with those that are ours.
+    pub fn handle_shutdown(&mut self) {
+        self.taking = false;
+        let candidates: Vec<Address> = self
+            .work
+            .iter()
+            .filter(|(_, work)| work.is_open() && !work.is_busy())
+            .map(|(address, _)| *address)
+            .collect();
+        for address in candidates {
+            self.work.remove(&address);
+            self.commands.push_back(Command::Discard { job: address });
+        }
+    }
+
+    /// Whether stopping now leaves no claim unanswered.
+    pub fn is_idle(&self) -> bool {
+        !self
+            .work
+            .values()
+            .any(|work| work.is_busy() || work.phase == Phase::Sending(Step::Finalize))
+    }
+
+    pub fn poll_command(&mut self) -> Option<Command> {
+        self.commands.pop_front()
+    }
+
+    /// The newest reading of a job this worker watches.
+    pub fn job(&self, address: &Address) -> Option<&JobData> {
+        self.work.get(address).map(|work| &work.job)
+    }
+
+    /// Jobs that are ours and not at an end, whose next readings matter most.
+    pub fn live_jobs(&self) -> Vec<Address> {
+        let live = |work: &Work| {
+            work.is_busy()
+                || matches!(
+                    work.phase,
+                    Phase::Waiting | Phase::Stuck | Phase::Sending(_)
+                )
+        };
+        let restored = self.restored.keys().copied();
+        self.work
+            .iter()
+            .filter(|(_, work)| live(work))
+            .map(|(key, _)| *key)
+            .chain(restored)
+            .collect()
+    }
+
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for work in self.work.values() {
+            if work.is_busy() {
+                counts.busy += 1;
+            } else {
+                match work.phase {
+                    Phase::Wanted | Phase::Preparing | Phase::Ready => counts.candidates += 1,
+                    Phase::Waiting | Phase::Sending(_) => counts.committed += 1,
+                    Phase::Stuck => counts.stuck += 1,
+                    Phase::Running | Phase::Saving | Phase::Refused(_) | Phase::Over => {}
+                }
+            }
+        }
+        counts
+    }
+
+    /// Why a job is not wanted, for logs.
+    pub fn refusal(&self, job: &Address) -> Option<Refusal> {
+        match self.work.get(job)?.phase {
+            Phase::Refused(refusal) => Some(refusal),
+            Phase::Wanted
+            | Phase::Preparing
+            | Phase::Ready
+            | Phase::Running
+            | Phase::Saving
+            | Phase::Sending(_)
+            | Phase::Waiting
+            | Phase::Stuck
+            | Phase::Over => None,
+        }
+    }
+
+    /// The provider's account: its stake and class.
+    pub fn handle_provider(&mut self, account: &ProviderData, now: UnixSeconds) {
+        self.account = Some(*account);
+        self.take_work(now);
+    }
+
+    /// A reading of a job; older ones than the newest known are ignored.
+    pub fn handle_job(&mut self, address: Address, job: &JobData, now: UnixSeconds) {
+        let Ok(status) = job.status() else { return };
+        if job.version != LAYOUT_VERSION {
+            return;
+        }
+        if let Some(work) = self.work.get_mut(&address) {
+            // Sequence numbers wrap: less than half the circle ahead is newer.
+            let ahead = job.sequence.wrapping_sub(work.job.sequence);
+            if ahead == 0 || ahead > u32::MAX / 2 {
+                return;
+            }
+            work.job = *job;
+            work.touched = now;
+        } else {
+            let ours = job.provider == self.me.provider && !status.is_terminal();
+            let restored = self.restored.remove(&address);
+            let open = status == JobStatus::Open && self.taking;
+            let room = self.work.len() < self.policy.watched_jobs;
+            if !ours && restored.is_none() && !(open && room) {
+                return;
+            }
+            let mut work = Work::new(*job, now);
+            if let Some(restored) = restored {
+                work.ours = Some(restored.attempt);
+                work.saved = restored.result;
+                work.acknowledged = restored.acknowledged;
+            }
+            self.work.insert(address, work);
+        }
+        self.follow(address, status, now);
+        self.take_work(now);
+    }
+
+    /// The job's account does not exist any more.
+    pub fn handle_gone(&mut self, address: Address, now: UnixSeconds) {
+        if let Some(restored) = self.restored.remove(&address) {
+            let attempt = restored.attempt;
+            self.commands.push_back(Command::Report {
+                job: address,
+                attempt,
+                report: Report::Gone,
+            });
+        }
+        if self.work.contains_key(&address) {
+            self.report(address, Report::Gone);
+            self.leave(address, Phase::Over, now);
+        }
+        self.take_work(now);
+    }
+
+    /// Bytes with this digest have arrived; jobs that lacked them are tried at once.
+    pub fn handle_blob(&mut self, digest: &[u8; 32], now: UnixSeconds) {
+        for work in self.work.values_mut() {
+            let lacks = work.job.input_digest == *digest || work.job.model_digest == *digest;
+            if lacks && work.phase == Phase::Wanted {
+                work.due = now;
+            }
+        }
+        self.handle_time(now);
+    }
+
+    pub fn handle_prepared(
+        &mut self,
+        address: Address,
+        result: Result<(), PrepareFault>,
+        now: UnixSeconds,
+    ) {
+        let Some(work) = self.work.get_mut(&address) else {
+            return;
+        };
+        if work.phase != Phase::Preparing {
+            return;
+        }
+        let ours = work.is_ours(&self.me.provider, JobStatus::Claimed);
+        match result {
+            Ok(()) => {
+                work.prepared = true;
+                work.enter(Phase::Ready, now);
+                if ours {
+                    self.run(address, now);
+                }
+            }
+            Err(PrepareFault::Never) if ours => self.send(address, Step::Release, now),
+            Err(PrepareFault::Never) => self.leave(address, Phase::Refused(Refusal::Unfit), now),
+            Err(PrepareFault::Later) => {
+                work.phase = Phase::Wanted;
+                work.back_off(now);
+            }
+        }
+        self.take_work(now);
+    }
+
+    /// A run ended. `fresh` is drawn for this call and used if there is an answer to commit to.
+    pub fn handle_ran(
+        &mut self,
+        address: Address,
+        attempt: u8,
+        result: Result<Computed, RunFault>,
+        fresh: Fresh,
+        now: UnixSeconds,
+    ) {
+        let Some(work) = self.work.get_mut(&address) else {
+            return;
+        };
+        if work.phase != Phase::Running || work.job.attempt != attempt {
+            return;
+        }
+        match result {
+            Ok(computed) => {
+                let result = seal(&self.me, &address, &work.job, &computed, fresh);
+                work.enter(Phase::Saving, now);
+                let body = Arc::clone(&computed.body);
+                self.commands.push_back(Command::Save {
+                    job: address,
+                    result,
+                    body,
+                });
+            }
+            // One more try: a crash of the engine may be chance, two are not.
+            Err(RunFault::Again) if work.failures == 0 => {
+                work.failures = 1;
+                self.run(address, now);
+            }
+            Err(RunFault::Again | RunFault::Never) => self.send(address, Step::Release, now),
+        }
+    }
+
+    /// What the journal holds for an attempt after the last [`Command::Save`]; none if it could not
+    /// be written. An older result is never replaced: its commitment may be on its way.
+    pub fn handle_saved(
+        &mut self,
+        address: Address,
+        attempt: u8,
+        journaled: Option<SavedResult>,
+        now: UnixSeconds,
+    ) {
+        let Some(work) = self.work.get_mut(&address) else {
+            return;
+        };
+        let saved = journaled.is_some();
+        if let Some(result) = journaled {
+            work.saved = Some(result);
+        }
+        if work.phase == Phase::Saving && work.job.attempt == attempt {
+            // Without the salt on disk a commitment could not be finalized after a crash.
+            self.send(
+                address,
+                if saved { Step::Commit } else { Step::Release },
+                now,
+            );
+        }
+    }
+
+    /// Whether an acknowledgement is valid, and whether it is new.
+    pub fn check_acknowledgement(
+        &self,
+        address: &Address,
+        secret: &[u8; 32],
+    ) -> Result<Acknowledgement, AcknowledgeError> {
+        let work = self.work.get(address).filter(|work| work.ours.is_some());
+        let work = work.ok_or(AcknowledgeError::Unknown)?;
+        if commitment::secret_hash(secret).0 != work.job.requester_secret_hash {
+            return Err(AcknowledgeError::SecretMismatch);
+        }
+        if work.status().is_some_and(JobStatus::is_terminal) || work.acknowledged.is_some() {
+            return Ok(Acknowledgement::Known);
+        }
+        if work.is_ours(&self.me.provider, JobStatus::Committed) {
+            Ok(Acknowledgement::New {
+                attempt: work.job.attempt,
+            })
+        } else {
+            Err(AcknowledgeError::NotCommitted)
+        }
+    }
+
+    /// A checked acknowledgement is on disk.
+    pub fn handle_acknowledged(&mut self, address: Address, secret: [u8; 32], now: UnixSeconds) {
+        let Some(work) = self.work.get_mut(&address) else {
+            return;
+        };
+        work.acknowledged = Some(secret);
+        let committed = work.is_ours(&self.me.provider, JobStatus::Committed);
+        if committed && matches!(work.phase, Phase::Waiting | Phase::Stuck) {
+            self.send(address, Step::Finalize, now);
+        }
+    }
+}
+
+/// Binds what was computed to this provider, job and attempt.
+fn seal(
+    me: &Identity,
+    address: &Address,
+    job: &JobData,
+    computed: &Computed,
+    fresh: Fresh,
+) -> SavedResult {
+    let opening = commitment::Opening {
+        program_id: &me.program_id,
+        job: address,
+        attempt: job.attempt,
+        role: commitment::Role::Primary,
+        provider: &me.provider,
+        generation: job.generation,
+        salt: &fresh.salt,
+        root: &computed.root,
+        hints_digest: &computed.hints_digest,
+        runtime_class: &job.runtime_class,
+    };
+    SavedResult {
+        attempt: job.attempt,
+        generation: job.generation,
+        salt: fresh.salt,
+        worker_secret: fresh.worker_secret,
+        root: computed.root,
+        hints_digest: computed.hints_digest,
+        commitment: opening.commitment(),
+        runtime_class: job.runtime_class,
+    }
+}

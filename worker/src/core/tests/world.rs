@@ -1,0 +1,556 @@
+//! A market of one worker: the chain's rules, a journal that survives, a shell that answers late,
+//! in any order, or not at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assay_protocol::{
+    Address, Digest, Error, JobStatus, Lamports, amount::BasisPoints, amount::split_price,
+    commitment::secret_hash,
+};
+use bytemuck::Zeroable;
+
+use super::super::*;
+
+pub const PROVIDER: Address = Address::new_from_array([200; 32]);
+const RIVAL: Address = Address::new_from_array([201; 32]);
+const START: i64 = 1_000_000;
+
+pub fn address(number: u8) -> Address {
+    Address::new_from_array([number + 1; 32])
+}
+
+pub fn policy() -> Policy {
+    Policy {
+        min_price: Lamports(0),
+        models: None,
+        max_input_bytes: 1_000_000,
+        max_output_bytes: 1_000_000,
+        max_collateral: Lamports(1 << 30),
+        min_compute_secs: 5,
+        commit_margin_secs: 5,
+        exclusive_only: false,
+        concurrent_jobs: 4,
+        preparing_jobs: 4,
+        watched_jobs: 100,
+    }
+}
+
+#[derive(Default)]
+pub struct Journal {
+    pub results: BTreeMap<(Address, u8), SavedResult>,
+    pub acknowledgements: BTreeMap<(Address, u8), [u8; 32]>,
+    /// Jobs that were ours and have not ended.
+    live: BTreeMap<Address, u8>,
+}
+
+enum Event {
+    Prepared(Address),
+    Ran(Address, u8),
+    Saved(Address, u8),
+    Submitted(Address, u8, Step, Submitted),
+}
+
+pub struct World {
+    pub now: i64,
+    pub core: Core,
+    pub provider: ProviderData,
+    pub journal: Journal,
+    /// Every commitment that was ever sent, by attempt.
+    pub commitments: BTreeMap<(Address, u8), BTreeSet<[u8; 32]>>,
+    pub prepare_faults: Vec<PrepareFault>,
+    pub run_faults: Vec<RunFault>,
+    pub hold_runs: bool,
+    pub disk_full: bool,
+    pub refuse_claims: Option<Error>,
+    pub seen: Vec<&'static str>,
+    policy: Policy,
+    chain: BTreeMap<Address, JobData>,
+    old_readings: Vec<(Address, JobData)>,
+    events: Vec<Event>,
+    transactions: Vec<(Address, u8, Intent)>,
+    reports: Vec<(Address, &'static str)>,
+    earned: u64,
+    nonce: u64,
+}
+
+impl World {
+    pub fn new(jobs: u8) -> Self {
+        Self::with(jobs, |_| (), |_| ())
+    }
+
+    pub fn with(jobs: u8, job: impl Fn(&mut JobData), change: impl Fn(&mut Policy)) -> Self {
+        let mut policy = policy();
+        change(&mut policy);
+        let mut provider = ProviderData {
+            generation: 77,
+            ..ProviderData::zeroed()
+        };
+        provider.stake = 1_000_000;
+        let me = Identity {
+            program_id: address(160),
+            provider: PROVIDER,
+        };
+        let mut world = Self {
+            now: START,
+            core: Core::new(me, policy.clone()),
+            provider,
+            journal: Journal::default(),
+            commitments: BTreeMap::new(),
+            prepare_faults: Vec::new(),
+            run_faults: Vec::new(),
+            hold_runs: false,
+            disk_full: false,
+            refuse_claims: None,
+            seen: Vec::new(),
+            policy,
+            chain: BTreeMap::new(),
+            old_readings: Vec::new(),
+            events: Vec::new(),
+            transactions: Vec::new(),
+            reports: Vec::new(),
+            earned: 0,
+            nonce: 0,
+        };
+        for number in 0..jobs {
+            let mut data = open_job(number);
+            job(&mut data);
+            world.chain.insert(address(number), data);
+        }
+        world.tell_provider();
+        world.core.start(UnixSeconds(world.now));
+        world.tell_jobs();
+        world
+    }
+
+    pub fn job(&self, number: u8) -> JobData {
+        self.chain[&address(number)]
+    }
+
+    pub fn status(&self, number: u8) -> JobStatus {
+        self.job(number).status().unwrap()
+    }
+
+    pub fn reports(&self, number: u8) -> Vec<&'static str> {
+        self.reports
+            .iter()
+            .filter(|(job, _)| *job == address(number))
+            .map(|(_, name)| *name)
+            .collect()
+    }
+
+    pub fn requester_secret(&self, number: u8) -> [u8; 32] {
+        [number + 100; 32]
+    }
+
+    pub fn tell_provider(&mut self) {
+        self.core
+            .handle_provider(&self.provider, UnixSeconds(self.now));
+    }
+
+    /// Moves the clock and does everything that follows.
+    pub fn at(&mut self, now: i64) {
+        self.now = now;
+        self.core.handle_time(UnixSeconds(now));
+        self.drain();
+    }
+
+    /// Lets everything happen that waits for nothing but its turn.
+    pub fn drain(&mut self) {
+        loop {
+            self.commands();
+            let before = self.transactions.len() + self.events.len();
+            while !self.transactions.is_empty() {
+                self.land(0);
+            }
+            let held = self.hold_runs;
+            let (ready, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.events)
+                .into_iter()
+                .partition(|event| !(held && matches!(event, Event::Ran(..))));
+            self.events = waiting;
+            let progress = before > 0 && !ready.is_empty();
+            for event in ready {
+                self.deliver(event);
+            }
+            self.tell_provider();
+            self.tell_jobs();
+            if !progress && self.commands() == 0 {
+                return;
+            }
+        }
+    }
+
+    pub fn acknowledge(&mut self, number: u8) {
+        let (job, secret) = (address(number), self.requester_secret(number));
+        if let Ok(Acknowledgement::New { attempt }) = self.core.check_acknowledgement(&job, &secret)
+        {
+            self.journal.acknowledgements.insert((job, attempt), secret);
+            self.core
+                .handle_acknowledged(job, secret, UnixSeconds(self.now));
+        }
+    }
+
+    /// kill -9 and a new start: memory is gone, the journal and what was sent are not.
+    pub fn restart(&mut self) {
+        self.events.clear();
+        let me = Identity {
+            program_id: address(160),
+            provider: PROVIDER,
+        };
+        self.core = Core::new(me, self.policy.clone());
+        // The submitter follows every transaction of the journal to its end first.
+        while !self.transactions.is_empty() {
+            if self.pick(2) == 0 {
+                self.expire(0)
+            } else {
+                self.land(0)
+            }
+        }
+        self.events.clear();
+        for (job, attempt) in &self.journal.live {
+            let restored = Restored {
+                attempt: *attempt,
+                result: self.journal.results.get(&(*job, *attempt)).cloned(),
+                acknowledged: self
+                    .journal
+                    .acknowledgements
+                    .get(&(*job, *attempt))
+                    .copied(),
+            };
+            self.core.restore(*job, restored);
+        }
+        self.tell_provider();
+        let now = UnixSeconds(self.now);
+        for (job, data) in &self.chain {
+            if data.provider == PROVIDER || self.journal.live.contains_key(job) {
+                self.core.handle_job(*job, data, now);
+            }
+        }
+        self.core.start(now);
+        self.tell_jobs();
+    }
+
+    /// One step of a random script.
+    pub fn act(&mut self, what: u8, which: u8) {
+        let pick = |length: usize| usize::from(which) % length.max(1);
+        match what % 16 {
+            0..=3 => {
+                self.command();
+            }
+            4..=6 if !self.events.is_empty() => {
+                let event = self.events.remove(pick(self.events.len()));
+                self.deliver(event);
+            }
+            7..=8 if !self.transactions.is_empty() => self.land(pick(self.transactions.len())),
+            9 if !self.transactions.is_empty() => self.expire(pick(self.transactions.len())),
+            10..=11 => self.tell_job(address(which % 4)),
+            12 => {
+                self.now += i64::from(which % 4);
+                self.core.handle_time(UnixSeconds(self.now));
+            }
+            13 => self.acknowledge(which % 4),
+            14 if which.is_multiple_of(4) => self.restart(),
+            14 if !self.old_readings.is_empty() => {
+                let (job, data) = self.old_readings[pick(self.old_readings.len())];
+                self.core.handle_job(job, &data, UnixSeconds(self.now));
+            }
+            15 if which.is_multiple_of(3) => self.rival(address(which % 4)),
+            15 => self.crank(address(which % 4)),
+            _ => {}
+        }
+        self.tell_provider();
+        self.check();
+    }
+
+    /// Plays on fairly until nothing of ours is left, then looks at the money.
+    pub fn finish(&mut self) {
+        for _ in 0..400 {
+            self.drain();
+            self.now += 3;
+            self.core.handle_time(UnixSeconds(self.now));
+            for number in 0..4 {
+                self.crank(address(number));
+            }
+        }
+        self.check();
+        for (address, job) in &self.chain {
+            let status = job.status().unwrap();
+            let ours = job.provider == PROVIDER;
+            assert!(
+                !ours || status == JobStatus::Settled,
+                "{address} is left {}",
+                status.name()
+            );
+        }
+        assert!(self.core.is_idle());
+        assert_eq!(self.provider.reserved, 0);
+        assert_eq!(self.provider.earnings, self.earned);
+        assert!(self.journal.live.is_empty(), "{:?}", self.journal.live);
+    }
+
+    fn check(&self) {
+        for (attempt, sent) in &self.commitments {
+            assert_eq!(sent.len(), 1, "{attempt:?} was committed to twice");
+        }
+        for (address, job) in &self.chain {
+            assert_ne!(job.status().unwrap(), JobStatus::Faulted, "{address}");
+        }
+    }
+
+    fn commands(&mut self) -> usize {
+        let mut count = 0;
+        while self.command() {
+            count += 1;
+        }
+        count
+    }
+
+    fn command(&mut self) -> bool {
+        let Some(command) = self.core.poll_command() else {
+            return false;
+        };
+        match command {
+            Command::Prepare { job } => {
+                self.seen.push("prepare");
+                self.events.push(Event::Prepared(job));
+            }
+            Command::Run { job, attempt, .. } => self.events.push(Event::Ran(job, attempt)),
+            Command::Save { job, result, .. } => {
+                let attempt = result.attempt;
+                if !self.disk_full {
+                    self.journal.results.entry((job, attempt)).or_insert(result);
+                }
+                self.events.push(Event::Saved(job, attempt));
+            }
+            Command::Submit {
+                job,
+                attempt,
+                intent,
+            } => self.send(job, attempt, intent),
+            Command::Report {
+                job,
+                attempt,
+                report,
+            } => {
+                self.reports.push((job, report.name()));
+                if report.is_final() {
+                    self.journal.live.remove(&job);
+                } else {
+                    self.journal.live.insert(job, attempt);
+                }
+            }
+            Command::StopRun { .. } | Command::Discard { .. } => {}
+        }
+        true
+    }
+
+    fn send(&mut self, job: Address, attempt: u8, intent: Intent) {
+        self.seen.push(intent.step().name());
+        assert!(
+            !self
+                .transactions
+                .iter()
+                .any(|other| other.0 == job && other.2 == intent),
+            "the same transaction is under way twice"
+        );
+        if let Intent::Commit(args) = intent {
+            let saved = self.journal.results.get(&(job, attempt));
+            assert_eq!(
+                saved.map(|saved| saved.commitment.0),
+                Some(args.commitment),
+                "committed, not saved"
+            );
+            self.commitments
+                .entry((job, attempt))
+                .or_default()
+                .insert(args.commitment);
+        }
+        self.transactions.push((job, attempt, intent));
+    }
+
+    fn deliver(&mut self, event: Event) {
+        let now = UnixSeconds(self.now);
+        match event {
+            Event::Prepared(job) => {
+                let result = self.prepare_faults.pop().map_or(Ok(()), Err);
+                self.core.handle_prepared(job, result, now);
+            }
+            Event::Ran(job, attempt) => {
+                let computed = Computed {
+                    root: Digest([5; 32]),
+                    hints_digest: Digest::of(&[]),
+                    body: Arc::default(),
+                };
+                let result = self.run_faults.pop().map_or(Ok(computed), Err);
+                let (salt, worker_secret) = (self.fresh(), self.fresh());
+                self.core.handle_ran(
+                    job,
+                    attempt,
+                    result,
+                    Fresh {
+                        salt,
+                        worker_secret,
+                    },
+                    now,
+                );
+            }
+            Event::Saved(job, attempt) => {
+                let journaled = self.journal.results.get(&(job, attempt)).cloned();
+                self.core.handle_saved(job, attempt, journaled, now);
+            }
+            Event::Submitted(job, attempt, step, outcome) => {
+                self.core.handle_submitted(job, attempt, step, outcome, now);
+            }
+        }
+    }
+
+    /// A transaction reaches the chain: the market's rules decide, the worker hears of it later.
+    fn land(&mut self, position: usize) {
+        let (job, attempt, intent) = self.transactions.remove(position);
+        let outcome = match self.execute(job, attempt, &intent) {
+            Ok(()) => Submitted::Landed,
+            Err(error) => Submitted::Refused(Some(error)),
+        };
+        self.events
+            .push(Event::Submitted(job, attempt, intent.step(), outcome));
+    }
+
+    fn expire(&mut self, position: usize) {
+        let (job, attempt, intent) = self.transactions.remove(position);
+        self.events.push(Event::Submitted(
+            job,
+            attempt,
+            intent.step(),
+            Submitted::Expired,
+        ));
+    }
+
+    fn execute(
+        &mut self,
+        address: Address,
+        attempt: u8,
+        intent: &Intent,
+    ) -> assay_protocol::Result<()> {
+        let now = UnixSeconds(self.now);
+        let mut job = self.chain[&address];
+        let mut provider = self.provider;
+        match intent {
+            Intent::Claim { min_price } => {
+                if let Some(error) = self.refuse_claims {
+                    return Err(error);
+                }
+                provider.reserve(Lamports(job.collateral))?;
+                if job.claim(PROVIDER, provider.generation, now)? < *min_price {
+                    return Err(Error::JobPriceBelowMinimum);
+                }
+            }
+            Intent::Commit(args) => {
+                require_ours(&job)?;
+                job.commit(args, now)?;
+            }
+            Intent::Release => {
+                require_ours(&job)?;
+                let lost = job.release(attempt, now)?;
+                provider.unreserve(Lamports(job.collateral), lost.slash)?;
+                provider.jobs_released += 1;
+            }
+            Intent::Finalize(args) => {
+                require_ours(&job)?;
+                let settlement = job.finalize(args, now)?;
+                provider.unreserve(Lamports(job.collateral), Lamports::ZERO)?;
+                provider.earn(settlement.split)?;
+                let split = split_price(Lamports(job.price), BasisPoints(job.fee_bps))?;
+                self.earned += split.earned.0;
+            }
+        }
+        self.provider = provider;
+        self.change(address, job);
+        Ok(())
+    }
+
+    /// Another provider takes an open job.
+    fn rival(&mut self, address: Address) {
+        let mut job = self.chain[&address];
+        if job.claim(RIVAL, 1, UnixSeconds(self.now)).is_ok() {
+            self.change(address, job);
+        }
+    }
+
+    /// Somebody cranks what is overdue.
+    fn crank(&mut self, address: Address) {
+        let now = UnixSeconds(self.now);
+        let mut job = self.chain[&address];
+        let ours = job.provider == PROVIDER;
+        let collateral = Lamports(job.collateral);
+        if job.status() == Ok(JobStatus::Claimed)
+            && let Ok(lost) = job.expire_claim(now)
+        {
+            if ours {
+                self.provider.unreserve(collateral, lost.slash).unwrap();
+            }
+            self.change(address, job);
+        } else if job.expire_open(now).is_ok() {
+            self.change(address, job);
+        }
+    }
+
+    fn change(&mut self, address: Address, job: JobData) {
+        let before = self.chain.insert(address, job);
+        self.old_readings
+            .extend(before.map(|before| (address, before)));
+    }
+
+    fn tell_job(&mut self, job: Address) {
+        if let Some(data) = self.chain.get(&job) {
+            self.core.handle_job(job, data, UnixSeconds(self.now));
+        }
+    }
+
+    fn tell_jobs(&mut self) {
+        let now = UnixSeconds(self.now);
+        for (job, data) in &self.chain {
+            self.core.handle_job(*job, data, now);
+        }
+    }
+
+    fn fresh(&mut self) -> [u8; 32] {
+        self.nonce += 1;
+        Digest::of(&[&self.nonce.to_le_bytes()]).0
+    }
+
+    fn pick(&mut self, choices: u8) -> u8 {
+        self.fresh()[0] % choices
+    }
+}
+
+fn require_ours(job: &JobData) -> assay_protocol::Result<()> {
+    if job.provider == PROVIDER {
+        Ok(())
+    } else {
+        Err(Error::JobProviderMismatch)
+    }
+}
+
+fn open_job(number: u8) -> JobData {
+    let mut job = JobData::zeroed();
+    job.version = LAYOUT_VERSION;
+    job.status = JobStatus::Open as u8;
+    job.sequence = 1;
+    job.requester = address(120);
+    job.model_digest = [1; 32];
+    job.input_digest = [2; 32];
+    job.requester_secret_hash = secret_hash(&[number + 100; 32]).0;
+    job.ceiling = 1_000;
+    job.floor = 1_000 - u64::from(number);
+    job.collateral = 1_000;
+    job.escrow = 1_000;
+    job.created_at = START;
+    job.opened_at = START;
+    job.ramp_secs = 60;
+    job.claim_secs = 120;
+    job.compute_secs = 20;
+    job.challenge_secs = 30;
+    job.input_bytes = 100;
+    job.output_limit = 100;
+    job.fee_bps = 200;
+    job
+}

@@ -1,0 +1,455 @@
+//! Carries out what the core asks for and tells it what happened. One task owns the core; each
+//! effect runs in a task of its own and answers through one queue.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use assay_client::{
+    PROGRAM_ID,
+    protocol::{Address, Digest, JobData, ProviderData, UnixSeconds},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    artifacts::Artifacts,
+    chain::{Chain, ChainError, Clock, submitter::Submitter},
+    core::{
+        AcknowledgeError, Command, Computed, Core, Identity, Policy, PrepareFault, RunFault,
+        SavedResult, Step, Submitted,
+    },
+    engine::{EngineConfig, Host},
+    halt::{Halt, HaltPoint},
+    metrics,
+    store::{Store, StoreError},
+};
+
+mod acknowledge;
+mod effects;
+mod prepare;
+mod restart;
+mod run;
+
+pub use acknowledge::AcknowledgeFailure;
+use prepare::Prepared;
+
+/// What an effect or the world tells the driver.
+pub enum Input {
+    /// A job as the websocket shows it.
+    Job(Address, Box<JobData>),
+    /// Bytes with this digest were handed over.
+    Blob(Digest),
+    /// A requester's secret, not yet checked; the answer goes back once it is on disk.
+    Acknowledge {
+        job: Address,
+        secret: [u8; 32],
+        reply: oneshot::Sender<Result<(), AcknowledgeFailure>>,
+    },
+    #[doc(hidden)]
+    Effect(Effect),
+}
+
+/// How an effect ended.
+pub enum Effect {
+    Polled(Result<Box<Reading>, ChainError>),
+    Prepared(Address, Result<Prepared, PrepareFault>),
+    Ran(Address, u8, Result<Computed, RunFault>),
+    Saved(Address, u8, Option<SavedResult>),
+    Submitted {
+        job: Address,
+        attempt: u8,
+        step: Step,
+        outcome: Submitted,
+        reading: Option<JobReading>,
+    },
+    /// An acknowledgement came before the commitment was seen; the job was read again for it.
+    Reread {
+        job: Address,
+        reading: Option<JobReading>,
+        secret: [u8; 32],
+        reply: oneshot::Sender<Result<(), AcknowledgeFailure>>,
+    },
+}
+
+/// A job as just read; none if it does not exist.
+pub type JobReading = Option<Box<JobData>>;
+
+/// One reading of the chain.
+pub struct Reading {
+    pub clock: Clock,
+    pub provider: Option<ProviderData>,
+    pub open: Vec<(Address, JobData)>,
+    pub live: Vec<(Address, Option<JobData>)>,
+    pub balance: Option<u64>,
+}
+
+/// What others may see of the driver's state.
+#[derive(Default)]
+pub struct Shared {
+    /// Takes new jobs.
+    pub accepting: AtomicBool,
+    /// Journal and chain agree, and the chain answers.
+    pub ready: AtomicBool,
+}
+
+/// Times that the driver keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    pub poll_every: Duration,
+    /// How long a shutdown waits for acknowledgements.
+    pub shutdown: Duration,
+    pub retention: Duration,
+}
+
+/// Everything the driver works with.
+pub struct Parts<C> {
+    pub chain: Arc<C>,
+    pub store: Store,
+    pub artifacts: Arc<Artifacts>,
+    pub host: Arc<Host>,
+    pub engine: EngineConfig,
+    /// What the runtime says of itself.
+    pub runtime: String,
+    pub submitter: Arc<Submitter<C>>,
+    pub operator: Address,
+    pub provider: Address,
+    pub policy: Policy,
+    pub times: Times,
+    pub shared: Arc<Shared>,
+    pub halt: Halt,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What it was doing would never be answered; a restart takes it up again.
+    #[error("a task of the worker failed: {0}; start the worker again and report this")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// Lamports below which the operator should be given more: a thousand transactions.
+const LOW_BALANCE: u64 = 5_000_000;
+/// Polls between two looks at the operator's balance.
+const BALANCE_EVERY: u64 = 30;
+
+pub struct Driver<C> {
+    parts: Parts<C>,
+    core: Core,
+    now: UnixSeconds,
+    inputs: mpsc::Receiver<Input>,
+    sender: mpsc::Sender<Input>,
+    tasks: JoinSet<()>,
+    prepared: BTreeMap<Address, Arc<Prepared>>,
+    runs: BTreeMap<Address, CancellationToken>,
+    polling: bool,
+    next_poll: Instant,
+    polls: u64,
+    reachable: bool,
+}
+
+impl<C: Chain> Driver<C> {
+    pub fn new(
+        parts: Parts<C>,
+        sender: mpsc::Sender<Input>,
+        inputs: mpsc::Receiver<Input>,
+    ) -> Self {
+        let me = Identity {
+            program_id: PROGRAM_ID,
+            provider: parts.provider,
+        };
+        let core = Core::new(me, parts.policy.clone());
+        Self {
+            parts,
+            core,
+            now: UnixSeconds::default(),
+            inputs,
+            sender,
+            tasks: JoinSet::new(),
+            prepared: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            polling: false,
+            next_poll: Instant::now(),
+            polls: 0,
+            reachable: true,
+        }
+    }
+
+    /// Reconciles, then works until `stop` is cancelled and nothing is left unanswered.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), DriverError> {
+        if stop
+            .run_until_cancelled(self.reconcile())
+            .await
+            .transpose()?
+            .is_none()
+        {
+            return Ok(());
+        }
+        self.parts.shared.accepting.store(true, Ordering::Relaxed);
+        self.parts.shared.ready.store(true, Ordering::Relaxed);
+        self.core.start(self.now);
+        tracing::info!("ready: taking jobs");
+        let mut draining_until = None;
+        loop {
+            self.carry_out().await?;
+            metrics::counts(&self.core.counts());
+            if draining_until.is_some_and(|until| self.may_end(until)) {
+                break;
+            }
+            tokio::select! {
+                Some(input) = self.inputs.recv() => self.take(input).await?,
+                () = tokio::time::sleep_until(self.next_poll), if !self.polling => self.poll(),
+                () = stop.cancelled(), if draining_until.is_none() => {
+                    draining_until = Some(Instant::now() + self.parts.times.shutdown);
+                    self.shut_down();
+                }
+                Some(ended) = self.tasks.join_next() => ended?,
+            }
+        }
+        let counts = self.core.counts();
+        if counts.committed > 0 {
+            tracing::warn!(
+                jobs = counts.committed,
+                "stopping with committed jobs; start again before their challenge window and a day are over, or they fault"
+            );
+        }
+        self.parts.host.kill();
+        Ok(())
+    }
+
+    fn shut_down(&mut self) {
+        let counts = self.core.counts();
+        tracing::info!(
+            busy = counts.busy,
+            committed = counts.committed,
+            "stopping: no new jobs, finishing what is claimed; a second signal stops at once"
+        );
+        self.parts.shared.accepting.store(false, Ordering::Relaxed);
+        self.core.handle_shutdown();
+    }
+
+    fn may_end(&self, until: Instant) -> bool {
+        let waiting = self.core.counts().committed > 0;
+        self.core.is_idle() && (!waiting || Instant::now() >= until)
+    }
+
+    async fn take(&mut self, input: Input) -> Result<(), DriverError> {
+        match input {
+            Input::Job(address, job) => self.core.handle_job(address, &job, self.now),
+            Input::Blob(digest) => self.core.handle_blob(&digest.0, self.now),
+            Input::Acknowledge { job, secret, reply } => {
+                self.acknowledge(job, secret, reply, true).await
+            }
+            Input::Effect(effect) => self.take_effect(effect).await,
+        }
+        Ok(())
+    }
+
+    async fn take_effect(&mut self, effect: Effect) {
+        match effect {
+            Effect::Polled(reading) => self.polled(reading),
+            Effect::Prepared(job, Ok(prepared)) => {
+                self.prepared.insert(job, Arc::new(prepared));
+                self.core.handle_prepared(job, Ok(()), self.now);
+            }
+            Effect::Prepared(job, Err(fault)) => {
+                self.core.handle_prepared(job, Err(fault), self.now)
+            }
+            Effect::Ran(job, attempt, result) => {
+                self.runs.remove(&job);
+                match run::fresh() {
+                    Ok(fresh) => self.core.handle_ran(job, attempt, result, fresh, self.now),
+                    Err(error) => {
+                        tracing::error!(%job, %error, "no randomness for a salt; the job is given back");
+                        let fresh = crate::core::Fresh {
+                            salt: [0; 32],
+                            worker_secret: [0; 32],
+                        };
+                        self.core
+                            .handle_ran(job, attempt, Err(RunFault::Never), fresh, self.now);
+                    }
+                }
+            }
+            Effect::Saved(job, attempt, saved) => {
+                self.core.handle_saved(job, attempt, saved, self.now)
+            }
+            Effect::Submitted {
+                job,
+                attempt,
+                step,
+                outcome,
+                reading,
+            } => {
+                self.read(job, reading);
+                self.core
+                    .handle_submitted(job, attempt, step, outcome, self.now);
+            }
+            Effect::Reread {
+                job,
+                reading,
+                secret,
+                reply,
+            } => {
+                self.read(job, reading);
+                if let Err(error) = self.carry_out().await {
+                    tracing::warn!(%job, %error, "a report is not in the journal");
+                }
+                self.acknowledge(job, secret, reply, false).await;
+            }
+        }
+    }
+
+    fn read(&mut self, job: Address, reading: Option<JobReading>) {
+        match reading {
+            Some(Some(data)) => self.core.handle_job(job, &data, self.now),
+            Some(None) => self.core.handle_gone(job, self.now),
+            None => {}
+        }
+    }
+
+    /// Reads the chain in the background.
+    fn poll(&mut self) {
+        self.polling = true;
+        self.polls = self.polls.wrapping_add(1);
+        let accepting = self.parts.shared.accepting.load(Ordering::Relaxed);
+        let (chain, provider) = (Arc::clone(&self.parts.chain), self.parts.provider);
+        let operator = (self.polls % BALANCE_EVERY == 1).then_some(self.parts.operator);
+        let live = self.core.live_jobs();
+        self.spawn(async move {
+            Effect::Polled(
+                read(&*chain, provider, live, accepting, operator)
+                    .await
+                    .map(Box::new),
+            )
+        });
+    }
+
+    fn polled(&mut self, reading: Result<Box<Reading>, ChainError>) {
+        self.polling = false;
+        self.next_poll = Instant::now() + self.parts.times.poll_every;
+        let reachable = reading.is_ok();
+        match reading {
+            Ok(reading) => {
+                if !self.reachable {
+                    tracing::info!("the chain answers again");
+                }
+                self.observe(&reading);
+            }
+            Err(error) => {
+                metrics::poll_failure();
+                if self.reachable {
+                    tracing::warn!(%error, "the chain does not answer; trying on");
+                }
+            }
+        }
+        self.reachable = reachable;
+        self.parts.shared.ready.store(reachable, Ordering::Relaxed);
+    }
+
+    fn observe(&mut self, reading: &Reading) {
+        // Nodes differ by moments; time does not go back for us.
+        self.now = self.now.max(reading.clock.time);
+        metrics::chain_time(self.now.0);
+        match &reading.provider {
+            Some(provider) => self.core.handle_provider(provider, self.now),
+            None => tracing::warn!("the provider's account is gone; nothing can be claimed"),
+        }
+        for (address, job) in &reading.live {
+            match job {
+                Some(job) => self.core.handle_job(*address, job, self.now),
+                None => self.core.handle_gone(*address, self.now),
+            }
+        }
+        for (address, job) in &reading.open {
+            self.core.handle_job(*address, job, self.now);
+        }
+        if let Some(balance) = reading.balance {
+            metrics::operator_balance(balance);
+            if balance < LOW_BALANCE {
+                tracing::warn!(operator = %self.parts.operator, lamports = balance, "the operator runs out of lamports for fees; send it some");
+            }
+            self.drop_old_files();
+        }
+        self.core.handle_time(self.now);
+    }
+
+    fn drop_old_files(&self) {
+        let (store, retention) = (
+            self.parts.store.clone(),
+            self.parts.times.retention.as_secs(),
+        );
+        let before = self
+            .now
+            .0
+            .saturating_sub(i64::try_from(retention).unwrap_or(i64::MAX));
+        tokio::spawn(async move {
+            match store
+                .call(move |store| store.drop_files(UnixSeconds(before)))
+                .await
+            {
+                Ok(0) => {}
+                Ok(count) => tracing::debug!(count, "outputs of old jobs dropped"),
+                Err(error) => tracing::warn!(%error, "old outputs could not be dropped"),
+            }
+        });
+    }
+
+    /// Runs an effect whose end comes back through the queue.
+    fn spawn(&mut self, effect: impl Future<Output = Effect> + Send + 'static) {
+        let sender = self.sender.clone();
+        self.tasks.spawn(async move {
+            // The driver holds the other end for as long as it lives.
+            let _ = sender.send(Input::Effect(effect.await)).await;
+        });
+    }
+}
+
+async fn read<C: Chain>(
+    chain: &C,
+    provider: Address,
+    live: Vec<Address>,
+    accepting: bool,
+    operator: Option<Address>,
+) -> Result<Reading, ChainError> {
+    // The clock first: a job read later is never older than the time it is judged by.
+    let clock = chain.clock().await?;
+    let account = chain.provider(&provider).await?;
+    let jobs = if live.is_empty() {
+        Vec::new()
+    } else {
+        chain.jobs(&live).await?
+    };
+    let open = if accepting {
+        chain.open_jobs().await?
+    } else {
+        Vec::new()
+    };
+    let balance = match operator {
+        Some(operator) => Some(chain.balance(&operator).await?),
+        None => None,
+    };
+    let live = live.into_iter().zip(jobs).collect();
+    Ok(Reading {
+        clock,
+        provider: account,
+        open,
+        live,
+        balance,
+    })
+}
+
+/// Reads one job again; none if that failed.
+async fn reread<C: Chain>(chain: &C, job: Address) -> Option<JobReading> {
+    let jobs = chain.jobs(&[job]).await.ok()?;
+    Some(jobs.into_iter().next().flatten().map(Box::new))
+}

@@ -1,0 +1,207 @@
+//! One command, one effect.
+
+use std::sync::Arc;
+
+use assay_client::protocol::{Address, JobData};
+
+use super::{Chain, Command, Driver, DriverError, Effect, HaltPoint, prepare, reread, run};
+use crate::{chain::submitter::Purpose, core::Report, metrics};
+
+impl<C: Chain> Driver<C> {
+    /// Carries out everything that the core wants done.
+    pub(super) async fn carry_out(&mut self) -> Result<(), DriverError> {
+        while let Some(command) = self.core.poll_command() {
+            match command {
+                Command::Prepare { job } => self.prepare(job),
+                Command::Submit {
+                    job,
+                    attempt,
+                    intent,
+                } => self.submit(job, attempt, intent),
+                Command::Run {
+                    job,
+                    attempt,
+                    until,
+                } => {
+                    let seconds = u64::try_from(until.0.saturating_sub(self.now.0)).unwrap_or(0);
+                    self.start_run(job, attempt, seconds);
+                }
+                Command::StopRun { job } => {
+                    if let Some(run) = self.runs.remove(&job) {
+                        tracing::warn!(%job, "the run is stopped: its result would come too late");
+                        run.cancel();
+                    }
+                }
+                Command::Save { job, result, body } => self.save(job, result, body),
+                Command::Discard { job } => {
+                    self.prepared.remove(&job);
+                }
+                Command::Report {
+                    job,
+                    attempt,
+                    report,
+                } => self.report(job, attempt, report).await?,
+            }
+        }
+        Ok(())
+    }
+
+    fn prepare(&mut self, address: Address) {
+        let Some(job) = self.core.job(&address).copied() else {
+            return;
+        };
+        let (chain, artifacts) = (
+            Arc::clone(&self.parts.chain),
+            Arc::clone(&self.parts.artifacts),
+        );
+        let (host, limits) = (
+            Arc::clone(&self.parts.host),
+            self.parts.engine.limits.clone(),
+        );
+        self.spawn(async move {
+            let prepared = prepare::prepare(&*chain, &artifacts, &host, &limits, &job).await;
+            let result = prepared.map_err(|error| {
+                let fault = error.fault();
+                metrics::failure(error.code());
+                tracing::info!(job = %address, reason = %error, final_ = !error.may_pass(), "job not prepared");
+                fault
+            });
+            Effect::Prepared(address, result)
+        });
+    }
+
+    fn submit(&mut self, address: Address, attempt: u8, intent: crate::core::Intent) {
+        let Some(job) = self.core.job(&address) else {
+            return;
+        };
+        let purpose = Purpose {
+            job: address,
+            attempt,
+            requester: job.requester,
+            intent,
+            now: self.now,
+        };
+        let (chain, submitter) = (
+            Arc::clone(&self.parts.chain),
+            Arc::clone(&self.parts.submitter),
+        );
+        self.spawn(async move {
+            let outcome = submitter.submit(purpose).await;
+            // Whatever became of it, what counts is how the job stands now.
+            let reading = reread(&*chain, address).await;
+            Effect::Submitted {
+                job: address,
+                attempt,
+                step: purpose.intent.step(),
+                outcome,
+                reading,
+            }
+        });
+    }
+
+    fn start_run(&mut self, address: Address, attempt: u8, seconds: u64) {
+        let Some(job) = self.core.job(&address).copied() else {
+            return;
+        };
+        let prepared = self.prepared.get(&address).map(Arc::clone);
+        let (host, runtime) = (Arc::clone(&self.parts.host), self.parts.runtime.clone());
+        let cancel = tokio_util::sync::CancellationToken::new();
+        self.runs.insert(address, cancel.clone());
+        self.spawn(async move {
+            let run = run::run(&host, prepared.as_deref(), &job, seconds, runtime);
+            let result = match cancel.run_until_cancelled(run).await {
+                Some(Ok(computed)) => Ok(computed),
+                Some(Err(error)) => {
+                    metrics::failure(error.code());
+                    tracing::warn!(job = %address, reason = %error, "run failed");
+                    Err(error.fault())
+                }
+                None => Err(crate::core::RunFault::Never),
+            };
+            Effect::Ran(address, attempt, result)
+        });
+    }
+
+    fn save(
+        &mut self,
+        job: Address,
+        result: crate::core::SavedResult,
+        body: Arc<crate::core::Body>,
+    ) {
+        let (store, now, halt) = (self.parts.store.clone(), self.now, self.parts.halt);
+        let attempt = result.attempt;
+        self.spawn(async move {
+            let saved = store.call(move |store| store.save_result(&job, &result, &body, now)).await;
+            halt.at(HaltPoint::ResultSaved);
+            let saved = saved
+                .inspect_err(|error| tracing::error!(%job, %error, "the result is not in the journal; the job is given back"))
+                .ok();
+            Effect::Saved(job, attempt, saved)
+        });
+    }
+
+    /// Writes what became of a job, then says it. Nothing goes on before it is on disk.
+    async fn report(
+        &mut self,
+        address: Address,
+        attempt: u8,
+        report: Report,
+    ) -> Result<(), DriverError> {
+        let (store, now) = (self.parts.store.clone(), self.now);
+        match self.core.job(&address).copied() {
+            Some(job) => {
+                store
+                    .call(move |store| store.report(&address, attempt, &job, report, now))
+                    .await?;
+                say(&address, attempt, &job, &report);
+            }
+            None => {
+                store
+                    .call(move |store| store.report_gone(&address, attempt, now))
+                    .await?;
+                tracing::warn!(job = %address, attempt, "the job's account is gone; how it ended was not seen");
+            }
+        }
+        metrics::report(&report);
+        match report {
+            Report::Claimed { .. } => self.parts.halt.at(HaltPoint::ClaimLanded),
+            Report::Committed => self.parts.halt.at(HaltPoint::CommitLanded),
+            Report::Settled { .. }
+            | Report::Lost
+            | Report::Faulted
+            | Report::SecretsMissing
+            | Report::Gone => {}
+        }
+        Ok(())
+    }
+}
+
+fn say(address: &Address, attempt: u8, job: &JobData, report: &Report) {
+    let audited = if job.is_unaudited() {
+        "unaudited"
+    } else {
+        "audited"
+    };
+    match report {
+        Report::Claimed { price } => {
+            tracing::info!(job = %address, attempt, price = price.0, collateral = job.collateral, audited, "job claimed");
+        }
+        Report::Committed => {
+            tracing::info!(job = %address, attempt, "result committed; waiting for its requester")
+        }
+        Report::Settled { price, earned } => {
+            tracing::info!(job = %address, attempt, price = price.0, earned = earned.0, audited, "job settled: paid");
+        }
+        Report::Lost => tracing::warn!(job = %address, attempt, "job lost: given back or too late"),
+        Report::Faulted => {
+            tracing::error!(job = %address, attempt, collateral = job.collateral, "job faulted: the collateral is slashed");
+        }
+        Report::SecretsMissing => tracing::error!(
+            job = %address, attempt,
+            "the chain holds a commitment whose secrets are not in this journal; restore the journal from a backup before the finalize deadline"
+        ),
+        Report::Gone => {
+            tracing::warn!(job = %address, attempt, "the job's account is gone; how it ended was not seen")
+        }
+    }
+}

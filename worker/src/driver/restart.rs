@@ -1,0 +1,86 @@
+//! Journal and chain, brought together before any work is taken.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use assay_client::protocol::{Address, JobData};
+
+use super::{Chain, ChainError, Clock, Driver, DriverError};
+
+/// Pause between two tries to read the chain at the start.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl<C: Chain> Driver<C> {
+    /// Follows what was sent to its end, then reads every job that is or was ours.
+    pub(super) async fn reconcile(&mut self) -> Result<(), DriverError> {
+        let pending = self
+            .parts
+            .store
+            .call(|store| store.pending_transactions())
+            .await?;
+        if !pending.is_empty() {
+            tracing::info!(
+                count = pending.len(),
+                "following transactions that were under way"
+            );
+        }
+        let followed = pending.into_iter().map(|sent| {
+            let submitter = Arc::clone(&self.parts.submitter);
+            async move { submitter.follow(&sent).await }
+        });
+        futures_util::future::join_all(followed).await;
+
+        let live = self.parts.store.call(|store| store.live_jobs()).await?;
+        let known: Vec<Address> = live.iter().map(|(job, _)| *job).collect();
+        if !known.is_empty() {
+            tracing::info!(jobs = known.len(), "taking up jobs of the journal");
+        }
+        for (job, restored) in live {
+            self.core.restore(job, restored);
+        }
+        let (clock, provider, jobs) = self.read_until_it_works(&known).await;
+        self.now = clock.time;
+        if let Some(provider) = provider {
+            self.core.handle_provider(&provider, self.now);
+        }
+        for (address, job) in jobs {
+            match job {
+                Some(job) => self.core.handle_job(address, &job, self.now),
+                None => self.core.handle_gone(address, self.now),
+            }
+        }
+        self.carry_out().await
+    }
+
+    async fn read_until_it_works(&self, known: &[Address]) -> First {
+        loop {
+            match first_reading(&*self.parts.chain, self.parts.provider, known).await {
+                Ok(first) => return first,
+                Err(error) => tracing::warn!(%error, "the chain does not answer; trying again"),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+type First = (
+    Clock,
+    Option<assay_client::protocol::ProviderData>,
+    BTreeMap<Address, Option<JobData>>,
+);
+
+async fn first_reading<C: Chain>(
+    chain: &C,
+    provider: Address,
+    known: &[Address],
+) -> Result<First, ChainError> {
+    let clock = chain.clock().await?;
+    let account = chain.provider(&provider).await?;
+    let ours = chain.provider_jobs(&provider).await?;
+    let read = chain.jobs(known).await?;
+    let mut jobs: BTreeMap<Address, Option<JobData>> = ours
+        .into_iter()
+        .map(|(address, job)| (address, Some(job)))
+        .collect();
+    jobs.extend(known.iter().copied().zip(read));
+    Ok((clock, account, jobs))
+}

@@ -1,0 +1,104 @@
+//! Every metric's name and labels, in one place. No label can take more than a handful of values.
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+
+use crate::core::{Counts, Report, Step};
+
+/// Reports of jobs, by `report`.
+pub const JOBS: &str = "assay_worker_jobs_total";
+/// Lamports earned by settled jobs.
+pub const EARNED: &str = "assay_worker_earned_lamports_total";
+/// Transactions, by `step` and `outcome`.
+pub const TRANSACTIONS: &str = "assay_worker_transactions_total";
+/// Jobs now, by `state`.
+pub const JOBS_NOW: &str = "assay_worker_jobs";
+/// Seconds of an inference.
+pub const RUN_SECONDS: &str = "assay_worker_run_seconds";
+/// Failed preparations and runs, by `code`.
+pub const FAILURES: &str = "assay_worker_failures_total";
+/// Readings of the chain that failed.
+pub const POLL_FAILURES: &str = "assay_worker_poll_failures_total";
+/// Websockets that could not be opened or fell silent.
+pub const WEBSOCKET_FAILURES: &str = "assay_worker_websocket_failures_total";
+/// Unix seconds of the chain's clock at the last reading.
+pub const CHAIN_TIME: &str = "assay_worker_chain_time_seconds";
+/// Bytes in a cache, by `cache`.
+pub const CACHE_BYTES: &str = "assay_worker_cache_bytes";
+/// Lamports that the operator has for fees.
+pub const OPERATOR_BALANCE: &str = "assay_worker_operator_lamports";
+
+/// Starts collecting; the handle renders the page.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    let handle = PrometheusBuilder::new().install_recorder()?;
+    describe_counter!(JOBS, "What became of jobs, by report");
+    describe_counter!(EARNED, "Lamports earned by settled jobs");
+    describe_counter!(TRANSACTIONS, "Transactions by step and outcome");
+    describe_gauge!(JOBS_NOW, "Jobs now, by state");
+    describe_histogram!(RUN_SECONDS, "Seconds of an inference");
+    describe_counter!(FAILURES, "Failed preparations and runs, by code");
+    describe_counter!(POLL_FAILURES, "Readings of the chain that failed");
+    describe_counter!(
+        WEBSOCKET_FAILURES,
+        "Websockets that could not be opened or fell silent"
+    );
+    describe_gauge!(
+        CHAIN_TIME,
+        "The chain's clock at the last reading, unix seconds"
+    );
+    describe_gauge!(CACHE_BYTES, "Bytes in a cache");
+    describe_gauge!(OPERATOR_BALANCE, "Lamports that the operator has for fees");
+    Ok(handle)
+}
+
+pub fn transaction(step: Step, outcome: &'static str) {
+    counter!(TRANSACTIONS, "step" => step.name(), "outcome" => outcome).increment(1);
+}
+
+pub fn report(report: &Report) {
+    counter!(JOBS, "report" => report.name()).increment(1);
+    if let Report::Settled { earned, .. } = report {
+        counter!(EARNED).increment(earned.0);
+    }
+}
+
+pub fn failure(code: &'static str) {
+    counter!(FAILURES, "code" => code).increment(1);
+}
+
+pub fn run(seconds: f64) {
+    histogram!(RUN_SECONDS).record(seconds);
+}
+
+pub fn counts(counts: &Counts) {
+    let states = [
+        ("candidate", counts.candidates),
+        ("busy", counts.busy),
+        ("committed", counts.committed),
+        ("stuck", counts.stuck),
+    ];
+    for (state, count) in states {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        gauge!(JOBS_NOW, "state" => state).set(count);
+    }
+}
+
+pub fn poll_failure() {
+    counter!(POLL_FAILURES).increment(1);
+}
+
+pub fn websocket_failure() {
+    counter!(WEBSOCKET_FAILURES).increment(1);
+}
+
+pub fn chain_time(seconds: i64) {
+    gauge!(CHAIN_TIME).set(seconds as f64);
+}
+
+pub fn operator_balance(lamports: u64) {
+    gauge!(OPERATOR_BALANCE).set(lamports as f64);
+}
+
+pub fn cache_bytes(cache: &'static str, bytes: u64) {
+    gauge!(CACHE_BYTES, "cache" => cache).set(bytes as f64);
+}

@@ -1,0 +1,310 @@
+//! `assay-worker run`: builds the roles, connects them, and ends them in order.
+
+use std::{fs::File, path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context, bail};
+use assay_client::{
+    address,
+    delivery::{Models, Policy as PublishedPolicy},
+    protocol::Address,
+};
+use solana_keypair::Keypair;
+use solana_signer::Signer;
+use tokio::{net::TcpListener, sync::mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::{self, Api, ApiLimits},
+    artifacts::{Artifacts, Cache, NetworkPolicy},
+    chain::{
+        Endpoints, RpcChain,
+        submitter::{Submitter, SubmitterConfig},
+        watcher,
+    },
+    config::{Config, ModelList},
+    driver::{Driver, Input, Parts, Shared, Times},
+    engine::{Host, HostConfig},
+    halt::Halt,
+    keys, metrics,
+    startup::{self, Expected},
+    store::Store,
+};
+
+/// Inputs that may wait for the driver; senders wait when it is full.
+const QUEUE: usize = 1_024;
+
+/// Runs until told to stop, or until something fails that a restart may mend.
+pub async fn run(config: Config, halt: Halt) -> anyhow::Result<()> {
+    let authority = config.authority()?;
+    let operator = Arc::new(keys::load(&config.operator)?);
+    let _lock = lock(&config.data_dir)?;
+    let store = Store::open(&config.journal())?;
+    let artifacts = Arc::new(artifacts(&config)?);
+    let metrics = metrics::install().context("metrics could not be started")?;
+
+    let host = Arc::new(Host::new(HostConfig::new(config.engine.clone())?));
+    let runtime = host
+        .probe()
+        .await
+        .context("the inference engine does not start")?;
+    tracing::info!(
+        runtime,
+        provider = config.engine.provider.name(),
+        "engine works"
+    );
+
+    let chain = Arc::new(RpcChain::new(&Endpoints {
+        urls: config.chain.rpc.clone(),
+        timeout: Duration::from_secs(config.chain.timeout_secs),
+    }));
+    let expected = Expected {
+        authority,
+        operator: operator.pubkey(),
+        public_url: &config.api.public_url,
+    };
+    let account = startup::check(&*chain, &expected).await?;
+
+    let listener = TcpListener::bind(config.api.listen)
+        .await
+        .with_context(|| {
+            format!(
+                "cannot listen on {}; set api.listen to a free port",
+                config.api.listen
+            )
+        })?;
+    tracing::info!(address = %listener.local_addr()?, url = config.api.public_url, "listening");
+
+    let provider = address::provider(&authority);
+    tracing::info!(%provider, operator = %operator.pubkey(), stake = account.stake, "provider found");
+    let (sender, inputs) = mpsc::channel(QUEUE);
+    let shared = Arc::new(Shared::default());
+    let service = Arc::new(Api {
+        chain: Arc::clone(&chain),
+        store: store.clone(),
+        artifacts: Arc::clone(&artifacts),
+        driver: sender.clone(),
+        shared: Arc::clone(&shared),
+        metrics,
+        provider,
+        operator: operator.pubkey(),
+        runtime_class: account.runtime_class,
+        policy: published(&config),
+        limits: ApiLimits {
+            timeout: Duration::from_secs(config.api.timeout_secs),
+            concurrent_requests: config.api.concurrent_requests,
+            blob_bytes: config.engine.limits.input_bytes,
+        },
+    });
+    let submitter = Arc::new(submitter(
+        &config,
+        &chain,
+        &store,
+        operator.clone(),
+        provider,
+        halt,
+    ));
+    let parts = Parts {
+        chain,
+        store,
+        artifacts,
+        host,
+        engine: config.engine.clone(),
+        runtime: format!(
+            "{runtime}, {}, {} threads",
+            config.engine.provider.name(),
+            config.engine.threads
+        ),
+        submitter,
+        operator: operator.pubkey(),
+        provider,
+        policy: config.policy()?,
+        times: times(&config),
+        shared,
+        halt,
+    };
+    let driver = Driver::new(parts, sender.clone(), inputs);
+    supervise(&config, driver, listener, service, sender).await
+}
+
+/// Serves, watches and drives. Whatever ends first ends the rest.
+async fn supervise(
+    config: &Config,
+    driver: Driver<RpcChain>,
+    listener: TcpListener,
+    service: Arc<Api<RpcChain>>,
+    sender: mpsc::Sender<Input>,
+) -> anyhow::Result<()> {
+    let (stop_work, stop_service) = (CancellationToken::new(), CancellationToken::new());
+    let serving = tokio::spawn(api::serve(listener, service, stop_service.clone()));
+    if !config.chain.websocket.is_empty() {
+        let (hints, mut hinted) = mpsc::channel(QUEUE);
+        tokio::spawn(watcher::watch(
+            config.chain.websocket.clone(),
+            hints,
+            stop_work.clone(),
+        ));
+        tokio::spawn(async move {
+            while let Some((address, job)) = hinted.recv().await {
+                if sender
+                    .send(Input::Job(address, Box::new(job)))
+                    .await
+                    .is_err()
+                {
+                    return;
+                }
+            }
+        });
+    }
+    let mut driving = tokio::spawn(driver.run(stop_work.clone()));
+    let mut signals = Signals::new()?;
+    let ended = tokio::select! {
+        ended = &mut driving => ended,
+        () = signals.next() => {
+            stop_work.cancel();
+            tokio::select! {
+                ended = &mut driving => ended,
+                () = signals.next() => {
+                    tracing::warn!("second signal: stopping at once; the journal takes up at the next start");
+                    std::process::exit(130);
+                }
+            }
+        }
+    };
+    stop_work.cancel();
+    stop_service.cancel();
+    ended.context("the worker's main task failed")??;
+    // Answers under way may end; idle connections must not hold the process.
+    if let Ok(served) = tokio::time::timeout(Duration::from_secs(2), serving).await {
+        served.context("the HTTP service failed")??;
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Interrupt and termination, whichever comes.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// One worker for one journal: two would use one salt twice.
+fn lock(data_dir: &Path) -> anyhow::Result<File> {
+    std::fs::create_dir_all(data_dir).with_context(|| {
+        format!(
+            "the data folder {} cannot be made; set data_dir",
+            data_dir.display()
+        )
+    })?;
+    let path = data_dir.join("lock");
+    let file =
+        File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            bail!(
+                "another worker uses {}; stop it, or set another data_dir",
+                data_dir.display()
+            )
+        }
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("{} cannot be locked", path.display()))
+        }
+    }
+}
+
+fn artifacts(config: &Config) -> anyhow::Result<Artifacts> {
+    let settings = &config.artifacts;
+    let models = Cache::open(
+        "models",
+        &config.data_dir.join("models"),
+        settings.model_cache_bytes,
+    )?;
+    let blobs = Cache::open(
+        "blobs",
+        &config.data_dir.join("blobs"),
+        settings.blob_cache_bytes,
+    )?;
+    let network = NetworkPolicy {
+        allow_file: settings.allow_file,
+        allow_private: settings.allow_private,
+        allow_http: settings.allow_http,
+    };
+    let timeout = Duration::from_secs(settings.fetch_timeout_secs);
+    Artifacts::new(models, blobs, settings.model_dirs.clone(), network, timeout)
+        .context("the HTTP client could not be built")
+}
+
+fn submitter(
+    config: &Config,
+    chain: &Arc<RpcChain>,
+    store: &Store,
+    operator: Arc<Keypair>,
+    provider: Address,
+    halt: Halt,
+) -> Submitter<RpcChain> {
+    Submitter {
+        chain: Arc::clone(chain),
+        store: store.clone(),
+        operator,
+        provider,
+        config: SubmitterConfig {
+            max_unit_price: config.chain.max_unit_price,
+            look_every: Duration::from_millis(config.chain.look_ms),
+            resend_every: Duration::from_millis(config.chain.resend_ms),
+        },
+        halt,
+    }
+}
+
+fn times(config: &Config) -> Times {
+    Times {
+        poll_every: config.poll_every(),
+        shutdown: Duration::from_secs(config.policy.shutdown_secs),
+        retention: Duration::from_secs(u64::from(config.policy.retention_hours) * 3_600),
+    }
+}
+
+fn published(config: &Config) -> PublishedPolicy {
+    PublishedPolicy {
+        min_price_lamports: config.policy.min_price_lamports,
+        models: match &config.policy.models {
+            ModelList::Word(_) => Models::Any,
+            ModelList::Listed(digests) => Models::Listed(digests.clone()),
+        },
+        max_input_bytes: config.engine.limits.input_bytes,
+        max_model_bytes: config.engine.limits.model_bytes,
+    }
+}

@@ -1,0 +1,199 @@
+//! `assay-worker status`: the provider on chain beside the journal.
+
+use std::fmt::Write;
+
+use anyhow::Context;
+use assay_client::{address, protocol::text};
+use serde::Serialize;
+
+use crate::{
+    chain::{Chain, Endpoints, RpcChain},
+    config::Config,
+    store::{JobRow, Store, Totals},
+};
+
+/// Everything that is shown; amounts in lamports, times in unix seconds.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    pub authority: String,
+    pub provider: String,
+    pub registered: bool,
+    pub operator: Option<String>,
+    pub operator_lamports: Option<u64>,
+    pub endpoint: Option<String>,
+    pub stake: Option<u64>,
+    pub reserved: Option<u64>,
+    pub free_stake: Option<u64>,
+    pub unbonding: Option<u64>,
+    pub earnings: Option<u64>,
+    pub live_jobs: Option<u32>,
+    /// What this worker's journal adds up to.
+    pub journal: JournalTotals,
+    pub jobs: Vec<JobLine>,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub struct JournalTotals {
+    pub live: u64,
+    pub settled: u64,
+    pub lost: u64,
+    pub faulted: u64,
+    pub earned: u64,
+    pub fees: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct JobLine {
+    pub job: String,
+    pub attempt: u8,
+    pub phase: String,
+    pub price: u64,
+    pub earned: u64,
+    pub requester: String,
+    pub claimed_at: i64,
+    pub changed_at: i64,
+}
+
+pub async fn read(config: &Config, jobs: u32) -> anyhow::Result<Status> {
+    let authority = config.authority()?;
+    let provider = address::provider(&authority);
+    let chain = RpcChain::new(&Endpoints {
+        urls: config.chain.rpc.clone(),
+        timeout: std::time::Duration::from_secs(config.chain.timeout_secs),
+    });
+    let account = chain
+        .provider(&provider)
+        .await
+        .context("the chain cannot be asked; check chain.rpc")?;
+    let operator = account.map(|account| account.operator);
+    let operator_lamports = match operator {
+        Some(operator) => Some(chain.balance(&operator).await?),
+        None => None,
+    };
+    let (totals, rows) = journal(config, jobs)?;
+    Ok(Status {
+        authority: authority.to_string(),
+        provider: provider.to_string(),
+        registered: account.is_some(),
+        operator: operator.map(|operator| operator.to_string()),
+        operator_lamports,
+        endpoint: account
+            .map(|account| text::read(&account.endpoint, account.endpoint_len).to_owned()),
+        stake: account.map(|account| account.stake),
+        reserved: account.map(|account| account.reserved),
+        free_stake: account.and_then(|account| Some(account.free_stake().ok()?.0)),
+        unbonding: account.map(|account| account.unbonding),
+        earnings: account.map(|account| account.earnings),
+        live_jobs: account.map(|account| account.live_jobs),
+        journal: JournalTotals {
+            live: totals.live,
+            settled: totals.settled,
+            lost: totals.lost,
+            faulted: totals.faulted,
+            earned: totals.earned,
+            fees: totals.fees,
+        },
+        jobs: rows.into_iter().map(line).collect(),
+    })
+}
+
+/// A worker that never ran has no journal, and that is a state like any other.
+fn journal(config: &Config, jobs: u32) -> anyhow::Result<(Totals, Vec<JobRow>)> {
+    let path = config.journal();
+    if !path.exists() {
+        return Ok((Totals::default(), Vec::new()));
+    }
+    let store = Store::open_read_only(&path)?;
+    Ok((store.totals()?, store.latest_jobs(jobs)?))
+}
+
+fn line(row: JobRow) -> JobLine {
+    JobLine {
+        job: row.job.to_string(),
+        attempt: row.attempt,
+        phase: row.phase,
+        price: row.price,
+        earned: row.earned,
+        requester: row.requester.to_string(),
+        claimed_at: row.claimed_at,
+        changed_at: row.changed_at,
+    }
+}
+
+impl Status {
+    /// For people.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "provider    {}", self.provider)?;
+        writeln!(out, "authority   {}", self.authority)?;
+        if !self.registered {
+            writeln!(out, "not registered; see `assay provider register --help`")?;
+        }
+        if let (Some(operator), Some(lamports)) = (&self.operator, self.operator_lamports) {
+            writeln!(out, "operator    {operator}  {} for fees", sol(lamports))?;
+        }
+        if let Some(endpoint) = &self.endpoint {
+            writeln!(out, "endpoint    {endpoint}")?;
+        }
+        if let (Some(stake), Some(free), Some(reserved), Some(unbonding)) =
+            (self.stake, self.free_stake, self.reserved, self.unbonding)
+        {
+            writeln!(
+                out,
+                "stake       {}  ({} free, {} reserved, {} unbonding)",
+                sol(stake),
+                sol(free),
+                sol(reserved),
+                sol(unbonding)
+            )?;
+        }
+        if let (Some(earnings), Some(live)) = (self.earnings, self.live_jobs) {
+            writeln!(out, "earnings    {} to withdraw", sol(earnings))?;
+            writeln!(
+                out,
+                "live jobs   {live} on chain, {} in the journal",
+                self.journal.live
+            )?;
+        }
+        let journal = &self.journal;
+        writeln!(
+            out,
+            "journal     {} settled, {} lost, {} faulted; {} earned, {} paid in fees",
+            journal.settled,
+            journal.lost,
+            journal.faulted,
+            sol(journal.earned),
+            sol(journal.fees)
+        )?;
+        if !self.jobs.is_empty() {
+            writeln!(
+                out,
+                "\n{:<44}  {:<10}  {:>16}  {:>16}",
+                "last jobs", "state", "price", "earned"
+            )?;
+        }
+        for job in &self.jobs {
+            writeln!(
+                out,
+                "{:<44}  {:<10}  {:>16}  {:>16}",
+                job.job,
+                job.phase,
+                sol(job.price),
+                sol(job.earned)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Lamports as SOL, without rounding.
+fn sol(lamports: u64) -> String {
+    let (whole, part) = (lamports / 1_000_000_000, lamports % 1_000_000_000);
+    format!("{whole}.{part:09} SOL")
+}

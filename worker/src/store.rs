@@ -1,0 +1,106 @@
+//! The journal: what must survive a crash, in one SQLite file.
+//!
+//! Written with `synchronous = FULL`: when a call returns, the disk has it. A result is written
+//! once and never changed, a transaction before it is sent. All calls block; asynchronous code
+//! goes through [`Store::call`].
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rusqlite::{Connection, OpenFlags};
+
+mod jobs;
+mod results;
+mod schema;
+mod transactions;
+
+#[cfg(test)]
+mod tests;
+
+pub use jobs::{JobRow, Totals};
+pub use results::Delivered;
+pub use transactions::{PendingTransaction, SentTransaction, TransactionEnd};
+
+/// Why the journal does not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the journal failed: {0}; check that the disk has space and is writable")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error(
+        "the journal has layout {found} and this worker knows {known}; run the newer worker that wrote it"
+    )]
+    Newer { found: i64, known: i64 },
+    #[error("the journal holds {what} that cannot be read; restore it from a backup")]
+    Corrupt { what: &'static str },
+    #[error("the journal's thread ended early")]
+    Gone,
+}
+
+/// The journal. Clones share one connection.
+#[derive(Clone)]
+pub struct Store {
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl Store {
+    /// Opens or creates the journal and brings its layout up to date.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut connection = Connection::open(path)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", "ON")?;
+        schema::migrate(&mut connection)?;
+        Ok(Self {
+            connection: Arc::new(Mutex::new(connection)),
+        })
+    }
+
+    /// Opens a journal for looking only, also while a worker writes to it.
+    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        schema::check(&connection)?;
+        Ok(Self {
+            connection: Arc::new(Mutex::new(connection)),
+        })
+    }
+
+    /// Runs a call on a thread that may block.
+    pub async fn call<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let store = self.clone();
+        tokio::task::spawn_blocking(move || call(&store))
+            .await
+            .map_err(|_| StoreError::Gone)?
+    }
+
+    fn with<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        // SQLite rolls back what a panic interrupted, so the connection is still good.
+        let mut connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        work(&mut connection)
+    }
+}
+
+/// 32 bytes out of a column.
+fn bytes32(bytes: &[u8], what: &'static str) -> Result<[u8; 32], StoreError> {
+    bytes.try_into().map_err(|_| StoreError::Corrupt { what })
+}
+
+/// Integers as SQLite keeps them: 64 bits with a sign. Larger ones keep their bits.
+fn stored(value: u64) -> i64 {
+    value.cast_signed()
+}
+
+fn loaded(value: i64) -> u64 {
+    value.cast_unsigned()
+}

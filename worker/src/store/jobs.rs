@@ -1,0 +1,200 @@
+//! Attempts of ours and what became of them.
+
+use assay_protocol::{Address, JobData, UnixSeconds};
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Store, StoreError, bytes32, loaded, stored};
+use crate::core::{Report, Restored};
+
+/// One attempt, for people and for answers over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobRow {
+    pub job: Address,
+    pub attempt: u8,
+    pub requester: Address,
+    pub model: Address,
+    pub model_digest: [u8; 32],
+    pub price: u64,
+    pub earned: u64,
+    pub phase: String,
+    pub ended: bool,
+    pub claimed_at: i64,
+    pub changed_at: i64,
+}
+
+/// Sums over the whole journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub live: u64,
+    pub settled: u64,
+    pub lost: u64,
+    pub faulted: u64,
+    pub earned: u64,
+    /// Transaction fees of everything that reached the chain.
+    pub fees: u64,
+}
+
+const COLUMNS: &str = "job, attempt, requester, model, model_digest, price, earned, phase, ended, \
+                       claimed_at, changed_at";
+
+impl Store {
+    /// Notes what became of an attempt. Nothing changes it after its end.
+    pub fn report(
+        &self,
+        address: &Address,
+        attempt: u8,
+        job: &JobData,
+        report: Report,
+        now: UnixSeconds,
+    ) -> Result<(), StoreError> {
+        let (price, earned) = match report {
+            Report::Claimed { price } => (price.0, 0),
+            Report::Settled { price, earned } => (price.0, earned.0),
+            Report::Committed
+            | Report::Lost
+            | Report::Faulted
+            | Report::SecretsMissing
+            | Report::Gone => (job.price, 0),
+        };
+        self.with(|connection| {
+            connection.execute(
+                "INSERT INTO jobs (job, attempt, requester, model, model_digest, price, earned, phase,
+                     ended, claimed_at, changed_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)
+                 ON CONFLICT (job, attempt) DO UPDATE SET phase = ?8, ended = ?9, earned = ?7, changed_at = ?10
+                 WHERE ended = 0",
+                params![
+                    address.as_ref(),
+                    attempt,
+                    job.requester.as_ref(),
+                    job.model.as_ref(),
+                    &job.model_digest[..],
+                    stored(price),
+                    stored(earned),
+                    report.name(),
+                    report.is_final(),
+                    now.0
+                ],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Ends an attempt whose account is gone and cannot be read any more.
+    pub fn report_gone(
+        &self,
+        address: &Address,
+        attempt: u8,
+        now: UnixSeconds,
+    ) -> Result<(), StoreError> {
+        self.with(|connection| {
+            connection.execute(
+                "UPDATE jobs SET phase = 'gone', ended = 1, changed_at = ?3
+                 WHERE job = ?1 AND attempt = ?2 AND ended = 0",
+                params![address.as_ref(), attempt, now.0],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// What a restarted core has to know: every attempt that has not ended.
+    pub fn live_jobs(&self) -> Result<Vec<(Address, Restored)>, StoreError> {
+        let attempts = self.with(|connection| {
+            let mut statement = connection
+                .prepare("SELECT job, attempt FROM jobs WHERE ended = 0 ORDER BY job, attempt")?;
+            let rows = statement.query_map([], |row| {
+                Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, u8>(1)?))
+            })?;
+            Ok(rows.collect::<Result<Vec<_>, _>>()?)
+        })?;
+        let mut live = Vec::with_capacity(attempts.len());
+        for (job, attempt) in attempts {
+            let job = Address::new_from_array(bytes32(&job, "a job's address")?);
+            let result = self.result(&job, attempt)?;
+            let acknowledged = self.acknowledgement(&job, attempt)?;
+            live.push((
+                job,
+                Restored {
+                    attempt,
+                    result,
+                    acknowledged,
+                },
+            ));
+        }
+        Ok(live)
+    }
+
+    /// The latest attempt of a job that was ours.
+    pub fn job(&self, job: &Address) -> Result<Option<JobRow>, StoreError> {
+        let sql =
+            format!("SELECT {COLUMNS} FROM jobs WHERE job = ?1 ORDER BY attempt DESC LIMIT 1");
+        self.with(|connection| {
+            let row = connection
+                .query_row(&sql, [job.as_ref()], read)
+                .optional()?;
+            row.transpose()
+        })
+    }
+
+    /// The attempts that changed last.
+    pub fn latest_jobs(&self, count: u32) -> Result<Vec<JobRow>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM jobs ORDER BY changed_at DESC, job LIMIT ?1");
+        self.with(|connection| {
+            let mut statement = connection.prepare(&sql)?;
+            let rows = statement.query_map([count], read)?;
+            rows.map(|row| row?).collect()
+        })
+    }
+
+    pub fn totals(&self) -> Result<Totals, StoreError> {
+        self.with(|connection| {
+            let fees: i64 = connection.query_row(
+                "SELECT coalesce(sum(fee), 0) FROM transactions",
+                [],
+                |row| row.get(0),
+            )?;
+            let totals = connection.query_row(
+                "SELECT coalesce(sum(ended = 0), 0), coalesce(sum(phase = 'settled'), 0),
+                     coalesce(sum(phase = 'lost'), 0), coalesce(sum(phase = 'faulted'), 0),
+                     coalesce(sum(earned), 0) FROM jobs",
+                [],
+                |row| {
+                    Ok(Totals {
+                        live: loaded(row.get(0)?),
+                        settled: loaded(row.get(1)?),
+                        lost: loaded(row.get(2)?),
+                        faulted: loaded(row.get(3)?),
+                        earned: loaded(row.get(4)?),
+                        fees: loaded(fees),
+                    })
+                },
+            )?;
+            Ok(totals)
+        })
+    }
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Result<JobRow, StoreError>> {
+    let address = |column: usize| -> rusqlite::Result<Result<[u8; 32], StoreError>> {
+        Ok(bytes32(&row.get::<_, Vec<u8>>(column)?, "an address"))
+    };
+    let (job, requester, model, digest) = (address(0)?, address(2)?, address(3)?, address(4)?);
+    let (attempt, price, earned) = (row.get(1)?, row.get::<_, i64>(5)?, row.get::<_, i64>(6)?);
+    let (phase, ended, claimed_at, changed_at) =
+        (row.get(7)?, row.get(8)?, row.get(9)?, row.get(10)?);
+    Ok((|| {
+        Ok(JobRow {
+            job: Address::new_from_array(job?),
+            attempt,
+            requester: Address::new_from_array(requester?),
+            model: Address::new_from_array(model?),
+            model_digest: digest?,
+            price: loaded(price),
+            earned: loaded(earned),
+            phase,
+            ended,
+            claimed_at,
+            changed_at,
+        })
+    })())
+}

@@ -1,0 +1,65 @@
+//! The journal's layout. Append a step for every change; never edit one that was released.
+
+use rusqlite::Connection;
+
+use super::StoreError;
+
+const STEPS: &[&str] = &["
+    -- Attempts that are or were ours. phase is the last report's name; ended counts as 1.
+    CREATE TABLE jobs (
+        job BLOB NOT NULL, attempt INTEGER NOT NULL,
+        requester BLOB NOT NULL, model BLOB NOT NULL, model_digest BLOB NOT NULL,
+        price INTEGER NOT NULL, earned INTEGER NOT NULL DEFAULT 0,
+        phase TEXT NOT NULL, ended INTEGER NOT NULL DEFAULT 0,
+        claimed_at INTEGER NOT NULL, changed_at INTEGER NOT NULL,
+        PRIMARY KEY (job, attempt)
+    ) STRICT;
+    -- Written before the commitment is sent, never changed; the files go when retention ends.
+    CREATE TABLE results (
+        job BLOB NOT NULL, attempt INTEGER NOT NULL,
+        generation INTEGER NOT NULL, salt BLOB NOT NULL, worker_secret BLOB NOT NULL,
+        root BLOB NOT NULL, hints_digest BLOB NOT NULL, commitment BLOB NOT NULL,
+        runtime_class BLOB NOT NULL,
+        model_error TEXT, outputs BLOB, hints BLOB, outputs_json TEXT NOT NULL,
+        runtime TEXT NOT NULL, compute_ms INTEGER NOT NULL, saved_at INTEGER NOT NULL,
+        PRIMARY KEY (job, attempt)
+    ) STRICT;
+    CREATE TABLE acknowledgements (
+        job BLOB NOT NULL, attempt INTEGER NOT NULL, secret BLOB NOT NULL, saved_at INTEGER NOT NULL,
+        PRIMARY KEY (job, attempt)
+    ) STRICT;
+    -- Signed bytes, written before they are sent. state: pending, landed, refused, expired.
+    CREATE TABLE transactions (
+        signature BLOB PRIMARY KEY,
+        job BLOB NOT NULL, attempt INTEGER NOT NULL, step TEXT NOT NULL,
+        bytes BLOB NOT NULL, last_valid_block_height INTEGER NOT NULL,
+        state TEXT NOT NULL, error TEXT, fee INTEGER, compute_units INTEGER,
+        created_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX transactions_pending ON transactions (state) WHERE state = 'pending';
+    CREATE INDEX jobs_live ON jobs (ended) WHERE ended = 0;
+"];
+
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let found = check(connection)?;
+    let transaction = connection.transaction()?;
+    for (version, step) in (1_i64..)
+        .zip(STEPS)
+        .skip(usize::try_from(found).unwrap_or(0))
+    {
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", version)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The layout's version, if this worker knows it.
+pub(super) fn check(connection: &Connection) -> Result<i64, StoreError> {
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    Ok(found)
+}

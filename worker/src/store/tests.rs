@@ -1,0 +1,198 @@
+use assay_protocol::{Address, Digest, JobData, Lamports, UnixSeconds};
+use bytemuck::Zeroable;
+
+use super::*;
+use crate::core::{Body, Report, SavedResult, Step};
+
+const NOW: UnixSeconds = UnixSeconds(1_000);
+
+fn job(number: u8) -> Address {
+    Address::new_from_array([number; 32])
+}
+
+fn result(attempt: u8, salt: u8) -> SavedResult {
+    SavedResult {
+        attempt,
+        generation: u64::MAX,
+        salt: [salt; 32],
+        worker_secret: [2; 32],
+        root: Digest([3; 32]),
+        hints_digest: Digest([4; 32]),
+        commitment: Digest([salt; 32]),
+        runtime_class: [6; 32],
+    }
+}
+
+fn open(folder: &tempfile::TempDir) -> Store {
+    Store::open(&folder.path().join("journal.sqlite")).unwrap()
+}
+
+fn data() -> JobData {
+    JobData {
+        requester: job(9),
+        model: job(8),
+        price: 500,
+        ..JobData::zeroed()
+    }
+}
+
+#[test]
+fn result_is_written_once_and_survives() {
+    let folder = tempfile::tempdir().unwrap();
+    let body = Body {
+        outputs: vec![1, 2, 3],
+        hints: vec![4],
+        compute_ms: 7,
+        ..Body::default()
+    };
+    let first = open(&folder)
+        .save_result(&job(1), &result(0, 1), &body, NOW)
+        .unwrap();
+    assert_eq!(first, result(0, 1));
+    let store = open(&folder);
+    let second = store
+        .save_result(&job(1), &result(0, 9), &Body::default(), NOW)
+        .unwrap();
+    assert_eq!(
+        second,
+        result(0, 1),
+        "the salt of a commitment on its way must not change"
+    );
+    assert_eq!(store.outputs(&job(1), 0).unwrap(), Some(vec![1, 2, 3]));
+    assert_eq!(store.hints(&job(1), 0).unwrap(), Some(vec![4]));
+    assert_eq!(store.delivered(&job(1), 0).unwrap().unwrap().compute_ms, 7);
+    assert_eq!(store.delivered(&job(1), 1).unwrap(), None);
+}
+
+#[test]
+fn live_jobs_come_back_with_result_and_acknowledgement_until_they_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let claimed = Report::Claimed {
+        price: Lamports(500),
+    };
+    store.report(&job(1), 0, &data(), claimed, NOW).unwrap();
+    store.report(&job(2), 1, &data(), claimed, NOW).unwrap();
+    store
+        .save_result(&job(2), &result(1, 1), &Body::default(), NOW)
+        .unwrap();
+    store
+        .save_acknowledgement(&job(2), 1, &[7; 32], NOW)
+        .unwrap();
+    store
+        .save_acknowledgement(&job(2), 1, &[8; 32], NOW)
+        .unwrap();
+    let live = open(&folder).live_jobs().unwrap();
+    assert_eq!(live.len(), 2);
+    assert_eq!((live[0].0, live[0].1.result.is_none()), (job(1), true));
+    assert_eq!(
+        (live[1].1.attempt, live[1].1.acknowledged),
+        (1, Some([7; 32]))
+    );
+    assert_eq!(live[1].1.result, Some(result(1, 1)));
+
+    let settled = Report::Settled {
+        price: Lamports(500),
+        earned: Lamports(490),
+    };
+    store
+        .report(&job(2), 1, &data(), settled, UnixSeconds(1_010))
+        .unwrap();
+    store
+        .report(&job(2), 1, &data(), Report::Lost, UnixSeconds(1_020))
+        .unwrap();
+    store.report_gone(&job(1), 0, UnixSeconds(1_015)).unwrap();
+    assert!(store.live_jobs().unwrap().is_empty());
+    let row = store.job(&job(2)).unwrap().unwrap();
+    assert_eq!(
+        (row.phase.as_str(), row.earned, row.claimed_at),
+        ("settled", 490, 1_000)
+    );
+    let totals = store.totals().unwrap();
+    assert_eq!(
+        (totals.settled, totals.earned, totals.lost, totals.live),
+        (1, 490, 0, 0)
+    );
+    assert_eq!(store.latest_jobs(1).unwrap()[0].job, job(1));
+}
+
+#[test]
+fn files_are_dropped_after_their_time_and_secrets_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let body = Body {
+        outputs: vec![1],
+        ..Body::default()
+    };
+    for number in [1, 2] {
+        store
+            .report(&job(number), 0, &data(), Report::Committed, NOW)
+            .unwrap();
+        store
+            .save_result(&job(number), &result(0, 1), &body, NOW)
+            .unwrap();
+    }
+    store
+        .report(&job(1), 0, &data(), Report::Faulted, NOW)
+        .unwrap();
+    assert_eq!(store.drop_files(UnixSeconds(1_000)).unwrap(), 0);
+    assert_eq!(store.drop_files(UnixSeconds(1_001)).unwrap(), 1);
+    assert_eq!(store.outputs(&job(1), 0).unwrap(), None);
+    assert_eq!(store.outputs(&job(2), 0).unwrap(), Some(vec![1]));
+    assert_eq!(store.result(&job(1), 0).unwrap(), Some(result(0, 1)));
+}
+
+#[test]
+fn transaction_is_pending_until_its_end_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let sent = |number: u8| SentTransaction {
+        signature: [number; 64],
+        job: job(1),
+        attempt: 0,
+        step: Step::Commit,
+        bytes: vec![number; 300],
+        last_valid_block_height: u64::from(number),
+    };
+    for number in [3, 1, 2] {
+        store.save_transaction(&sent(number), NOW).unwrap();
+    }
+    let landed = TransactionEnd::Landed {
+        fee: Some(5_000),
+        compute_units: Some(700),
+    };
+    store.end_transaction(&[3; 64], &landed).unwrap();
+    assert_eq!(
+        open(&folder).pending_transactions().unwrap(),
+        [sent(1), sent(2)]
+    );
+    let refused = TransactionEnd::Refused {
+        error: "JobNotOpen".into(),
+        fee: None,
+    };
+    store.end_transaction(&[1; 64], &refused).unwrap();
+    store
+        .end_transaction(&[2; 64], &TransactionEnd::Expired)
+        .unwrap();
+    assert!(store.pending_transactions().unwrap().is_empty());
+    assert_eq!(store.totals().unwrap().fees, 5_000);
+}
+
+#[test]
+fn journal_of_a_newer_worker_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.sqlite");
+    drop(open(&folder));
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    assert!(matches!(
+        Store::open(&path),
+        Err(StoreError::Newer { found: 99, .. })
+    ));
+    assert!(matches!(
+        Store::open_read_only(&path),
+        Err(StoreError::Newer { .. })
+    ));
+}
