@@ -17,9 +17,10 @@ pub const UPGRADE_AUTHORITY: Address = Address::new_from_array([0xa1; 32]);
 /// Offset of the authority's option byte in ProgramData: tag u32, slot u64, option u8, key.
 const AUTHORITY_OFFSET: usize = 12;
 
-/// The program's binary; building it is a step of its own.
+/// The program's binary, ASSAY_PROGRAM or what `make program` built; building it is a step of its own.
 pub fn program_file() -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/deploy/assay.so");
+    let built = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/deploy/assay.so");
+    let path = std::env::var_os("ASSAY_PROGRAM").map_or_else(built, PathBuf::from);
     assert!(
         path.exists(),
         "the program is not built: {} is missing; run `make program`",

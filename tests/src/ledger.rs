@@ -9,6 +9,8 @@ mod flows;
 mod held;
 mod job;
 mod provider;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

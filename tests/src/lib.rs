@@ -8,6 +8,7 @@
 pub mod bench;
 mod call;
 pub mod chain;
+pub mod e2e;
 mod job;
 pub mod ledger;
 mod market;
@@ -24,4 +25,4 @@ pub use model::Model;
 pub use nonce::Nonce;
 pub use outcome::{Outcome, Refusal};
 pub use provider::Provider;
-pub use world::{PACKET_BYTES, SOL, World};
+pub use world::{PACKET_BYTES, SOL, World, transaction_bytes};

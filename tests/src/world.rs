@@ -13,6 +13,7 @@ use assay_client::{
 use litesvm::LiteSVM;
 use solana_account::Account;
 use solana_clock::Clock;
+use solana_instruction::Instruction;
 use solana_message::{Message, VersionedMessage};
 use solana_signature::Signature;
 use solana_transaction::versioned::VersionedTransaction;
@@ -236,7 +237,7 @@ impl World {
         let blockhash = self.chain.latest_blockhash();
         let message = Message::new_with_blockhash(&instructions, Some(&payer), &blockhash);
         let signatures = usize::from(message.header.num_required_signatures);
-        let bytes = 1 + 64 * signatures + message.serialize().len();
+        let bytes = bytes_of(&message);
         assert!(
             bytes <= PACKET_BYTES,
             "invariant 8: {bytes} bytes exceed a packet of {PACKET_BYTES}"
@@ -286,6 +287,16 @@ impl World {
         let read = |address: &Address| (*address, self.account(address).unwrap_or_default());
         addresses.iter().map(read).collect()
     }
+}
+
+/// Bytes of a transaction as it travels.
+pub fn transaction_bytes(payer: &Address, instructions: &[Instruction]) -> usize {
+    bytes_of(&Message::new(instructions, Some(payer)))
+}
+
+/// One byte counts the signatures, of which a packet holds fewer than 128.
+fn bytes_of(message: &Message) -> usize {
+    1 + 64 * usize::from(message.header.num_required_signatures) + message.serialize().len()
 }
 
 impl Default for World {

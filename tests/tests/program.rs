@@ -1,9 +1,22 @@
 //! The program on LiteSVM, one module an instruction. One binary, so that it is linked once.
 
 mod program {
+    mod adversary;
     mod authority_accept;
     mod authority_propose;
+    mod budget;
+    mod bypass;
     mod earnings_withdraw;
+    mod exits;
+    mod harmless;
+    mod job_cancel;
+    mod job_claim;
+    mod job_close;
+    mod job_commit;
+    mod job_create;
+    mod job_expire;
+    mod job_finalize;
+    mod job_release;
     mod lifecycle;
     mod market_init;
     mod market_pause;
@@ -11,6 +24,8 @@ mod program {
     mod model_close;
     mod model_register;
     mod model_retire;
+    mod packet;
+    mod prefunded;
     mod provider_deregister;
     mod provider_register;
     mod provider_update;

@@ -36,6 +36,14 @@ fn treasury_withdraw_into_the_treasury_fails() {
 }
 
 #[test]
+fn treasury_withdraw_into_another_account_of_the_program_is_a_gift_there() {
+    let (mut world, collected) = world_with_fees();
+    let before = world.market();
+    world.do_treasury_withdraw(address::market(), collected);
+    assert_eq!(world.market(), before);
+}
+
+#[test]
 fn treasury_withdraw_to_the_authority_itself_is_accepted() {
     let (mut world, collected) = world_with_fees();
     let before = world.balance(&world.authority);

@@ -1,0 +1,172 @@
+//! What a spoiled account may be without harm, shown where `bypass/cells.txt` says so.
+
+use assay_client::protocol::{Address, JobStatus};
+use assay_tests::{SOL, World};
+use solana_account::Account;
+
+/// Gives a wallet's account to another program, as multisigs and escrows hold theirs.
+fn give_away(world: &mut World, wallet: Address) {
+    let owner = world.key();
+    let lamports = world.balance(&wallet);
+    world.put_account(
+        wallet,
+        Account {
+            lamports,
+            owner,
+            data: vec![1; 64],
+            ..Account::default()
+        },
+    );
+}
+
+/// Who somebody is follows from the signature; who owns the account behind the key does not matter.
+#[test]
+fn party_whose_account_another_program_owns_acts_as_ever() {
+    let mut world = World::new();
+    let (provider, model) = (world.do_provider(), world.do_model_register());
+    let jobs = [(); 4].map(|()| world.do_job_create(&model));
+    let [settled, cancelled, released, again] = jobs;
+    let next = world.wallet();
+    let requesters = jobs.map(|job| job.requester);
+    let parties = [
+        provider.authority,
+        provider.operator,
+        model.author,
+        world.authority,
+        next,
+    ];
+    for party in parties.into_iter().chain(requesters) {
+        give_away(&mut world, party);
+    }
+
+    world.do_job_claim(&settled, &provider);
+    world.do_job_commit(&settled, &provider);
+    world.do_job_finalize(&settled, &provider);
+    world.do_job_cancel(&cancelled);
+    world.do_job_claim(&released, &provider);
+    world.do_job_release(&released, &provider);
+    world.do_job_cancel(&again);
+
+    let stake = world.provider(&provider.account).stake;
+    world.do_provider_update(&provider, provider.args());
+    world.do_stake_unbond(&provider, stake);
+    world.do_model_retire(&model);
+    world.pass(world.market().params.unbond_secs + 1);
+    world.do_stake_withdraw(&provider, provider.payer);
+    world.do_earnings_withdraw(&provider, provider.payer);
+    world.do_provider_deregister(&provider);
+    world.do_model_close(&model);
+
+    world.do_market_pause(1);
+    world.do_market_update(world.market().params);
+    world.do_treasury_withdraw(provider.payer, 1);
+    world.do_authority_propose(next);
+    world.do_authority_accept(next);
+}
+
+#[test]
+fn new_party_whose_account_another_program_owns_is_registered() {
+    let mut world = World::new();
+    let (provider, model) = (world.new_provider(), world.new_model());
+    give_away(&mut world, provider.authority);
+    give_away(&mut world, model.author);
+    world.send(world.provider_register(&provider)).accepted();
+    world.send(world.model_register(&model)).accepted();
+}
+
+#[test]
+fn upgrade_authority_whose_account_another_program_owns_initialises_the_market() {
+    let mut world = World::without_market();
+    let payer = world.wallet();
+    let authority = world.authority;
+    give_away(&mut world, authority);
+    let init = world.market_init(assay_client::protocol::market::MarketParams::LOCAL);
+    world.send(init.put("payer", payer)).accepted();
+}
+
+/// Lamports can reach an account whoever owns it, so its owner cannot hold up an exit.
+#[test]
+fn payee_whose_account_another_program_owns_is_paid() {
+    let mut world = World::new();
+    let (provider, model) = (world.do_provider(), world.do_model_register());
+    let jobs = [(); 3].map(|()| world.do_job_create(&model));
+    let [settled, expired, released] = jobs;
+    let destination = world.wallet();
+    for payee in [provider.payer, model.payer, destination] {
+        give_away(&mut world, payee);
+    }
+    for job in jobs {
+        give_away(&mut world, job.requester);
+    }
+    let before = jobs.map(|job| world.balance(&job.requester));
+
+    world.do_job_claim(&settled, &provider);
+    world.do_job_commit(&settled, &provider);
+    world.do_job_finalize(&settled, &provider);
+    world.do_job_claim(&released, &provider);
+    world.do_job_release(&released, &provider);
+    world.pass(1_000);
+    world.do_job_expire(&expired);
+    world.do_job_expire(&released);
+    for (job, before) in jobs.into_iter().zip(before) {
+        assert_eq!(world.job(&job.account).refund_due, 0);
+        world.do_job_close(&job);
+        assert!(world.balance(&job.requester) > before);
+    }
+
+    let stake = world.provider(&provider.account).stake;
+    world.do_stake_unbond(&provider, stake);
+    world.do_model_retire(&model);
+    world.pass(world.market().params.unbond_secs + 1);
+    world.do_stake_withdraw(&provider, destination);
+    world.do_earnings_withdraw(&provider, destination);
+    world.do_treasury_withdraw(destination, 1);
+    world.do_provider_deregister(&provider);
+    world.do_model_close(&model);
+}
+
+/// Whoever signs for it may pay a rent, and gets that rent back.
+#[test]
+fn any_signing_wallet_may_pay_the_rent() {
+    let mut world = World::new();
+    let sponsor = world.wallet();
+    let before = world.balance(&sponsor);
+    let mut provider = world.new_provider();
+    provider.payer = sponsor;
+    world.send(world.provider_register(&provider)).accepted();
+    let mut model = world.new_model();
+    model.payer = sponsor;
+    world.send(world.model_register(&model)).accepted();
+    assert!(world.balance(&sponsor) < before);
+    world.do_provider_deregister(&provider);
+    world.do_model_retire(&model);
+    world.pass(world.market().params.unbond_secs + 1);
+    world.do_model_close(&model);
+    assert_eq!(world.balance(&sponsor), before);
+}
+
+#[test]
+fn requester_may_name_any_active_model() {
+    let mut world = World::new();
+    let models = [(); 2].map(|()| world.do_model_register());
+    for model in &models {
+        let job = world.do_job_create(model);
+        let data = world.job(&job.account);
+        assert_eq!(
+            (data.model, data.model_digest),
+            (model.account, model.digest.0)
+        );
+    }
+}
+
+#[test]
+fn operator_may_claim_any_open_job() {
+    let mut world = World::new();
+    let (provider, model) = (world.do_provider(), world.do_model_register());
+    let jobs = [(); 2].map(|()| world.do_job_create(&model));
+    for job in &jobs {
+        world.do_job_claim(job, &provider);
+        assert_eq!(world.status(job), JobStatus::Claimed);
+    }
+    assert_eq!(world.provider(&provider.account).reserved, 2 * SOL);
+}
