@@ -1,1 +1,74 @@
-fn main() {}
+//! `assay`: the command line of the Assay market.
+//!
+//! Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the job ended
+//! without settling, 4 a delivery did not verify.
+
+mod amount;
+mod args;
+mod chain;
+mod config;
+mod context;
+mod delivery;
+mod explain;
+mod input;
+mod job;
+mod localnet;
+mod market;
+mod model;
+mod onnx;
+mod output;
+mod provider;
+mod stake;
+mod transaction;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use context::Context;
+
+/// How a command ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Done,
+    /// The job ended, and its requester got the money back.
+    Unsettled,
+    /// What was delivered is not what the provider committed to.
+    Unverified,
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Done => Self::SUCCESS,
+            Ending::Unsettled => Self::from(3),
+            Ending::Unverified => Self::from(4),
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli).await {
+        Ok(ending) => ending.into(),
+        Err(error) => {
+            explain::report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<Ending> {
+    let context = Context::new(cli.global)?;
+    match cli.command {
+        Command::Job(command) => job::run(&context, command).await,
+        Command::Market(command) => market::run(&context, command).await,
+        Command::Provider(command) => provider::run(&context, command).await,
+        Command::Stake(command) => stake::run(&context, command).await,
+        Command::Model(command) => model::run(&context, command).await,
+        Command::Localnet(options) => localnet::run(&context, options).await,
+    }
+}

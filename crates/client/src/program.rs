@@ -28,6 +28,9 @@ mod tests {
     #[test]
     fn id_is_the_one_that_the_program_declares() {
         let source = include_str!("../../../programs/assay/src/lib.rs");
-        assert!(source.contains(&format!("declare_id!(\"{PROGRAM_ID}\")")), "{PROGRAM_ID}");
+        assert!(
+            source.contains(&format!("declare_id!(\"{PROGRAM_ID}\")")),
+            "{PROGRAM_ID}"
+        );
     }
 }

@@ -142,6 +142,7 @@ fn one_of_each() -> Vec<Instruction> {
             provider: b,
             job: c,
             requester: d,
+            attempt: 0,
         }
         .instruction(),
         JobCommit {

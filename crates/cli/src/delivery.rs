@@ -1,0 +1,233 @@
+//! The HTTP between a requester and a worker.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use assay_client::{
+    delivery::{
+        Acknowledgement, Delivery, INFO_PATH, Info, Pending, Refusal, Request, acknowledge_path,
+        blob_path, hints_path, outputs_path, result_path, sign,
+    },
+    protocol::{Address, Digest, ProviderData, text},
+};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect::Policy};
+use solana_keypair::Keypair;
+
+/// Longest answer that is not a file.
+const MAX_JSON_BYTES: usize = 1 << 20;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// A provider's worker, as its provider account names it.
+pub struct Worker {
+    http: Client,
+    endpoint: String,
+    operator: Address,
+}
+
+/// What a worker has of a job.
+pub enum Answer {
+    /// No result yet; what it says about it.
+    NotYet(String),
+    Result(Box<Delivered>),
+}
+
+/// A result with its files.
+#[derive(Clone, Debug)]
+pub struct Delivered {
+    pub delivery: Delivery,
+    pub outputs: Vec<u8>,
+    pub hints: Vec<u8>,
+}
+
+impl Worker {
+    /// The worker of a provider; none if the provider named no endpoint.
+    pub fn of(provider: &ProviderData) -> Result<Option<Self>> {
+        let endpoint = text::read(&provider.endpoint, provider.endpoint_len).trim_end_matches('/');
+        if endpoint.is_empty() {
+            return Ok(None);
+        }
+        // A provider chooses the address; it must not send this machine elsewhere.
+        let http = Client::builder()
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            .user_agent(concat!("assay/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Some(Self {
+            http,
+            endpoint: endpoint.to_owned(),
+            operator: provider.operator,
+        }))
+    }
+
+    /// The base URL.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// What the worker says about itself.
+    pub async fn info(&self) -> Result<Info> {
+        let response = self.send(self.http.get(self.url(INFO_PATH))).await?;
+        let body = self.success(response, MAX_JSON_BYTES).await?;
+        serde_json::from_slice(&body)
+            .with_context(|| format!("{} answered no worker's description", self.endpoint))
+    }
+
+    /// Hands an input over.
+    pub async fn put_blob(&self, digest: &Digest, bytes: &[u8]) -> Result<()> {
+        let request = self
+            .http
+            .put(self.url(&blob_path(digest)))
+            .body(bytes.to_vec());
+        let response = self.send(request).await?;
+        self.success(response, MAX_JSON_BYTES).await?;
+        Ok(())
+    }
+
+    /// Asks for a job's result and, if there is one, for its files; nothing longer than `limit` bytes is read.
+    pub async fn result(&self, wallet: &Keypair, job: &Address, limit: u32) -> Result<Answer> {
+        let limit = usize::try_from(limit)?;
+        let response = self
+            .signed(wallet, Method::GET, &result_path(job), Vec::new())
+            .await?;
+        let status = response.status();
+        let body = self.success(response, MAX_JSON_BYTES).await?;
+        if status == StatusCode::ACCEPTED {
+            let pending: Pending = serde_json::from_slice(&body).unwrap_or(Pending {
+                state: "working".into(),
+            });
+            return Ok(Answer::NotYet(pending.state));
+        }
+        let delivery: Delivery = serde_json::from_slice(&body).with_context(|| {
+            format!(
+                "{} answered no result that this client knows",
+                self.endpoint
+            )
+        })?;
+        let file = async |path: String, length: u64| {
+            if length == 0 {
+                return Ok(Vec::new());
+            }
+            let response = self.signed(wallet, Method::GET, &path, Vec::new()).await?;
+            self.success(response, limit).await
+        };
+        let outputs = file(outputs_path(job), delivery.outputs_bytes).await?;
+        let hints = file(hints_path(job), delivery.hints_bytes).await?;
+        Ok(Answer::Result(Box::new(Delivered {
+            delivery,
+            outputs,
+            hints,
+        })))
+    }
+
+    /// Tells the worker that its result was received and is what it committed to.
+    pub async fn acknowledge(
+        &self,
+        wallet: &Keypair,
+        job: &Address,
+        requester_secret: [u8; 32],
+    ) -> Result<()> {
+        let body = serde_json::to_vec(&Acknowledgement { requester_secret })?;
+        let response = self
+            .signed(wallet, Method::POST, &acknowledge_path(job), body)
+            .await?;
+        self.success(response, MAX_JSON_BYTES).await?;
+        Ok(())
+    }
+
+    async fn signed(
+        &self,
+        wallet: &Keypair,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Response> {
+        let headers = sign(
+            wallet,
+            &Request {
+                method: method.as_str(),
+                path,
+                timestamp: unix_seconds()?,
+                body: &body,
+                operator: &self.operator,
+            },
+        )?;
+        let mut request = self.http.request(method, self.url(path));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        if !body.is_empty() {
+            request = request
+                .header("content-type", "application/json")
+                .body(body);
+        }
+        self.send(request).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.endpoint)
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response> {
+        request
+            .send()
+            .await
+            .map_err(|error| anyhow!("{} is not reachable: {}", self.endpoint, innermost(&error)))
+    }
+
+    /// The body of a successful answer; the worker's own words otherwise.
+    async fn success(&self, response: Response, limit: usize) -> Result<Vec<u8>> {
+        let status = response.status();
+        let body = self.body(response, limit).await?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        match serde_json::from_slice::<Refusal>(&body) {
+            Ok(refusal) => bail!(
+                "{} refused ({}): {}",
+                self.endpoint,
+                refusal.error,
+                refusal.message
+            ),
+            Err(_) => bail!("{} answered {status}", self.endpoint),
+        }
+    }
+
+    async fn body(&self, mut response: Response, limit: usize) -> Result<Vec<u8>> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            body.extend_from_slice(&chunk);
+            if body.len() > limit {
+                bail!("{} answered more than {limit} bytes", self.endpoint);
+            }
+        }
+        Ok(body)
+    }
+}
+
+/// What went wrong at the bottom: "connection refused" says more than "error sending request".
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "signed requests carry the time of this machine; the only clock here"
+)]
+fn unix_seconds() -> Result<i64> {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .context("the clock is before 1970; set it")?;
+    Ok(i64::try_from(since.as_secs())?)
+}
+
+/// Workers by endpoint, with what kept each from taking an input.
+pub type Refusals = BTreeMap<String, String>;

@@ -1,0 +1,164 @@
+//! `assay job`: pay for inferences and watch them.
+
+mod create;
+mod follow;
+mod handover;
+mod list;
+mod quote;
+mod receipt;
+mod results;
+mod run;
+
+use anyhow::Result;
+use assay_client::{
+    instruction::{JobCancel, JobClose, JobExpire},
+    protocol::{Address, JobData, JobStatus, limits::OPEN_SLOT_AGE},
+};
+use clap::Subcommand;
+
+use crate::{Ending, amount::Amount, chain::Found, context::Context, output, view::JobView};
+
+#[derive(Debug, Subcommand)]
+pub enum JobCommand {
+    /// Pay for one inference: quote, create, wait, verify, acknowledge, receipt
+    #[command(after_help = run::EXAMPLES)]
+    Run(run::RunOptions),
+    /// Create a job and return at once; `job watch` goes on from there
+    Create(create::CreateOptions),
+    /// Follow a job to its end; verifies and acknowledges the result of your own
+    Watch(run::WatchOptions),
+    /// Show one job
+    Show { job: Address },
+    /// List jobs: yours by default, the newest first
+    List(list::ListOptions),
+    /// Take an open job back, with a full refund
+    Cancel { job: Address },
+    /// End or re-open a job whose deadline has passed; anyone may
+    Expire { job: Address },
+    /// Close ended jobs: the rent goes back to the requester. About a minute after creation at the earliest
+    Close {
+        /// The jobs; all of yours that can be closed by default
+        jobs: Vec<Address>,
+    },
+}
+
+pub async fn run(context: &Context, command: JobCommand) -> Result<Ending> {
+    match command {
+        JobCommand::Run(options) => return run::run(context, options).await,
+        JobCommand::Watch(options) => return run::watch(context, options).await,
+        JobCommand::Create(options) => create::run(context, options).await?,
+        JobCommand::Show { job } => show(context, &job).await?,
+        JobCommand::List(options) => list::run(context, options).await?,
+        JobCommand::Cancel { job } => cancel(context, job).await?,
+        JobCommand::Expire { job } => expire(context, job).await?,
+        JobCommand::Close { jobs } => close(context, jobs).await?,
+    }
+    Ok(Ending::Done)
+}
+
+async fn show(context: &Context, job: &Address) -> Result<()> {
+    let data: JobData = context.get(job).await?;
+    let now = context.clock().await?.now;
+    let view = JobView::new(
+        &Found {
+            address: *job,
+            data,
+        },
+        now,
+    );
+    if context.options.json {
+        output::json(&view)
+    } else {
+        output::line(output::facts(&view.facts(now)))
+    }
+}
+
+async fn cancel(context: &Context, job: Address) -> Result<()> {
+    let data: JobData = context.get(&job).await?;
+    let cancel = JobCancel {
+        requester: context.signer()?,
+        job,
+    }
+    .instruction();
+    if context.send("job cancel", &[cancel]).await?.is_some() {
+        context.say(format_args!(
+            "cancelled; {} came back, the rent follows with `assay job close`",
+            Amount(data.escrow)
+        ));
+    }
+    Ok(())
+}
+
+async fn expire(context: &Context, job: Address) -> Result<()> {
+    let data: JobData = context.get(&job).await?;
+    if context
+        .send("job expire", &[expire_instruction(job, &data)])
+        .await?
+        .is_some()
+    {
+        let after: JobData = context.get(&job).await?;
+        let status = after.status().map_or("unknown", JobStatus::name);
+        context.say(format_args!("the job is {status} now"));
+    }
+    Ok(())
+}
+
+/// The crank for a job; its provider goes along where it has one.
+fn expire_instruction(job: Address, data: &JobData) -> solana_instruction::Instruction {
+    let provider = (data.provider != Address::default()).then_some(data.provider);
+    JobExpire {
+        job,
+        requester: data.requester,
+        provider,
+    }
+    .instruction()
+}
+
+async fn close(context: &Context, jobs: Vec<Address>) -> Result<()> {
+    let slot = context.clock().await?.slot;
+    let named = !jobs.is_empty();
+    let found = if named {
+        let mut found = Vec::new();
+        for address in jobs {
+            found.push(Found {
+                address,
+                data: context.get(&address).await?,
+            });
+        }
+        found
+    } else {
+        let mine = assay_client::filter::job_requester(&context.signer()?);
+        context.list::<JobData>(vec![mine]).await?
+    };
+    let mut closed = 0_u32;
+    let mut too_young = 0_u32;
+    for job in found {
+        let requester = job.data.requester;
+        // What was named is tried in any case, so that the program's own reason shows.
+        if !named && job.data.require_closable(slot).is_err() {
+            let ended = job.data.status().is_ok_and(JobStatus::is_terminal);
+            too_young +=
+                u32::from(ended && slot.saturating_sub(job.data.open_slot) <= OPEN_SLOT_AGE);
+            continue;
+        }
+        let close = JobClose {
+            job: job.address,
+            requester,
+        }
+        .instruction();
+        if context.send("job close", &[close]).await?.is_some() {
+            closed += 1;
+        }
+    }
+    if !context.options.unsigned {
+        context.say(format_args!(
+            "{closed} jobs closed; their rent went back to their requesters"
+        ));
+    }
+    if too_young > 0 {
+        context.say(format_args!(
+            "{too_young} more can be closed about a minute after they were created"
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,226 @@
+//! Handing an input to the workers that might take the job.
+
+use anyhow::{Result, bail};
+use assay_client::{
+    PROGRAM_ID,
+    delivery::{Info, Models},
+    protocol::ProviderData,
+};
+use tokio::task::JoinSet;
+
+use super::create::Plan;
+use crate::{
+    amount::Amount,
+    chain::Found,
+    context::Context,
+    delivery::{Refusals, Worker},
+};
+
+/// Most workers that an input is handed to.
+const MAX_WORKERS: usize = 8;
+
+/// Gives the input to every worker that could claim the job; at least one must take it.
+pub async fn hand_over(context: &Context, plan: &Plan) -> Result<()> {
+    let candidates = candidates(context, plan).await?;
+    if candidates.is_empty() {
+        bail!(
+            "no provider could take this job: {} of free stake and an endpoint are needed; see `assay provider list`, \
+             or lower --collateral",
+            Amount(plan.terms.collateral)
+        );
+    }
+    let mut tasks = JoinSet::new();
+    for provider in candidates {
+        let offer = Offer {
+            provider,
+            ceiling: plan.terms.ceiling,
+            model_digest: hex::encode(plan.model.data.digest),
+            model_bytes: plan.model.data.size,
+            digest: plan.input.digest,
+            bytes: plan.input.bytes.clone(),
+        };
+        tasks.spawn(async move { offer.make().await });
+    }
+    let mut taken = 0_u32;
+    let mut refusals = Refusals::new();
+    while let Some(result) = tasks.join_next().await {
+        match result? {
+            Ok(()) => taken += 1,
+            Err((who, why)) => {
+                refusals.insert(who, why);
+            }
+        }
+    }
+    if taken == 0 {
+        let lines: Vec<String> = refusals
+            .iter()
+            .map(|(who, why)| format!("\n  {who}: {why}"))
+            .collect();
+        bail!(
+            "no worker took the input, so nothing was paid; try later, raise --max-price, or use --input-uri:{}",
+            lines.concat()
+        );
+    }
+    if context.options.verbose {
+        for (who, why) in &refusals {
+            context.say(format_args!("  {who}: {why}"));
+        }
+    }
+    context.say(format_args!(
+        "input handed to {taken} of {} workers",
+        taken.saturating_add(u32::try_from(refusals.len())?)
+    ));
+    Ok(())
+}
+
+async fn candidates(context: &Context, plan: &Plan) -> Result<Vec<Found<ProviderData>>> {
+    let mut providers = match &plan.exclusive {
+        Some(provider) => vec![*provider],
+        None => context.list::<ProviderData>(Vec::new()).await?,
+    };
+    let class = plan.terms.runtime_class;
+    providers.retain(|found| {
+        let free = found.data.free_stake().map_or(0, |free| free.0);
+        free >= plan.terms.collateral
+            && found.data.endpoint_len > 0
+            && (class == [0; 32] || class == found.data.runtime_class)
+    });
+    providers.sort_by_key(|found| (std::cmp::Reverse(found.data.stake), found.address));
+    providers.truncate(MAX_WORKERS);
+    Ok(providers)
+}
+
+/// An input on its way to one worker.
+struct Offer {
+    provider: Found<ProviderData>,
+    ceiling: u64,
+    model_digest: String,
+    model_bytes: u64,
+    digest: assay_client::protocol::Digest,
+    bytes: Vec<u8>,
+}
+
+impl Offer {
+    /// Asks first: a worker that would not take the job need not get the input.
+    async fn make(self) -> Result<(), (String, String)> {
+        let worker = match Worker::of(&self.provider.data) {
+            Ok(Some(worker)) => worker,
+            Ok(None) => {
+                return Err((
+                    self.provider.address.to_string(),
+                    "has no endpoint".to_owned(),
+                ));
+            }
+            Err(error) => return Err((self.provider.address.to_string(), format!("{error:#}"))),
+        };
+        let why = |error: anyhow::Error| (worker.endpoint().to_owned(), format!("{error:#}"));
+        let info = worker.info().await.map_err(why)?;
+        if let Some(reason) = self.unwilling(&info) {
+            return Err((worker.endpoint().to_owned(), reason));
+        }
+        worker
+            .put_blob(&self.digest, &self.bytes)
+            .await
+            .map_err(why)
+    }
+
+    /// Why the worker would not take the job, by its own words.
+    fn unwilling(&self, info: &Info) -> Option<String> {
+        let bytes = u64::try_from(self.bytes.len()).unwrap_or(u64::MAX);
+        let policy = &info.policy;
+        if info.program_id != PROGRAM_ID {
+            Some(format!("works for another program, {}", info.program_id))
+        } else if info.provider != self.provider.address {
+            Some(format!("works for another provider, {}", info.provider))
+        } else if !info.accepting {
+            Some("takes no new jobs at present".to_owned())
+        } else if policy.min_price_lamports > self.ceiling {
+            Some(format!(
+                "wants at least {}",
+                Amount(policy.min_price_lamports)
+            ))
+        } else if bytes > policy.max_input_bytes {
+            Some(format!(
+                "takes inputs of at most {} bytes",
+                policy.max_input_bytes
+            ))
+        } else if self.model_bytes > policy.max_model_bytes {
+            Some(format!(
+                "takes models of at most {} bytes",
+                policy.max_model_bytes
+            ))
+        } else if matches!(&policy.models, Models::Listed(known) if !known.contains(&self.model_digest))
+        {
+            Some("does not serve this model".to_owned())
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use assay_client::{
+        delivery::Policy,
+        protocol::{Address, Digest},
+    };
+
+    use super::*;
+
+    fn offer() -> Offer {
+        Offer {
+            provider: Found {
+                address: Address::new_from_array([3; 32]),
+                data: bytemuck::Zeroable::zeroed(),
+            },
+            ceiling: 1_000,
+            model_digest: "ab".repeat(32),
+            model_bytes: 500,
+            digest: Digest([1; 32]),
+            bytes: vec![0; 100],
+        }
+    }
+
+    fn info() -> Info {
+        Info {
+            provider: Address::new_from_array([3; 32]),
+            operator: Address::default(),
+            version: "0".into(),
+            program_id: PROGRAM_ID,
+            policy: Policy {
+                min_price_lamports: 1_000,
+                models: Models::Any,
+                max_input_bytes: 100,
+                max_model_bytes: 500,
+            },
+            runtime_class: [0; 32],
+            accepting: true,
+        }
+    }
+
+    #[test]
+    fn willing_worker_is_offered_the_input() {
+        assert_eq!(offer().unwilling(&info()), None);
+        let mut listed = info();
+        listed.policy.models = Models::Listed(vec!["ab".repeat(32)]);
+        assert_eq!(offer().unwilling(&listed), None);
+    }
+
+    #[test]
+    fn unwilling_worker_is_left_out_with_its_reason() {
+        let reason = |change: fn(&mut Info)| {
+            let mut info = info();
+            change(&mut info);
+            offer().unwilling(&info).unwrap()
+        };
+        assert!(reason(|info| info.accepting = false).contains("no new jobs"));
+        assert!(reason(|info| info.policy.min_price_lamports = 1_001).contains("wants at least"));
+        assert!(reason(|info| info.policy.max_input_bytes = 99).contains("inputs"));
+        assert!(reason(|info| info.policy.max_model_bytes = 499).contains("models of at most"));
+        assert!(
+            reason(|info| info.policy.models = Models::Listed(Vec::new())).contains("this model")
+        );
+        assert!(reason(|info| info.program_id = Address::default()).contains("another program"));
+        assert!(reason(|info| info.provider = Address::default()).contains("another provider"));
+    }
+}

@@ -1,0 +1,184 @@
+//! What a job will cost, to the last lamport, before anything is sent.
+
+use anyhow::{Context as _, Result};
+use assay_client::protocol::{BasisPoints, Lamports, amount::split_price};
+use serde::Serialize;
+
+use super::create::{JOB_BYTES, Plan};
+use crate::{
+    amount::{Amount, Span, exact, grouped, percent},
+    context::Context,
+    output,
+};
+
+/// Every lamport that moves. Amounts in lamports.
+#[derive(Clone, Debug, Serialize)]
+pub struct Quote {
+    pub unaudited: bool,
+    pub price_least: u64,
+    pub price_most: u64,
+    pub ramp_secs: u32,
+    /// The market's share of the price; the requester pays nothing on top of the price.
+    pub market_share_bps: u16,
+    pub market_share_most: u64,
+    /// Leaves the wallet with the job; what the price leaves of it comes back when the job ends.
+    pub escrow: u64,
+    /// Leaves the wallet with the job; comes back whole with `job close`.
+    pub rent: u64,
+    /// Never comes back.
+    pub network_fee: u64,
+    /// Leaves the wallet at once.
+    pub leaves_now: u64,
+    /// Gone for good at the end, at least and at most, without the fee of `job close`.
+    pub gone_least: u64,
+    pub gone_most: u64,
+    pub compute_units: u64,
+    pub wallet_balance: u64,
+    pub collateral: u64,
+    pub claim_secs: u32,
+    pub compute_secs: u32,
+    pub challenge_secs: u32,
+    #[serde(skip)]
+    notes: Vec<String>,
+    #[serde(skip)]
+    model: String,
+    #[serde(skip)]
+    input: String,
+}
+
+impl Quote {
+    /// Asks the cluster for rent, fee and balance, and simulates the transaction, so that a refusal costs nothing.
+    pub async fn new(context: &Context, plan: &Plan) -> Result<Self> {
+        let terms = &plan.terms;
+        let requester = plan.requester();
+        let rpc = &context.rpc;
+        let rent = rpc
+            .get_minimum_balance_for_rent_exemption(JOB_BYTES)
+            .await
+            .with_context(|| context.unreachable())?;
+        let wallet_balance = rpc
+            .get_balance(&requester)
+            .await
+            .with_context(|| context.unreachable())?;
+        let escrow = terms.escrow().map_or(terms.ceiling, |escrow| escrow.0);
+        if wallet_balance < escrow.saturating_add(rent) {
+            anyhow::bail!(
+                "the wallet {requester} holds {}, the job locks {} and {} of rent; add SOL or lower --max-price",
+                Amount(wallet_balance),
+                Amount(escrow),
+                Amount(rent)
+            );
+        }
+        let slot = rpc
+            .get_slot()
+            .await
+            .with_context(|| context.unreachable())?;
+        let (_, create) = plan.instruction(slot)?;
+        let simulated = context
+            .simulate("job create", &[create], &requester)
+            .await?;
+        let most = split_price(Lamports(terms.ceiling), BasisPoints(plan.fee_bps));
+        Ok(Self {
+            unaudited: !terms.is_audited(),
+            price_least: terms.floor,
+            price_most: terms.ceiling,
+            ramp_secs: terms.ramp_secs,
+            market_share_bps: plan.fee_bps,
+            market_share_most: most.map_or(0, |split| split.fee.0),
+            escrow,
+            rent,
+            network_fee: simulated.fee,
+            leaves_now: escrow.saturating_add(rent).saturating_add(simulated.fee),
+            gone_least: terms.floor.saturating_add(simulated.fee),
+            gone_most: terms.ceiling.saturating_add(simulated.fee),
+            compute_units: simulated.units,
+            wallet_balance,
+            collateral: terms.collateral,
+            claim_secs: terms.claim_secs,
+            compute_secs: terms.compute_secs,
+            challenge_secs: terms.challenge_secs,
+            notes: plan.input.notes.clone(),
+            model: plan.model.address.to_string(),
+            input: format!(
+                "{} bytes, sha256 {}",
+                plan.input.bytes.len(),
+                hex::encode(plan.input.digest.0)
+            ),
+        })
+    }
+
+    /// Shows it on stderr: it is no result.
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "callers treat every way of showing alike"
+    )]
+    pub fn show(&self, context: &Context) -> Result<()> {
+        let comes_back = format!(
+            "{} to {} when the job ends",
+            Amount(self.escrow.saturating_sub(self.price_most)),
+            Amount(self.escrow.saturating_sub(self.price_least))
+        );
+        let windows = format!(
+            "claim {}, compute {}, challenge {}",
+            Span(self.claim_secs),
+            Span(self.compute_secs),
+            Span(self.challenge_secs)
+        );
+        let share = format!(
+            "{} of the price, at most {}; part of the price, not on top",
+            percent(self.market_share_bps),
+            Amount(self.market_share_most)
+        );
+        let rows = [
+            ("model", self.model.clone()),
+            ("input", self.input.clone()),
+            (
+                "audit",
+                "unaudited: nobody re-executes this inference".to_owned(),
+            ),
+            (
+                "price",
+                format!(
+                    "{} rising to {} over {}",
+                    Amount(self.price_least),
+                    Amount(self.price_most),
+                    Span(self.ramp_secs)
+                ),
+            ),
+            ("  market's share", share),
+            ("escrow", exact(self.escrow)),
+            ("  comes back", comes_back),
+            (
+                "rent",
+                format!("{}, comes back with `assay job close`", exact(self.rent)),
+            ),
+            (
+                "network fee",
+                format!(
+                    "{}, {} CU; does not come back",
+                    exact(self.network_fee),
+                    grouped(self.compute_units)
+                ),
+            ),
+            (
+                "leaves the wallet now",
+                format!(
+                    "{} of {}",
+                    exact(self.leaves_now),
+                    Amount(self.wallet_balance)
+                ),
+            ),
+            (
+                "gone in the end",
+                format!("{} to {}", Amount(self.gone_least), Amount(self.gone_most)),
+            ),
+            ("provider's collateral", exact(self.collateral)),
+            ("windows", windows),
+        ];
+        context.say(output::facts(&rows));
+        for note in &self.notes {
+            context.say(format_args!("note: {note}"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,261 @@
+//! `assay job run` and `assay job watch`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use assay_client::{
+    delivery::Outcome,
+    protocol::{Address, JobData, JobStatus},
+};
+use clap::Args;
+use serde_json::{Value, json};
+use solana_keypair::Keypair;
+use solana_signer::Signer;
+
+use super::{
+    create::{JobOptions, Plan},
+    follow::{Ended, Follower},
+    quote::Quote,
+    receipt::Receipt,
+    results::Results,
+};
+use crate::{
+    Ending, chain::Found, context::Context, onnx::Model, output, transaction::Sent, view::JobView,
+};
+
+pub const EXAMPLES: &str = "\
+Examples:
+  assay job run -m models/digits.onnx -i models/digits/sample-3.png -p 0.001
+  assay job run -m digits --model-file models/digits.onnx -i image=digit.npy -p 0.001 --min-price 0.0001 --ramp 30s
+  assay job run -m digits -i x.safetensors -p 0.01 --yes --json | jq .labels
+
+The price starts at --min-price and rises to --max-price; the first provider that takes the job fixes it. The result
+is checked against the provider's commitment on chain before it is acknowledged; the acknowledgement lets the
+provider settle at once. Without it the provider is paid after the challenge window. Jobs are unaudited: the check
+shows that you got what the provider committed to, not that it computed honestly.
+
+Exit codes: 0 settled, 1 failed, 2 wrong usage, 3 ended without settling (the money came back), 4 the delivery did
+not verify or never came.";
+
+#[derive(Args, Debug)]
+pub struct RunOptions {
+    #[command(flatten)]
+    job: JobOptions,
+    #[command(flatten)]
+    files: FileOptions,
+}
+
+#[derive(Args, Debug)]
+pub struct WatchOptions {
+    job: Address,
+    /// The model's file; names the labels
+    #[arg(long, value_name = "PATH")]
+    model_file: Option<PathBuf>,
+    #[command(flatten)]
+    files: FileOptions,
+}
+
+#[derive(Args, Debug)]
+struct FileOptions {
+    /// Where the outputs go; <job>.safetensors by default
+    #[arg(short, long, value_name = "PATH")]
+    out: Option<PathBuf>,
+    /// Where the receipt goes; <job>.receipt.json by default
+    #[arg(long, value_name = "PATH")]
+    receipt: Option<PathBuf>,
+}
+
+pub async fn run(context: &Context, options: RunOptions) -> Result<Ending> {
+    let plan = Plan::new(context, &options.job).await?;
+    let quote = Quote::new(context, &plan).await?;
+    quote.show(context)?;
+    context.confirm("Pay for this inference?")?;
+    let wallet = context.wallet()?;
+    let created = plan.create(context).await?;
+    let session = Session {
+        context,
+        job: created.job,
+        model: plan.file.as_ref(),
+        files: &options.files,
+        quote: Some(serde_json::to_value(&quote)?),
+        sent: vec![created.sent],
+    };
+    session.finish(Some(wallet)).await
+}
+
+pub async fn watch(context: &Context, options: WatchOptions) -> Result<Ending> {
+    let model = options.model_file.as_deref().map(Model::open).transpose()?;
+    let job: JobData = context.get(&options.job).await?;
+    // Somebody else's job can be watched too, but only its requester gets the result.
+    let own = context
+        .wallet()
+        .ok()
+        .filter(|wallet| wallet.pubkey() == job.requester);
+    if own.is_none() {
+        context.say("not a job of this wallet: its result goes to its requester only");
+    }
+    let session = Session {
+        context,
+        job: options.job,
+        model: model.as_ref(),
+        files: &options.files,
+        quote: None,
+        sent: Vec::new(),
+    };
+    session.finish(own).await
+}
+
+/// One job from its creation to what is printed.
+struct Session<'a> {
+    context: &'a Context,
+    job: Address,
+    model: Option<&'a Model>,
+    files: &'a FileOptions,
+    quote: Option<Value>,
+    sent: Vec<Sent>,
+}
+
+impl Session<'_> {
+    async fn finish(mut self, wallet: Option<Keypair>) -> Result<Ending> {
+        let own = wallet.is_some();
+        let follower = Follower::new(self.context, self.job, wallet);
+        let ended = tokio::select! {
+            ended = follower.follow() => ended.with_context(|| self.goes_on())?,
+            _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted; {}", self.goes_on()),
+        };
+        self.sent.extend_from_slice(&ended.sent);
+        let view = JobView::new(
+            &Found {
+                address: self.job,
+                data: ended.job,
+            },
+            ended.clock.now,
+        );
+        let ending = ending(&ended, own);
+        let mut report = json!({
+            "job": view,
+            "ending": match ending {
+                Ending::Done => "settled",
+                Ending::Unsettled => "unsettled",
+                Ending::Unverified => "unverified",
+            },
+            "quote": self.quote,
+            "acknowledged": ended.acknowledged,
+            "transactions": self.sent,
+        });
+        self.results(&ended, &view, &mut report)?;
+        self.advise(&ended, own);
+        if self.context.options.json {
+            output::json(&report)?;
+        }
+        Ok(ending)
+    }
+
+    fn goes_on(&self) -> String {
+        format!(
+            "the job goes on without this tool: `assay job watch {}` takes it up again",
+            self.job
+        )
+    }
+
+    /// Prints and keeps what was delivered and verified.
+    fn results(&self, ended: &Ended, view: &JobView, report: &mut Value) -> Result<()> {
+        let Some((delivered, verified)) = &ended.result else {
+            return Ok(());
+        };
+        let delivery = &delivered.delivery;
+        let labels = self.model.and_then(|model| model.labels.as_ref());
+        let results = Results::read(delivery, &delivered.outputs, labels)?;
+        let outputs = self
+            .files
+            .out
+            .clone()
+            .unwrap_or_else(|| format!("{}.safetensors", self.job).into());
+        let receipt = self
+            .files
+            .receipt
+            .clone()
+            .unwrap_or_else(|| format!("{}.receipt.json", self.job).into());
+        let failed = delivery.outcome == Outcome::ModelError;
+        if !failed {
+            std::fs::write(&outputs, &delivered.outputs).with_context(|| {
+                format!(
+                    "cannot write the outputs {}; choose another with --out",
+                    outputs.display()
+                )
+            })?;
+        }
+        let cluster = self.context.rpc.url();
+        Receipt::new(
+            cluster,
+            (&ended.job, view),
+            (delivery, verified),
+            ended.acknowledged,
+            &self.sent,
+        )
+        .write(&receipt)?;
+        if self.context.options.json {
+            if let Some(report) = report.as_object_mut() {
+                report.insert("outcome".into(), serde_json::to_value(delivery.outcome)?);
+                report.insert("message".into(), json!(delivery.message));
+                report.insert("outputs".into(), serde_json::to_value(&results.outputs)?);
+                report.insert("labels".into(), serde_json::to_value(&results.labels)?);
+                report.insert("outputs_file".into(), json!((!failed).then_some(&outputs)));
+                report.insert("receipt_file".into(), json!(receipt));
+            }
+            return Ok(());
+        }
+        if failed {
+            let message = delivery.message.as_deref().unwrap_or("no message");
+            self.context.say(format_args!(
+                "the model failed on this input, which is a result too and is paid for: {message}"
+            ));
+        }
+        for line in results.lines() {
+            output::line(line)?;
+        }
+        let runtime = format!("{} in {} ms", delivery.runtime, delivery.compute_ms);
+        self.context
+            .say(format_args!("computed by {runtime}; unaudited"));
+        if !failed {
+            self.context
+                .say(format_args!("outputs in {}", outputs.display()));
+        }
+        self.context
+            .say(format_args!("receipt in {}", receipt.display()));
+        Ok(())
+    }
+
+    /// What the person should know or do now.
+    fn advise(&self, ended: &Ended, own: bool) {
+        if let Some(mismatch) = &ended.mismatch {
+            self.context.say(format_args!(
+                "NOT VERIFIED: {mismatch}.\nThe result was not acknowledged. Jobs are unaudited in this version: the provider \
+                 can still settle after the challenge window. Keep this output and avoid the provider {}.",
+                ended.job.provider
+            ));
+        } else if own && ended.result.is_none() && ended.job.status() == Ok(JobStatus::Settled) {
+            self.context.say(format_args!(
+                "NOTHING WAS DELIVERED: the provider {} settled after the challenge window without handing over a \
+                 result. Jobs are unaudited in this version; avoid this provider.",
+                ended.job.provider
+            ));
+        } else if own {
+            self.context.say(format_args!(
+                "the rent comes back with `assay job close {}`, a minute after creation",
+                self.job
+            ));
+        }
+    }
+}
+
+fn ending(ended: &Ended, own: bool) -> Ending {
+    let settled = ended.job.status() == Ok(JobStatus::Settled);
+    if ended.mismatch.is_some() || (own && settled && ended.result.is_none()) {
+        Ending::Unverified
+    } else if settled {
+        Ending::Done
+    } else {
+        Ending::Unsettled
+    }
+}
