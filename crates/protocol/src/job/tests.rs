@@ -61,6 +61,7 @@ fn commitment() -> JobCommitArgs {
         commitment: [6; 32],
         worker_secret_hash: secret_hash(&WORKER_SECRET).0,
         hints_digest: [7; 32],
+        attempt: 0,
     }
 }
 
@@ -109,8 +110,8 @@ fn crank_follows_where_the_action_ended() {
     assert_eq!(job().expire_open(at(101)), Ok(Lamports(CEILING)));
     assert_eq!(claimed().commit(&commitment(), at(80)), Ok(()));
     assert_eq!(claimed().commit(&commitment(), at(81)), Err(Error::JobComputeDeadlinePassed));
-    assert!(claimed().release(at(80)).is_ok());
-    assert_eq!(claimed().release(at(81)), Err(Error::JobComputeDeadlinePassed));
+    assert!(claimed().release(0, at(80)).is_ok());
+    assert_eq!(claimed().release(0, at(81)), Err(Error::JobComputeDeadlinePassed));
     assert_eq!(claimed().expire_claim(at(80)), Err(Error::JobNotExpired));
     assert!(claimed().expire_claim(at(81)).is_ok());
     // Committed at 30, so the challenge window ends at 110 and the grace a day later.
@@ -119,10 +120,18 @@ fn crank_follows_where_the_action_ended() {
     assert!(committed().finalize(&reveal(0), at(111)).is_ok());
     assert!(committed().finalize(&reveal(1), at(30)).is_ok());
     assert!(committed().finalize(&reveal(0), at(end)).is_ok());
-    for acknowledged in [0, 1] {
-        let late = committed().finalize(&reveal(acknowledged), at(end + 1));
-        assert_eq!(late, Err(Error::JobFinalizeDeadlinePassed));
-    }
+    assert_eq!(
+        committed().finalize(&reveal(0), at(end + 1)),
+        Err(Error::JobFinalizeDeadlinePassed)
+    );
+    // An acknowledged, unaudited job has no draw to escape from: until it is expired, it is paid.
+    assert!(committed().finalize(&reveal(1), at(end + 1)).is_ok());
+    let mut audited = committed();
+    audited.audit_bps = 1;
+    assert_eq!(
+        audited.finalize(&reveal(1), at(end + 1)),
+        Err(Error::JobFinalizeDeadlinePassed)
+    );
     assert_eq!(committed().fault_unfinalized(at(end)), Err(Error::JobNotExpired));
     assert_eq!(
         committed().fault_unfinalized(at(end + 1)),
@@ -134,11 +143,36 @@ fn crank_follows_where_the_action_ended() {
 fn price_goes_on_where_the_last_attempt_left_it() {
     let mut job = job();
     assert_eq!(job.claim(key(3), 1, at(10)), Ok(Lamports(400)));
-    job.release(at(50)).unwrap();
+    job.release(0, at(50)).unwrap();
     assert_eq!(job.price_at(at(50)), Ok(Lamports(400)), "time spent claimed raises no price");
     assert_eq!(job.claim(key(4), 2, at(60)), Ok(Lamports(600)));
     job.expire_claim(at(121)).unwrap();
     assert_eq!(job.claim(key(5), 3, at(141)), Ok(Lamports(1_000)));
+}
+
+/// However late the crank comes, the next attempt's windows run from the deadline that was missed.
+#[test]
+fn late_crank_lengthens_no_life() {
+    let mut job = claimed();
+    job.expire_claim(at(150)).unwrap();
+    assert_eq!(job.opened_at, at(80).0);
+    assert_eq!(job.price_at(at(150)), Ok(Lamports(CEILING)));
+    assert!({ job }.claim(key(4), 2, at(180)).is_ok());
+    assert_eq!(job.claim(key(4), 2, at(181)), Err(Error::JobClaimDeadlinePassed));
+    assert_eq!(job.expire_open(at(181)), Ok(Lamports(CEILING)));
+}
+
+/// What was meant for a lost claim must not act on the next one.
+#[test]
+fn messages_of_another_attempt_are_refused() {
+    let mut job = claimed();
+    assert_eq!(job.release(1, at(20)), Err(Error::JobAttemptMismatch));
+    job.release(0, at(20)).unwrap();
+    job.claim(key(3), 77, at(20)).unwrap();
+    assert_eq!(job.release(0, at(21)), Err(Error::JobAttemptMismatch));
+    assert_eq!(job.commit(&commitment(), at(21)), Err(Error::JobAttemptMismatch));
+    let second = JobCommitArgs { attempt: 1, ..commitment() };
+    assert_eq!(job.commit(&second, at(21)), Ok(()));
 }
 
 #[test]
@@ -146,7 +180,7 @@ fn third_lost_attempt_ends_the_job() {
     let mut job = job();
     for attempt in 0..2 {
         job.claim(key(3), 1, at(0)).unwrap();
-        let lost = job.release(at(0)).unwrap();
+        let lost = job.release(attempt, at(0)).unwrap();
         assert_eq!(lost, LostClaim { slash: Lamports(250), refund: Lamports::ZERO }, "{attempt}");
         assert_eq!(job.status(), Ok(JobStatus::Open));
     }
@@ -170,7 +204,7 @@ fn commit_needs_all_three_digests_and_comes_once() {
         assert_eq!(claimed().commit(&args, at(30)), Err(Error::JobCommitmentMissing));
     }
     assert_eq!(committed().commit(&commitment(), at(30)), Err(Error::JobNotClaimed));
-    assert_eq!(committed().release(at(30)), Err(Error::JobNotClaimed));
+    assert_eq!(committed().release(0, at(30)), Err(Error::JobNotClaimed));
 }
 
 #[test]
@@ -273,13 +307,13 @@ impl Model {
         core::mem::take(&mut self.escrow)
     }
 
-    fn lose(&mut self, now: i64, slash: u64) -> Moved {
+    fn lose(&mut self, reopened: i64, slash: u64) -> Moved {
         self.attempt += 1;
         if self.attempt == 3 {
             return (0, self.end(JobStatus::Expired), slash);
         }
         self.status = JobStatus::Open;
-        self.opened = now;
+        self.opened = reopened;
         (0, 0, slash)
     }
 
@@ -299,13 +333,13 @@ impl Model {
             (Act::Cancel, Open) => (0, self.end(Cancelled), 0),
             (Act::ExpireOpen, Open) if !within(self.opened, 100) => (0, self.end(Expired), 0),
             (Act::Release, Claimed) if within(self.claimed, 60) => self.lose(now, 250),
-            (Act::ExpireClaim, Claimed) if !within(self.claimed, 60) => self.lose(now, 1_000),
+            (Act::ExpireClaim, Claimed) if !within(self.claimed, 60) => self.lose(self.claimed + 60, 1_000),
             (Act::Commit, Claimed) if within(self.claimed, 60) => {
                 (self.status, self.committed) = (Committed, now);
                 (0, 0, 0)
             }
             (Act::Finalize(acknowledged), Committed)
-                if within(self.committed, grace) && (acknowledged != 0 || !within(self.committed, 80)) =>
+                if acknowledged != 0 || (within(self.committed, grace) && !within(self.committed, 80)) =>
             {
                 let escrow = self.end(Settled);
                 (self.price, escrow - self.price, 0)
@@ -323,9 +357,13 @@ fn apply(job: &mut JobData, act: Act, now: UnixSeconds) -> Result<Moved> {
             job.claim(key(3), 77, now)?;
             (0, 0, 0)
         }
-        Act::Release => lost(job.release(now)?),
+        Act::Release => lost(job.release(job.attempt, now)?),
         Act::Commit => {
-            job.commit(&commitment(), now)?;
+            let args = JobCommitArgs {
+                attempt: job.attempt,
+                ..commitment()
+            };
+            job.commit(&args, now)?;
             (0, 0, 0)
         }
         Act::Finalize(acknowledged) => {

@@ -64,6 +64,7 @@ const PINNED: &[(u32, &str)] = &[
     (6099, "JobPanelsLive"),
     (6100, "JobAuditUnavailable"),
     (6101, "JobNotExpirable"),
+    (6102, "JobAttemptMismatch"),
     (6120, "TermsCeilingInvalid"),
     (6121, "TermsFloorInvalid"),
     (6122, "TermsRampInvalid"),

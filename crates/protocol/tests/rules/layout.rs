@@ -51,8 +51,7 @@ pub fn all() -> Vec<Layout> {
         layout!(ProviderData {
             version status bump flags sequence authority operator rent_payer runtime_class endpoint
             stake reserved unbonding earnings fees_due unbond_at aged_at generation total_earned
-            total_slashed live_seats live_jobs jobs_settled jobs_faulted jobs_late jobs_released
-            endpoint_len reserved_bytes
+            total_slashed live_seats live_jobs jobs_settled jobs_faulted jobs_late jobs_released unbond_secs endpoint_len reserved_bytes
         }),
         layout!(ModelData {
             version status bump flags sequence author rent_payer digest size retired_at created_at
@@ -96,7 +95,7 @@ pub fn all() -> Vec<Layout> {
             open_slot index reserved terms
         }),
         layout!(JobCommitArgs {
-            commitment worker_secret_hash hints_digest
+            commitment worker_secret_hash hints_digest attempt
         }),
         layout!(JobFinalizeArgs {
             worker_secret requester_secret acknowledged
@@ -141,7 +140,7 @@ fn sizes_are_frozen() {
             ("ProviderArgs", 161),
             ("ModelArgs", 256),
             ("JobCreateArgs", 304),
-            ("JobCommitArgs", 96),
+            ("JobCommitArgs", 97),
             ("JobFinalizeArgs", 65),
         ]
     );

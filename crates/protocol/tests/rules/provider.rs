@@ -3,6 +3,7 @@
 use assay_protocol::{
     Address, BasisPoints, Error, Lamports, ProviderData, TreasuryData, UnixSeconds,
     amount::split_price, args::ProviderArgs, limits::ENDPOINT_BYTES, market::MarketParams,
+    provider::Registration,
 };
 use proptest::prelude::*;
 
@@ -17,7 +18,14 @@ fn key(byte: u8) -> Address {
 }
 
 fn provider() -> ProviderData {
-    ProviderData::new(key(1), key(2), 255, 7)
+    let at = Registration {
+        authority: key(1),
+        rent_payer: key(2),
+        bump: 255,
+        generation: 7,
+        now: UnixSeconds(5),
+    };
+    ProviderData::new(&at, &PARAMS)
 }
 
 fn args(operator: Address, class: [u8; 32]) -> ProviderArgs {
@@ -87,10 +95,6 @@ impl Book {
             Act::Unbond(amount) => {
                 if amount > self.free {
                     return Err(Error::ProviderStakeInsufficient);
-                }
-                let left = self.stake() - self.unbonding - amount;
-                if left != 0 && left < PARAMS.min_stake {
-                    return Err(Error::ProviderStakeBelowMinimum);
                 }
                 self.free -= amount;
                 self.unbonding += amount;
@@ -205,10 +209,7 @@ fn stake_age_restarts_with_deposits_and_class_changes_only() {
     provider
         .configure(&args(key(5), [0; 32]), UnixSeconds(10))
         .unwrap();
-    assert_eq!(
-        provider.aged_at, 0,
-        "the class is the zero class from the start"
-    );
+    assert_eq!(provider.aged_at, 5, "registration starts the age");
     provider
         .deposit(Lamports(5_000), &PARAMS, UnixSeconds(20))
         .unwrap();
@@ -224,6 +225,18 @@ fn stake_age_restarts_with_deposits_and_class_changes_only() {
         .configure(&args(key(6), [9; 32]), UnixSeconds(50))
         .unwrap();
     assert_eq!(provider.aged_at, 50);
+}
+
+/// Nobody can lock stake in by changing parameters after it came.
+#[test]
+fn unbonding_never_outlasts_what_was_promised() {
+    for (now_asked, waited) in [(50, 50), (20, 20), (5_000_000, 50)] {
+        let mut provider = provider();
+        provider.deposit(Lamports(5_000), &PARAMS, UnixSeconds(10)).unwrap();
+        let later = MarketParams { unbond_secs: now_asked, ..PARAMS };
+        provider.unbond(Lamports(5_000), &later, UnixSeconds(100)).unwrap();
+        assert_eq!(provider.unbond_at, 100 + i64::from(waited), "{now_asked}");
+    }
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn money_is_bounded_on_both_sides() {
         check(|terms| (terms.ceiling, terms.floor) = (0, 0)),
         Err(Error::TermsCeilingInvalid)
     );
-    assert_eq!(check(|terms| terms.ceiling = PARAMS.max_ceiling), Ok(()));
+    assert_eq!(check(|terms| (terms.ceiling, terms.collateral) = (PARAMS.max_ceiling, PARAMS.max_ceiling)), Ok(()));
     assert_eq!(
         check(|terms| terms.ceiling = PARAMS.max_ceiling + 1),
         Err(Error::TermsCeilingInvalid)
@@ -77,7 +77,13 @@ fn money_is_bounded_on_both_sides() {
         Err(Error::TermsFloorInvalid)
     );
     assert_eq!(check(|terms| terms.floor = 0), Ok(()));
-    assert_eq!(check(|terms| terms.collateral = 0), Ok(()));
+    assert_eq!(check(|terms| terms.collateral = terms.ceiling), Ok(()));
+    for too_small in [0, 999_999] {
+        assert_eq!(
+            check(|terms| terms.collateral = too_small),
+            Err(Error::TermsCollateralInvalid)
+        );
+    }
     assert_eq!(check(|terms| terms.collateral = MAX_TERM_LAMPORTS), Ok(()));
     assert_eq!(
         check(|terms| terms.collateral = MAX_TERM_LAMPORTS + 1),
@@ -289,7 +295,7 @@ proptest! {
         let terms = JobTerms { ceiling, floor: 0, collateral, audit_fee, audit_bps, panel_size, ..unaudited() };
         let loss = (u128::from(collateral) + u128::from(ceiling)) * u128::from(audit_bps);
         let gain = u128::from(ceiling) * u128::from(deterrence_bps);
-        let covered = u128::from(collateral) >= 20 * u128::from(audit_fee);
+        let covered = u128::from(collateral) >= 20 * u128::from(audit_fee) && collateral >= ceiling;
         let result = terms.check(&params);
         if collateral > MAX_TERM_LAMPORTS || !covered {
             prop_assert_eq!(result, Err(Error::TermsCollateralInvalid));
