@@ -84,11 +84,14 @@ install_packages() {
 }
 
 check_rust() {
+    wanted=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
     command -v cargo >/dev/null ||
         die "cargo was not found" "install Rust with rustup (https://rustup.rs), then run this again"
-    cargo --version >/dev/null 2>&1 ||
-        die "Rust $(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml) is not installed" \
-            "rustup toolchain install (in this folder)"
+    found=$(cargo --version 2>/dev/null) ||
+        die "Rust $wanted is not installed" "rustup toolchain install (in this folder)"
+    found=$(echo "$found" | cut -d ' ' -f 2)
+    printf '%s\n%s\n' "$wanted" "$found" | sort --check=quiet --version-sort ||
+        die "cargo is $found, and $wanted or newer is needed" "install Rust with rustup (https://rustup.rs)"
 }
 
 install_linker() {
