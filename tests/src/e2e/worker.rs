@@ -1,0 +1,140 @@
+//! A provider's real worker process.
+
+use std::{
+    fs::{self, OpenOptions, Permissions},
+    io::Write as _,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::PathBuf,
+};
+
+use anyhow::Result;
+use assay_client::protocol::Address;
+use solana_keypair::Keypair;
+use solana_signer::Signer;
+
+use super::{Process, Provider, Stage, binaries, root};
+
+/// What tests choose of a worker's configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub min_price: u64,
+    /// Where to stop dead, for tests of what a crash leaves behind.
+    pub halt_at: Option<&'static str>,
+    /// Takes only jobs reserved for its provider.
+    pub exclusive_only: bool,
+}
+
+impl Default for Settings {
+    /// Tests share a chain, so each worker takes what is meant for it.
+    fn default() -> Self {
+        Self {
+            min_price: 0,
+            halt_at: None,
+            exclusive_only: true,
+        }
+    }
+}
+
+/// A running worker.
+#[derive(Debug)]
+pub struct Worker {
+    pub process: Process,
+}
+
+impl Worker {
+    /// Starts the provider's worker and waits until it takes work.
+    pub fn start(stage: &Stage, provider: &Provider, settings: &Settings) -> Result<Self> {
+        let mut command = binaries::worker()?;
+        command
+            .arg("run")
+            .arg("--config")
+            .arg(configure(stage, provider, settings)?);
+        if let Some(point) = settings.halt_at {
+            command.args(["--halt-at", point]);
+        }
+        command.env("RUST_BACKTRACE", "0").env("NO_COLOR", "1");
+        let name = format!("worker of {}", provider.address);
+        let process = Process::start(&name, &mut command)?;
+        let worker = Self { process };
+        worker
+            .process
+            .wait_line("that it is ready", |line| line.contains("ready"))?;
+        Ok(worker)
+    }
+
+    /// Waits until it has stopped dead.
+    pub fn wait_halt(&self, point: &str) -> Result<()> {
+        let said = format!("halted at {point}");
+        self.process.wait_line(&said, |line| line == said).map(drop)
+    }
+
+    /// Waits for a log line about this job with this text.
+    pub fn wait_log(&self, job: &Address, text: &str) -> Result<String> {
+        let job = job.to_string();
+        self.process
+            .wait_line(&format!("{text:?} of job {job}"), |line| {
+                line.contains(&job) && line.contains(text)
+            })
+    }
+}
+
+/// Writes key and configuration, as `assay-worker init` would, with short pauses and nothing but this machine.
+fn configure(stage: &Stage, provider: &Provider, settings: &Settings) -> Result<PathBuf> {
+    write_key(&provider.folder.join("operator.json"), &provider.operator)?;
+    let text = format!(
+        r#"
+authority = "{authority}"
+operator = "operator.json"
+data_dir = "data"
+
+[chain]
+rpc = ["{rpc}"]
+websocket = "{websocket}"
+poll_ms = 250
+look_ms = 100
+resend_ms = 1000
+
+[api]
+listen = "{listen}"
+public_url = "http://{listen}"
+
+[policy]
+min_price_lamports = {min_price}
+exclusive_only = {exclusive_only}
+shutdown_secs = 1
+
+[artifacts]
+model_dirs = [{models:?}]
+allow_file = true
+allow_private = true
+allow_http = true
+
+[log]
+filter = "info"
+"#,
+        authority = provider.authority.pubkey(),
+        rpc = stage.chain.rpc_url(),
+        websocket = stage.chain.ws_url(),
+        listen = provider.listen,
+        min_price = settings.min_price,
+        exclusive_only = settings.exclusive_only,
+        models = root().join("models"),
+    );
+    let path = provider.folder.join("worker.toml");
+    fs::write(&path, text)?;
+    Ok(path)
+}
+
+/// A keypair file that only its owner reads.
+pub(super) fn write_key(path: &std::path::Path, key: &Keypair) -> Result<()> {
+    let numbers = serde_json::to_string(&key.to_bytes().to_vec())?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(numbers.as_bytes())?;
+    Ok(())
+}
