@@ -14,6 +14,8 @@ use assay_protocol::{
 };
 
 mod command;
+mod conditions;
+mod follow;
 mod policy;
 mod steps;
 mod work;

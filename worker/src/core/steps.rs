@@ -1,136 +1,23 @@
-//! From phase to phase: what follows from the chain, from time, from how a transaction ended.
+//! From phase to phase: what follows from time and from how a transaction ended.
 
-use assay_protocol::{
-    Address, BasisPoints, Error, JobStatus, Lamports, UnixSeconds,
-    amount::split_price,
-    args::{JobCommitArgs, JobFinalizeArgs},
-    commitment::secret_hash,
-};
+use assay_protocol::{Address, JobStatus, Lamports, UnixSeconds};
 
 use super::{
     Core,
     command::{Command, Intent, Report, Step, Submitted},
-    policy::Refusal,
-    work::{Phase, Work},
+    conditions::{
+        commit_args, finalize_args, has_closed, in_time_to_commit, is_forgettable, refuse_claim,
+        window_is_over,
+    },
+    work::Phase,
 };
 
+/// How long before its price is reached a job is prepared.
+const AHEAD_SECS: i64 = 60;
 /// How long a transaction that landed may stay invisible before its step is looked at again.
 const VISIBLE_SECS: i64 = 10;
-/// How long an ended job is remembered, so that an old reading does not bring it back.
-const MEMORY_SECS: i64 = 3_600;
-/// Refusals of a claim that nothing explains, before the job is left alone.
-const CLAIM_TRIES: u8 = 3;
 
 impl Core {
-    /// Acts on a new reading of a job.
-    pub(super) fn follow(&mut self, address: Address, status: JobStatus, now: UnixSeconds) {
-        let Some(work) = self.work.get(&address) else {
-            return;
-        };
-        let provider = self.me.provider;
-        let mine = work.job.provider == provider;
-        match status {
-            JobStatus::Open => self.follow_open(address, now),
-            JobStatus::Claimed if mine => self.follow_claimed(address, now),
-            JobStatus::Committed if mine => self.follow_committed(address, now),
-            JobStatus::Auditing | JobStatus::Appealing if mine => {
-                self.leave(address, Phase::Stuck, now);
-            }
-            JobStatus::Settled if mine => {
-                let price = Lamports(work.job.price);
-                let split = split_price(price, BasisPoints(work.job.fee_bps));
-                let earned = split.map_or(Lamports::ZERO, |split| split.earned);
-                self.report(address, Report::Settled { price, earned });
-                self.leave(address, Phase::Over, now);
-            }
-            JobStatus::Faulted if mine => {
-                self.report(address, Report::Faulted);
-                self.leave(address, Phase::Over, now);
-            }
-            JobStatus::Claimed
-            | JobStatus::Committed
-            | JobStatus::Auditing
-            | JobStatus::Appealing
-            | JobStatus::Settled
-            | JobStatus::Faulted
-            | JobStatus::Cancelled
-            | JobStatus::Expired
-            | JobStatus::Unresolved => {
-                self.report(address, Report::Lost);
-                self.leave(address, Phase::Over, now);
-            }
-        }
-    }
-
-    fn follow_open(&mut self, address: Address, now: UnixSeconds) {
-        let Some(work) = self.work.get(&address) else {
-            return;
-        };
-        if work.ours.is_some_and(|attempt| attempt < work.job.attempt) {
-            self.report(address, Report::Lost);
-            return self.leave(address, Phase::Refused(Refusal::LostBefore), now);
-        }
-        if work.phase == Phase::Sending(Step::Claim) && work.in_flight {
-            return; // It may still land in this attempt; its end will be told.
-        }
-        let class = self
-            .account
-            .map_or([0; 32], |account| account.runtime_class);
-        match self.policy.judge(&work.job, &self.me.provider, &class) {
-            Err(refusal) => self.leave(address, Phase::Refused(refusal), now),
-            Ok(()) if work.phase == Phase::Preparing => {}
-            Ok(()) => {
-                let phase = if work.prepared {
-                    Phase::Ready
-                } else {
-                    Phase::Wanted
-                };
-                self.enter(address, phase, now);
-            }
-        }
-    }
-
-    fn follow_claimed(&mut self, address: Address, now: UnixSeconds) {
-        let Some(work) = self.work.get_mut(&address) else {
-            return;
-        };
-        work.ours = Some(work.job.attempt);
-        let price = Lamports(work.job.price);
-        let (saved, prepared) = (work.result().is_some(), work.prepared);
-        let preparing = work.phase == Phase::Preparing;
-        self.report(address, Report::Claimed { price });
-        if saved {
-            self.send(address, Step::Commit, now);
-        } else if prepared {
-            self.run(address, now);
-        } else if !preparing {
-            self.prepare(address, now);
-        }
-    }
-
-    fn follow_committed(&mut self, address: Address, now: UnixSeconds) {
-        let Some(work) = self.work.get_mut(&address) else {
-            return;
-        };
-        work.ours = Some(work.job.attempt);
-        let commitment = work.job.commitment;
-        let known = work
-            .result()
-            .is_some_and(|result| result.commitment.0 == commitment);
-        let acknowledged = work.acknowledged.is_some();
-        if !known {
-            self.report(address, Report::SecretsMissing);
-            return self.leave(address, Phase::Stuck, now);
-        }
-        self.report(address, Report::Committed);
-        if acknowledged {
-            self.send(address, Step::Finalize, now);
-        } else {
-            self.leave(address, Phase::Waiting, now);
-            self.look(address, now);
-        }
-    }
-
     /// Tells how a transaction ended. Told late, when the chain has already shown it, it is old news.
     pub fn handle_submitted(
         &mut self,
@@ -177,7 +64,7 @@ impl Core {
     }
 
     /// Does what is due for one job.
-    fn look(&mut self, address: Address, now: UnixSeconds) {
+    pub(super) fn look(&mut self, address: Address, now: UnixSeconds) {
         let Some(work) = self.work.get(&address) else {
             return;
         };
@@ -222,7 +109,10 @@ impl Core {
             .filter_map(|work| match work.phase {
                 Phase::Running => Some(after(self.policy.run_until(&work.job))),
                 Phase::Wanted | Phase::Preparing if !work.is_open() => Some(work.due),
-                Phase::Wanted => Some(work.due),
+                Phase::Wanted => {
+                    let pays = self.policy.price_reached_at(&work.job).0;
+                    Some(work.due.max(UnixSeconds(pays.saturating_sub(AHEAD_SECS))))
+                }
                 Phase::Ready => Some(work.due.max(self.policy.price_reached_at(&work.job))),
                 Phase::Sending(_) if !work.in_flight => Some(work.due),
                 Phase::Waiting => work.job.challenge_deadline().ok().map(after),
@@ -242,16 +132,19 @@ impl Core {
             return;
         };
         let mut free = account.free_stake().map_or(0, |free| free.0);
-        let (mut busy, mut preparing) = (0, 0);
+        let (mut busy, mut preparing, mut held) = (0, 0, 0);
         for work in self.work.values() {
             busy += usize::from(work.is_busy());
             preparing += usize::from(work.phase == Phase::Preparing);
+            held += usize::from(work.phase == Phase::Ready);
             if work.phase == Phase::Sending(Step::Claim) && work.is_open() {
                 free = free.saturating_sub(work.job.collateral);
             }
         }
         for (address, phase, collateral) in self.offers(now) {
-            if phase == Phase::Wanted && preparing < self.policy.preparing_jobs {
+            // What is prepared lies in memory until it is claimed.
+            let room = preparing + held < self.policy.preparing_jobs + self.policy.concurrent_jobs;
+            if phase == Phase::Wanted && preparing < self.policy.preparing_jobs && room {
                 preparing += 1;
                 self.prepare(address, now);
             }
@@ -270,7 +163,10 @@ impl Core {
             .iter()
             .filter(|(_, work)| work.is_open() && work.due <= now && !has_closed(work, now))
             .filter(|(_, work)| match work.phase {
-                Phase::Wanted => true,
+                // Not long before it pays: prepared jobs that wait keep others out.
+                Phase::Wanted => {
+                    self.policy.price_reached_at(&work.job).0 <= now.0.saturating_add(AHEAD_SECS)
+                }
                 Phase::Ready => self.policy.price_reached_at(&work.job) <= now,
                 Phase::Preparing
                 | Phase::Refused(_)
@@ -365,7 +261,7 @@ impl Core {
         }
     }
 
-    fn enter(&mut self, address: Address, phase: Phase, now: UnixSeconds) {
+    pub(super) fn enter(&mut self, address: Address, phase: Phase, now: UnixSeconds) {
         if let Some(work) = self.work.get_mut(&address) {
             work.in_flight = false;
             work.enter(phase, now);
@@ -404,74 +300,4 @@ impl Core {
             report,
         });
     }
-}
-
-fn refuse_claim(work: &mut Work, error: Option<Error>, now: UnixSeconds) {
-    // These pass, or the next reading of the job explains them.
-    let passing = [
-        Error::ProviderStakeInsufficient,
-        Error::JobPriceBelowMinimum,
-        Error::JobNotOpen,
-        Error::JobClaimDeadlinePassed,
-    ];
-    let passes = error.is_some_and(|error| passing.contains(&error));
-    work.phase = if passes || work.failures + 1 < CLAIM_TRIES {
-        Phase::Ready
-    } else {
-        Phase::Refused(Refusal::ClaimRefused)
-    };
-    work.back_off(now);
-}
-
-/// Whether a claim would come too late.
-fn has_closed(work: &Work, now: UnixSeconds) -> bool {
-    work.is_open()
-        && work
-            .job
-            .claim_deadline()
-            .is_ok_and(|deadline| !deadline.allows(now))
-}
-
-fn window_is_over(work: &Work, now: UnixSeconds) -> bool {
-    work.job
-        .challenge_deadline()
-        .is_ok_and(|deadline| !deadline.allows(now))
-}
-
-fn in_time_to_commit(work: &Work, now: UnixSeconds) -> bool {
-    work.status() == Some(JobStatus::Claimed)
-        && work
-            .job
-            .compute_deadline()
-            .is_ok_and(|deadline| deadline.allows(now))
-}
-
-fn is_forgettable(work: &Work, now: UnixSeconds) -> bool {
-    let old = work.touched.0.saturating_add(MEMORY_SECS) < now.0;
-    old && (!work.is_open() || has_closed(work, now))
-}
-
-fn commit_args(work: &Work, now: UnixSeconds) -> Option<JobCommitArgs> {
-    let result = work.result().filter(|_| in_time_to_commit(work, now))?;
-    Some(JobCommitArgs {
-        commitment: result.commitment.0,
-        worker_secret_hash: secret_hash(&result.worker_secret).0,
-        hints_digest: result.hints_digest.0,
-        attempt: result.attempt,
-    })
-}
-
-fn finalize_args(work: &Work, now: UnixSeconds) -> Option<JobFinalizeArgs> {
-    // An acknowledged unaudited job is paid even after that.
-    let in_time = work
-        .job
-        .finalize_deadline()
-        .is_ok_and(|deadline| deadline.allows(now))
-        || (work.acknowledged.is_some() && work.job.is_unaudited());
-    let result = work.result().filter(|_| in_time)?;
-    Some(JobFinalizeArgs {
-        worker_secret: result.worker_secret,
-        requester_secret: work.acknowledged.unwrap_or_default(),
-        acknowledged: u8::from(work.acknowledged.is_some()),
-    })
 }

@@ -108,6 +108,27 @@ fn stake_backs_one_job_at_a_time() {
 }
 
 #[test]
+fn jobs_that_wait_for_their_price_are_prepared_late_and_few() {
+    let dear = |policy: &mut Policy| {
+        policy.min_price.0 = 1_000;
+        (policy.preparing_jobs, policy.concurrent_jobs) = (2, 1);
+    };
+    let mut world = World::with(5, |job| (job.floor, job.ramp_secs) = (0, 100), dear);
+    world.drain();
+    assert!(
+        world.seen.is_empty(),
+        "a hundred seconds early is too early"
+    );
+    world.at(world.now + 40);
+    assert_eq!(
+        world.seen, ["prepare"; 3],
+        "no more than can be prepared and run at once"
+    );
+    world.at(world.now + 60);
+    assert!((0..5).all(|job| world.status(job) == JobStatus::Committed));
+}
+
+#[test]
 fn concurrency_limit_holds_while_jobs_run() {
     let mut world = World::with(5, |_| (), |policy| policy.concurrent_jobs = 2);
     world.hold_runs = true;

@@ -50,22 +50,29 @@ impl<C: Chain> Driver<C> {
         let Some(job) = self.core.job(&address).copied() else {
             return;
         };
-        let (chain, artifacts) = (
-            Arc::clone(&self.parts.chain),
-            Arc::clone(&self.parts.artifacts),
-        );
-        let (host, limits) = (
-            Arc::clone(&self.parts.host),
-            self.parts.engine.limits.clone(),
-        );
-        self.spawn(async move {
-            let prepared = prepare::prepare(&*chain, &artifacts, &host, &limits, &job).await;
-            let result = prepared.map_err(|error| {
-                let fault = error.fault();
-                metrics::failure(error.code());
-                tracing::info!(job = %address, reason = %error, final_ = !error.may_pass(), "job not prepared");
-                fault
-            });
+        // Jobs for one model share its bytes.
+        let same =
+            |prepared: &&Arc<prepare::Prepared>| prepared.model.digest().0 == job.model_digest;
+        let shared = self
+            .prepared
+            .values()
+            .find(same)
+            .map(|prepared| prepared.model.clone());
+        let sources = prepare::Sources {
+            chain: Arc::clone(&self.parts.chain),
+            artifacts: Arc::clone(&self.parts.artifacts),
+            host: Arc::clone(&self.parts.host),
+            limits: self.parts.engine.limits.clone(),
+        };
+        self.spawn_heavy(async move {
+            let result = prepare::prepare(&sources, &job, shared)
+                .await
+                .map_err(|error| {
+                    metrics::failure(error.code());
+                    let again = error.may_pass();
+                    tracing::info!(job = %address, reason = %error, again, "job not prepared");
+                    error.fault()
+                });
             Effect::Prepared(address, result)
         });
     }
@@ -107,7 +114,7 @@ impl<C: Chain> Driver<C> {
         let (host, runtime) = (Arc::clone(&self.parts.host), self.parts.runtime.clone());
         let cancel = tokio_util::sync::CancellationToken::new();
         self.runs.insert(address, cancel.clone());
-        self.spawn(async move {
+        self.spawn_heavy(async move {
             let run = run::run(&host, prepared.as_deref(), &job, seconds, runtime);
             let result = match cancel.run_until_cancelled(run).await {
                 Some(Ok(computed)) => Ok(computed),

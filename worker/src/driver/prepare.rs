@@ -1,5 +1,7 @@
 //! Model and input of a job, fetched, verified and loaded: all before a claim is made.
 
+use std::sync::Arc;
+
 use assay_client::protocol::{Digest, JobData, OutputProfile, text};
 
 use crate::{
@@ -67,13 +69,26 @@ impl PrepareError {
     }
 }
 
+/// Where everything comes from.
+pub struct Sources<C> {
+    pub chain: Arc<C>,
+    pub artifacts: Arc<Artifacts>,
+    pub host: Arc<Host>,
+    pub limits: Limits,
+}
+
+/// `shared` is the job's model, if another job has it at hand.
 pub async fn prepare<C: Chain>(
-    chain: &C,
-    artifacts: &Artifacts,
-    host: &Host,
-    limits: &Limits,
+    sources: &Sources<C>,
     job: &JobData,
+    shared: Option<Model>,
 ) -> Result<Prepared, PrepareError> {
+    let Sources {
+        chain,
+        artifacts,
+        host,
+        limits,
+    } = sources;
     let account = chain
         .model(&job.model)
         .await?
@@ -90,15 +105,16 @@ pub async fn prepare<C: Chain>(
             limit: limits.input_bytes,
         })
         .await?;
-    let file = artifacts
-        .model(&Wanted {
-            digest: Digest(job.model_digest),
-            size: account.size,
-            uri: text::read(&account.uri, account.uri_len).to_owned(),
-            limit: limits.model_bytes,
-        })
-        .await?;
-    let model = Model::new(file);
+    let wanted = Wanted {
+        digest: Digest(job.model_digest),
+        size: account.size,
+        uri: text::read(&account.uri, account.uri_len).to_owned(),
+        limit: limits.model_bytes,
+    };
+    let model = match shared {
+        Some(model) => model,
+        None => Model::new(artifacts.model(&wanted).await?),
+    };
     let info = host.load(&model).await?;
     info.check_input(&input, limits.input_bytes)?;
     info.check_profile(&OutputProfile(job.output_profile))?;

@@ -1,0 +1,102 @@
+//! What goes over the wire: accounts and filters in the node's JSON, errors in words.
+
+use assay_client::{
+    account::{Layout, decode_owned},
+    filter::Filter,
+    protocol::{Address, JobData, UnixSeconds},
+};
+use serde_json::{Value, json};
+use solana_account_decoder_client_types::UiAccount;
+use solana_client::{
+    client_error::{ClientError, ClientErrorKind},
+    rpc_request::RpcError,
+    rpc_response::RpcKeyedAccount,
+};
+
+use crate::chain::Clock;
+
+/// A job out of a list of accounts.
+pub(in crate::chain) fn job_account(keyed: &RpcKeyedAccount) -> Option<(Address, JobData)> {
+    Some((keyed.pubkey.parse().ok()?, decode(&keyed.account).ok()?))
+}
+
+pub(super) fn decode<T: Layout>(account: &UiAccount) -> Result<T, String> {
+    let owner = account
+        .owner
+        .parse()
+        .map_err(|_| "an owner that is no address".to_owned())?;
+    let data = account
+        .data
+        .decode()
+        .ok_or("account data in an unknown encoding")?;
+    decode_owned(&owner, &data).map_err(|why| why.to_string())
+}
+
+pub(super) fn encoding() -> Value {
+    json!({ "encoding": "base64", "commitment": "confirmed" })
+}
+
+pub(in crate::chain) fn filter_json(filter: &Filter) -> Value {
+    match filter {
+        Filter::Size(size) => json!({ "dataSize": size }),
+        Filter::Bytes { offset, bytes } => json!({
+            "memcmp": { "offset": offset, "bytes": bs58::encode(bytes).into_string() }
+        }),
+    }
+}
+
+/// Slot first, unix seconds last of its five words.
+pub(super) fn read_clock(data: &[u8]) -> Option<Clock> {
+    let slot = u64::from_le_bytes(*data.first_chunk()?);
+    let time = i64::from_le_bytes(*data.get(32..)?.first_chunk()?);
+    Some(Clock {
+        slot,
+        time: UnixSeconds(time),
+    })
+}
+
+/// Whether another node may answer what this one did not.
+pub(super) fn is_the_nodes_fault(error: &ClientError) -> bool {
+    // Of the errors that a node answers with: behind, unhealthy, or slot not reached.
+    const NODE: [i64; 4] = [-32_004, -32_005, -32_014, -32_016];
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "everything else never got to the node's answer"
+    )]
+    match error.kind() {
+        ClientErrorKind::RpcError(RpcError::RpcResponseError { code, .. }) => NODE.contains(code),
+        ClientErrorKind::TransactionError(_) => false,
+        _ => true,
+    }
+}
+
+/// An endpoint's name without path or query, where providers put keys.
+pub(super) fn host(url: &str) -> String {
+    url::Url::parse(url)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+/// The error's words without the url, which may hold a key.
+pub(super) fn text(error: &ClientError) -> String {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "only this kind carries the url"
+    )]
+    match error.kind() {
+        ClientErrorKind::Reqwest(error) => {
+            let mut reason = if error.is_timeout() {
+                "no answer in time"
+            } else {
+                "not reached"
+            }
+            .to_owned();
+            if let Some(status) = error.status() {
+                reason = format!("HTTP status {status}");
+            }
+            reason
+        }
+        other => other.to_string(),
+    }
+}

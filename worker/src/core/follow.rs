@@ -1,0 +1,121 @@
+//! What follows from a new reading of a job.
+
+use assay_protocol::{Address, BasisPoints, JobStatus, Lamports, UnixSeconds, amount::split_price};
+
+use super::{
+    Core,
+    command::{Report, Step},
+    policy::Refusal,
+    work::Phase,
+};
+
+impl Core {
+    /// Acts on a new reading of a job.
+    pub(super) fn follow(&mut self, address: Address, status: JobStatus, now: UnixSeconds) {
+        let Some(work) = self.work.get(&address) else {
+            return;
+        };
+        let provider = self.me.provider;
+        let mine = work.job.provider == provider;
+        match status {
+            JobStatus::Open => self.follow_open(address, now),
+            JobStatus::Claimed if mine => self.follow_claimed(address, now),
+            JobStatus::Committed if mine => self.follow_committed(address, now),
+            JobStatus::Auditing | JobStatus::Appealing if mine => {
+                self.leave(address, Phase::Stuck, now);
+            }
+            JobStatus::Settled if mine => {
+                let price = Lamports(work.job.price);
+                let split = split_price(price, BasisPoints(work.job.fee_bps));
+                let earned = split.map_or(Lamports::ZERO, |split| split.earned);
+                self.report(address, Report::Settled { price, earned });
+                self.leave(address, Phase::Over, now);
+            }
+            JobStatus::Faulted if mine => {
+                self.report(address, Report::Faulted);
+                self.leave(address, Phase::Over, now);
+            }
+            JobStatus::Claimed
+            | JobStatus::Committed
+            | JobStatus::Auditing
+            | JobStatus::Appealing
+            | JobStatus::Settled
+            | JobStatus::Faulted
+            | JobStatus::Cancelled
+            | JobStatus::Expired
+            | JobStatus::Unresolved => {
+                self.report(address, Report::Lost);
+                self.leave(address, Phase::Over, now);
+            }
+        }
+    }
+
+    fn follow_open(&mut self, address: Address, now: UnixSeconds) {
+        let Some(work) = self.work.get(&address) else {
+            return;
+        };
+        if work.ours.is_some_and(|attempt| attempt < work.job.attempt) {
+            self.report(address, Report::Lost);
+            return self.leave(address, Phase::Refused(Refusal::LostBefore), now);
+        }
+        if work.phase == Phase::Sending(Step::Claim) && work.in_flight {
+            return; // It may still land in this attempt; its end will be told.
+        }
+        let class = self
+            .account
+            .map_or([0; 32], |account| account.runtime_class);
+        match self.policy.judge(&work.job, &self.me.provider, &class) {
+            Err(refusal) => self.leave(address, Phase::Refused(refusal), now),
+            Ok(()) if work.phase == Phase::Preparing => {}
+            Ok(()) => {
+                let phase = if work.prepared {
+                    Phase::Ready
+                } else {
+                    Phase::Wanted
+                };
+                self.enter(address, phase, now);
+            }
+        }
+    }
+
+    fn follow_claimed(&mut self, address: Address, now: UnixSeconds) {
+        let Some(work) = self.work.get_mut(&address) else {
+            return;
+        };
+        work.ours = Some(work.job.attempt);
+        let price = Lamports(work.job.price);
+        let (saved, prepared) = (work.result().is_some(), work.prepared);
+        let preparing = work.phase == Phase::Preparing;
+        self.report(address, Report::Claimed { price });
+        if saved {
+            self.send(address, Step::Commit, now);
+        } else if prepared {
+            self.run(address, now);
+        } else if !preparing {
+            self.prepare(address, now);
+        }
+    }
+
+    fn follow_committed(&mut self, address: Address, now: UnixSeconds) {
+        let Some(work) = self.work.get_mut(&address) else {
+            return;
+        };
+        work.ours = Some(work.job.attempt);
+        let commitment = work.job.commitment;
+        let known = work
+            .result()
+            .is_some_and(|result| result.commitment.0 == commitment);
+        let acknowledged = work.acknowledged.is_some();
+        if !known {
+            self.report(address, Report::SecretsMissing);
+            return self.leave(address, Phase::Stuck, now);
+        }
+        self.report(address, Report::Committed);
+        if acknowledged {
+            self.send(address, Step::Finalize, now);
+        } else {
+            self.leave(address, Phase::Waiting, now);
+            self.look(address, now);
+        }
+    }
+}
