@@ -32,5 +32,6 @@ mod program {
     mod stake_deposit;
     mod stake_unbond;
     mod stake_withdraw;
+    mod stateful;
     mod treasury_withdraw;
 }

@@ -1,0 +1,176 @@
+//! Time alone ends every job, and everybody leaves with all that is theirs.
+
+use assay_client::{
+    address,
+    program::INCINERATOR,
+    protocol::{Address, JobStatus},
+};
+
+use super::{
+    action::Action,
+    game::Game,
+    shadow::{Expected, Job},
+};
+
+impl Game {
+    pub(super) fn everybody_leaves(&mut self) {
+        self.cranks();
+        self.doors();
+        self.nothing_remains();
+    }
+
+    #[track_caller]
+    fn must(&mut self, action: Action) {
+        assert_eq!(self.play(action), Expected::Accepted, "{action:?}");
+    }
+
+    fn later(&mut self, secs: u32) {
+        self.world.pass(secs);
+        (self.book.now, self.book.slot) = (self.world.now().0, self.world.slot());
+    }
+
+    fn jobs(&self) -> Vec<(Address, Job)> {
+        self.book
+            .jobs
+            .iter()
+            .map(|(account, job)| (*account, *job))
+            .collect()
+    }
+
+    /// Nobody signs anything from here: at most three attempts, each opened and claimed, then the commitment's window.
+    fn cranks(&mut self) {
+        for _ in 0..8 {
+            self.later(100_000);
+            for (job, found) in self.jobs() {
+                let live = [JobStatus::Open, JobStatus::Claimed, JobStatus::Committed];
+                if live.contains(&found.status) {
+                    let provider = found.holder.map(|(account, _)| account);
+                    self.must(Action::JobExpire {
+                        job,
+                        requester: found.requester,
+                        provider,
+                    });
+                }
+            }
+        }
+        for (job, found) in self.jobs() {
+            assert!(
+                found.status.is_terminal(),
+                "{job} is still {:?}",
+                found.status
+            );
+            self.must(Action::JobClose {
+                job,
+                requester: found.requester,
+            });
+        }
+    }
+
+    /// Authorities and authors take everything out; the market's authority cannot keep them.
+    fn doors(&mut self) {
+        let paused = Action::MarketPause {
+            signer: self.book.authority,
+            flags: 7,
+        };
+        self.must(paused);
+        let providers: Vec<_> = self
+            .book
+            .providers
+            .iter()
+            .map(|(at, held)| (*at, *held))
+            .collect();
+        for (account, held) in &providers {
+            let (account, signer) = (*account, held.authority);
+            if held.earnings + held.fees > 0 {
+                self.must(Action::EarningsWithdraw {
+                    account,
+                    signer,
+                    to: signer,
+                });
+            }
+            if held.free > 0 {
+                self.must(Action::StakeUnbond {
+                    account,
+                    signer,
+                    amount: held.free,
+                });
+            }
+        }
+        let models: Vec<_> = self
+            .book
+            .models
+            .iter()
+            .map(|(at, model)| (*at, *model))
+            .collect();
+        for (account, model) in &models {
+            if model.retired_at.is_none() {
+                self.must(Action::ModelRetire {
+                    account: *account,
+                    signer: model.author,
+                });
+            }
+        }
+        self.later(200_000);
+        for (account, held) in providers {
+            let signer = held.authority;
+            if self.book.stake(&account) > 0 {
+                self.must(Action::StakeWithdraw {
+                    account,
+                    signer,
+                    to: signer,
+                });
+            }
+            self.must(Action::ProviderDeregister {
+                account,
+                signer,
+                payer: held.payer,
+            });
+        }
+        for (account, model) in models {
+            self.must(Action::ModelClose {
+                account,
+                signer: model.author,
+                payer: model.payer,
+            });
+        }
+        let (signer, amount) = (self.book.authority, self.book.collected);
+        if amount > 0 {
+            self.must(Action::TreasuryWithdraw {
+                signer,
+                to: signer,
+                amount,
+            });
+        }
+    }
+
+    /// The program holds the rent of its two fixed accounts; every wallet is as the book says; nothing is missing.
+    fn nothing_remains(&self) {
+        let left: Vec<_> = self
+            .world
+            .ledger()
+            .held()
+            .map(|(address, _)| *address)
+            .collect();
+        let mut fixed = vec![address::market(), address::treasury()];
+        fixed.sort();
+        assert_eq!(left, fixed);
+        assert_eq!(
+            self.world.balance(&address::treasury()),
+            self.book.rents.treasury
+        );
+        for (wallet, balance) in &self.book.wallets {
+            assert_eq!(self.world.balance(wallet), *balance, "{wallet}");
+        }
+        let wallets: u128 = self
+            .book
+            .wallets
+            .values()
+            .map(|balance| u128::from(*balance))
+            .sum();
+        let all = wallets + u128::from(self.world.balance(&INCINERATOR));
+        assert_eq!(
+            all, self.paid_in,
+            "every lamport is with somebody or burned"
+        );
+    }
+}

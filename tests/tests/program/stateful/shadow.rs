@@ -1,0 +1,178 @@
+//! What a bookkeeper with paper and pencil would write down: every party, job and lamport, without the program's code.
+
+use std::collections::BTreeMap;
+
+use assay_client::protocol::{
+    Address, Error, JobStatus, args::JobCreateArgs, market::MarketParams,
+};
+
+/// What the book expects of an instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    Accepted,
+    /// Refused by exactly this rule of the market.
+    Fact(Error),
+    /// Refused before or beside the rules: a missing account, an address in use, a wallet too poor.
+    Refused,
+}
+
+/// Why an instruction does not happen.
+pub type Outcome = Result<(), Expected>;
+
+/// A rule that is not kept.
+pub fn rule(kept: bool, error: Error) -> Outcome {
+    if kept {
+        Ok(())
+    } else {
+        Err(Expected::Fact(error))
+    }
+}
+
+/// Anything else that keeps a transaction from happening.
+pub fn possible(possible: bool) -> Outcome {
+    if possible {
+        Ok(())
+    } else {
+        Err(Expected::Refused)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Provider {
+    pub authority: Address,
+    pub payer: Address,
+    pub operator: Address,
+    pub class: [u8; 32],
+    pub generation: u64,
+    pub free: u64,
+    pub unbonding: u64,
+    pub unbond_at: i64,
+    pub unbond_secs: u32,
+    pub earnings: u64,
+    pub fees: u64,
+    pub gift: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Model {
+    pub author: Address,
+    pub payer: Address,
+    pub retired_at: Option<i64>,
+    pub gift: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Job {
+    pub requester: Address,
+    pub secret: [u8; 32],
+    pub args: JobCreateArgs,
+    pub status: JobStatus,
+    /// Account and generation of whoever holds or held the job.
+    pub holder: Option<(Address, u64)>,
+    pub attempt: u8,
+    pub opened: i64,
+    pub claimed: i64,
+    pub committed: i64,
+    /// Seconds of the ramp that earlier attempts used up.
+    pub climbed: i64,
+    pub price: u64,
+    pub escrow: u64,
+    pub refund_due: u64,
+    pub fee_bps: u16,
+    pub gift: u64,
+}
+
+/// Rent minima by the kind of account.
+#[derive(Clone, Copy, Debug)]
+pub struct Rents {
+    pub wallet: u64,
+    pub treasury: u64,
+    pub provider: u64,
+    pub model: u64,
+    pub job: u64,
+}
+
+/// The whole economy.
+#[derive(Clone, Debug)]
+pub struct Shadow {
+    pub now: i64,
+    pub slot: u64,
+    pub rents: Rents,
+    pub authority: Address,
+    pub pending: Option<Address>,
+    pub params: MarketParams,
+    pub paused: u8,
+    pub collected: u64,
+    pub wallets: BTreeMap<Address, u64>,
+    pub providers: BTreeMap<Address, Provider>,
+    pub models: BTreeMap<Address, Model>,
+    pub jobs: BTreeMap<Address, Job>,
+    pub burned: u64,
+}
+
+impl Shadow {
+    /// A wallet pays: it must have the money.
+    pub fn pay(&mut self, wallet: &Address, lamports: u64) -> Outcome {
+        let balance = self.wallets.entry(*wallet).or_default();
+        let left = balance.checked_sub(lamports);
+        *balance = left.ok_or(Expected::Refused)?;
+        Ok(())
+    }
+
+    /// A wallet is paid.
+    pub fn credit(&mut self, wallet: &Address, lamports: u64) {
+        *self.wallets.entry(*wallet).or_default() += lamports;
+    }
+
+    /// No account may be left above zero and below its rent.
+    pub fn rents_paid(&self) -> Outcome {
+        possible(
+            self.wallets
+                .values()
+                .all(|balance| *balance == 0 || *balance >= self.rents.wallet),
+        )
+    }
+
+    pub fn balance(&self, wallet: &Address) -> u64 {
+        self.wallets.get(wallet).copied().unwrap_or_default()
+    }
+
+    /// Jobs that this provider has claimed or committed.
+    pub fn live<'a>(&'a self, account: &'a Address) -> impl Iterator<Item = &'a Job> {
+        self.jobs.values().filter(move |job| {
+            let live = matches!(job.status, JobStatus::Claimed | JobStatus::Committed);
+            live && job.holder.is_some_and(|(holder, _)| holder == *account)
+        })
+    }
+
+    /// Collateral that is set aside.
+    pub fn reserved(&self, account: &Address) -> u64 {
+        self.live(account)
+            .map(|job| job.args.terms.collateral)
+            .sum()
+    }
+
+    /// The whole stake.
+    pub fn stake(&self, account: &Address) -> u64 {
+        let parts = self
+            .providers
+            .get(account)
+            .map_or(0, |provider| provider.free + provider.unbonding);
+        parts + self.reserved(account)
+    }
+
+    /// Lamports at an address, if the book knows it.
+    pub fn lamports(&self, address: &Address) -> Option<u64> {
+        if let Some(job) = self.jobs.get(address) {
+            return Some(self.rents.job + job.escrow + job.refund_due + job.gift);
+        }
+        if let Some(provider) = self.providers.get(address) {
+            let income = provider.earnings + provider.fees;
+            return Some(self.rents.provider + self.stake(address) + income + provider.gift);
+        }
+        if let Some(model) = self.models.get(address) {
+            return Some(self.rents.model + model.gift);
+        }
+        self.wallets.get(address).copied()
+    }
+}
