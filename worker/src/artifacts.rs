@@ -137,7 +137,7 @@ impl Artifacts {
                 return sized(bytes, wanted, "the cached model");
             }
         }
-        if let Some(bytes) = self.from_folders(wanted) {
+        if let Some(bytes) = self.in_folders(wanted) {
             return Ok(bytes);
         }
         let hint =
@@ -246,7 +246,7 @@ impl Artifacts {
     }
 
     /// Looks for a file of the right size and digest in the operator's folders.
-    fn from_folders(&self, wanted: &Wanted) -> Option<Vec<u8>> {
+    fn in_folders(&self, wanted: &Wanted) -> Option<Vec<u8>> {
         let files = self
             .model_dirs
             .iter()

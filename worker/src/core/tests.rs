@@ -48,7 +48,8 @@ fn job_below_minimum_price_is_claimed_the_second_the_ramp_reaches_it() {
 
 #[test]
 fn unwanted_jobs_are_not_even_prepared() {
-    let cases: [(fn(&mut JobData), Refusal); 8] = [
+    type Change = fn(&mut JobData);
+    let cases: [(Change, Refusal); 8] = [
         (
             |job| job.exclusive_provider = address(99),
             Refusal::ReservedForAnother,
