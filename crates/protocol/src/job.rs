@@ -274,7 +274,11 @@ impl JobData {
     /// the claim was lost and won again must not act on the new claim.
     #[inline]
     fn require_attempt(&self, attempt: u8) -> Result<()> {
-        if self.attempt == attempt { Ok(()) } else { Err(Error::JobAttemptMismatch) }
+        if self.attempt == attempt {
+            Ok(())
+        } else {
+            Err(Error::JobAttemptMismatch)
+        }
     }
 
     /// Gives the job to a provider; returns the price.

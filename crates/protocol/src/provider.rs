@@ -178,7 +178,9 @@ impl ProviderData {
         }
         let unbonding = Lamports(self.unbonding).plus(amount)?;
         self.unbonding = unbonding.0;
-        self.unbond_at = now.after(Seconds(params.unbond_secs.min(self.unbond_secs)))?.0;
+        self.unbond_at = now
+            .after(Seconds(params.unbond_secs.min(self.unbond_secs)))?
+            .0;
         self.changed()
     }
 

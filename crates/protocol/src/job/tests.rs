@@ -41,9 +41,20 @@ fn job_of(terms: &JobTerms) -> JobData {
         bump: 255,
         now: UnixSeconds(START),
     };
-    let params = MarketParams { fee_bps: 250, ..MarketParams::PUBLIC };
+    let params = MarketParams {
+        fee_bps: 250,
+        ..MarketParams::PUBLIC
+    };
     let mut job = JobData::zeroed();
-    job.open(&at, terms, &params, &ModelData { digest: [9; 32], ..ModelData::zeroed() });
+    job.open(
+        &at,
+        terms,
+        &params,
+        &ModelData {
+            digest: [9; 32],
+            ..ModelData::zeroed()
+        },
+    );
     job.escrow = terms.escrow().unwrap().0;
     job
 }
@@ -66,7 +77,11 @@ fn commitment() -> JobCommitArgs {
 }
 
 fn reveal(acknowledged: u8) -> JobFinalizeArgs {
-    JobFinalizeArgs { worker_secret: WORKER_SECRET, requester_secret: REQUESTER_SECRET, acknowledged }
+    JobFinalizeArgs {
+        worker_secret: WORKER_SECRET,
+        requester_secret: REQUESTER_SECRET,
+        acknowledged,
+    }
 }
 
 fn claimed() -> JobData {
@@ -85,9 +100,15 @@ fn committed() -> JobData {
 fn open_copies_everything_the_job_will_need() {
     let job = job();
     assert_eq!(job.status(), Ok(JobStatus::Open));
-    assert_eq!((job.sequence, job.fee_bps, job.attempt, job.model_digest), (1, 250, 0, [9; 32]));
+    assert_eq!(
+        (job.sequence, job.fee_bps, job.attempt, job.model_digest),
+        (1, 250, 0, [9; 32])
+    );
     assert_eq!(job.stake_age_secs, MarketParams::PUBLIC.stake_age_secs);
-    assert_eq!(job.panel_commit_secs, MarketParams::PUBLIC.panel_commit_secs);
+    assert_eq!(
+        job.panel_commit_secs,
+        MarketParams::PUBLIC.panel_commit_secs
+    );
     assert_eq!(job.ticket_stake, MarketParams::PUBLIC.ticket_stake);
     assert!(job.is_unaudited());
     assert_eq!(job.money(), Ok(Lamports(CEILING)));
@@ -95,12 +116,29 @@ fn open_copies_everything_the_job_will_need() {
 
 #[test]
 fn claim_is_allowed_to_the_last_second_and_at_the_price_of_the_moment() {
-    for (secs, price) in [(0, 200), (1, 220), (20, 600), (39, 980), (40, 1_000), (100, 1_000)] {
+    for (secs, price) in [
+        (0, 200),
+        (1, 220),
+        (20, 600),
+        (39, 980),
+        (40, 1_000),
+        (100, 1_000),
+    ] {
         let mut job = job();
-        assert_eq!(job.claim(key(3), 77, at(secs)), Ok(Lamports(price)), "{secs}");
-        assert_eq!((job.price, job.provider, job.generation), (price, key(3), 77));
+        assert_eq!(
+            job.claim(key(3), 77, at(secs)),
+            Ok(Lamports(price)),
+            "{secs}"
+        );
+        assert_eq!(
+            (job.price, job.provider, job.generation),
+            (price, key(3), 77)
+        );
     }
-    assert_eq!(job().claim(key(3), 77, at(101)), Err(Error::JobClaimDeadlinePassed));
+    assert_eq!(
+        job().claim(key(3), 77, at(101)),
+        Err(Error::JobClaimDeadlinePassed)
+    );
     assert_eq!(claimed().claim(key(3), 77, at(21)), Err(Error::JobNotOpen));
 }
 
@@ -109,14 +147,23 @@ fn crank_follows_where_the_action_ended() {
     assert_eq!(job().expire_open(at(100)), Err(Error::JobNotExpired));
     assert_eq!(job().expire_open(at(101)), Ok(Lamports(CEILING)));
     assert_eq!(claimed().commit(&commitment(), at(80)), Ok(()));
-    assert_eq!(claimed().commit(&commitment(), at(81)), Err(Error::JobComputeDeadlinePassed));
+    assert_eq!(
+        claimed().commit(&commitment(), at(81)),
+        Err(Error::JobComputeDeadlinePassed)
+    );
     assert!(claimed().release(0, at(80)).is_ok());
-    assert_eq!(claimed().release(0, at(81)), Err(Error::JobComputeDeadlinePassed));
+    assert_eq!(
+        claimed().release(0, at(81)),
+        Err(Error::JobComputeDeadlinePassed)
+    );
     assert_eq!(claimed().expire_claim(at(80)), Err(Error::JobNotExpired));
     assert!(claimed().expire_claim(at(81)).is_ok());
     // Committed at 30, so the challenge window ends at 110 and the grace a day later.
     let end = 110 + 86_400;
-    assert_eq!(committed().finalize(&reveal(0), at(110)), Err(Error::JobChallengeWindowOpen));
+    assert_eq!(
+        committed().finalize(&reveal(0), at(110)),
+        Err(Error::JobChallengeWindowOpen)
+    );
     assert!(committed().finalize(&reveal(0), at(111)).is_ok());
     assert!(committed().finalize(&reveal(1), at(30)).is_ok());
     assert!(committed().finalize(&reveal(0), at(end)).is_ok());
@@ -132,10 +179,16 @@ fn crank_follows_where_the_action_ended() {
         audited.finalize(&reveal(1), at(end + 1)),
         Err(Error::JobFinalizeDeadlinePassed)
     );
-    assert_eq!(committed().fault_unfinalized(at(end)), Err(Error::JobNotExpired));
+    assert_eq!(
+        committed().fault_unfinalized(at(end)),
+        Err(Error::JobNotExpired)
+    );
     assert_eq!(
         committed().fault_unfinalized(at(end + 1)),
-        Ok(LostClaim { slash: Lamports(COLLATERAL), refund: Lamports(CEILING) })
+        Ok(LostClaim {
+            slash: Lamports(COLLATERAL),
+            refund: Lamports(CEILING)
+        })
     );
 }
 
@@ -144,7 +197,11 @@ fn price_goes_on_where_the_last_attempt_left_it() {
     let mut job = job();
     assert_eq!(job.claim(key(3), 1, at(10)), Ok(Lamports(400)));
     job.release(0, at(50)).unwrap();
-    assert_eq!(job.price_at(at(50)), Ok(Lamports(400)), "time spent claimed raises no price");
+    assert_eq!(
+        job.price_at(at(50)),
+        Ok(Lamports(400)),
+        "time spent claimed raises no price"
+    );
     assert_eq!(job.claim(key(4), 2, at(60)), Ok(Lamports(600)));
     job.expire_claim(at(121)).unwrap();
     assert_eq!(job.claim(key(5), 3, at(141)), Ok(Lamports(1_000)));
@@ -158,7 +215,10 @@ fn late_crank_lengthens_no_life() {
     assert_eq!(job.opened_at, at(80).0);
     assert_eq!(job.price_at(at(150)), Ok(Lamports(CEILING)));
     assert!({ job }.claim(key(4), 2, at(180)).is_ok());
-    assert_eq!(job.claim(key(4), 2, at(181)), Err(Error::JobClaimDeadlinePassed));
+    assert_eq!(
+        job.claim(key(4), 2, at(181)),
+        Err(Error::JobClaimDeadlinePassed)
+    );
     assert_eq!(job.expire_open(at(181)), Ok(Lamports(CEILING)));
 }
 
@@ -170,8 +230,14 @@ fn messages_of_another_attempt_are_refused() {
     job.release(0, at(20)).unwrap();
     job.claim(key(3), 77, at(20)).unwrap();
     assert_eq!(job.release(0, at(21)), Err(Error::JobAttemptMismatch));
-    assert_eq!(job.commit(&commitment(), at(21)), Err(Error::JobAttemptMismatch));
-    let second = JobCommitArgs { attempt: 1, ..commitment() };
+    assert_eq!(
+        job.commit(&commitment(), at(21)),
+        Err(Error::JobAttemptMismatch)
+    );
+    let second = JobCommitArgs {
+        attempt: 1,
+        ..commitment()
+    };
     assert_eq!(job.commit(&second, at(21)), Ok(()));
 }
 
@@ -181,13 +247,29 @@ fn third_lost_attempt_ends_the_job() {
     for attempt in 0..2 {
         job.claim(key(3), 1, at(0)).unwrap();
         let lost = job.release(attempt, at(0)).unwrap();
-        assert_eq!(lost, LostClaim { slash: Lamports(250), refund: Lamports::ZERO }, "{attempt}");
+        assert_eq!(
+            lost,
+            LostClaim {
+                slash: Lamports(250),
+                refund: Lamports::ZERO
+            },
+            "{attempt}"
+        );
         assert_eq!(job.status(), Ok(JobStatus::Open));
     }
     job.claim(key(3), 1, at(0)).unwrap();
     let lost = job.expire_claim(at(61)).unwrap();
-    assert_eq!(lost, LostClaim { slash: Lamports(1_000), refund: Lamports(CEILING) });
-    assert_eq!((job.status(), job.escrow, job.ended_at), (Ok(JobStatus::Expired), 0, START + 61));
+    assert_eq!(
+        lost,
+        LostClaim {
+            slash: Lamports(1_000),
+            refund: Lamports(CEILING)
+        }
+    );
+    assert_eq!(
+        (job.status(), job.escrow, job.ended_at),
+        (Ok(JobStatus::Expired), 0, START + 61)
+    );
 }
 
 #[test]
@@ -201,36 +283,69 @@ fn commit_needs_all_three_digests_and_comes_once() {
     for strip in strips {
         let mut args = commitment();
         strip(&mut args);
-        assert_eq!(claimed().commit(&args, at(30)), Err(Error::JobCommitmentMissing));
+        assert_eq!(
+            claimed().commit(&args, at(30)),
+            Err(Error::JobCommitmentMissing)
+        );
     }
-    assert_eq!(committed().commit(&commitment(), at(30)), Err(Error::JobNotClaimed));
+    assert_eq!(
+        committed().commit(&commitment(), at(30)),
+        Err(Error::JobNotClaimed)
+    );
     assert_eq!(committed().release(0, at(30)), Err(Error::JobNotClaimed));
 }
 
 #[test]
 fn finalize_checks_both_secrets_and_pays_once() {
-    let wrong = JobFinalizeArgs { worker_secret: [0; 32], ..reveal(1) };
-    assert_eq!(committed().finalize(&wrong, at(31)), Err(Error::JobWorkerSecretMismatch));
-    let wrong = JobFinalizeArgs { requester_secret: [0; 32], ..reveal(1) };
-    assert_eq!(committed().finalize(&wrong, at(31)), Err(Error::JobRequesterSecretMismatch));
-    let unread = JobFinalizeArgs { requester_secret: [0; 32], ..reveal(0) };
+    let wrong = JobFinalizeArgs {
+        worker_secret: [0; 32],
+        ..reveal(1)
+    };
+    assert_eq!(
+        committed().finalize(&wrong, at(31)),
+        Err(Error::JobWorkerSecretMismatch)
+    );
+    let wrong = JobFinalizeArgs {
+        requester_secret: [0; 32],
+        ..reveal(1)
+    };
+    assert_eq!(
+        committed().finalize(&wrong, at(31)),
+        Err(Error::JobRequesterSecretMismatch)
+    );
+    let unread = JobFinalizeArgs {
+        requester_secret: [0; 32],
+        ..reveal(0)
+    };
     assert!(committed().finalize(&unread, at(111)).is_ok());
 
     let mut job = committed();
     let settled = job.finalize(&reveal(1), at(31)).unwrap();
     // Claimed after 20 of 40 seconds at 600; 2.5 % of it is 15.
-    assert_eq!((settled.split.fee, settled.split.earned), (Lamports(15), Lamports(585)));
+    assert_eq!(
+        (settled.split.fee, settled.split.earned),
+        (Lamports(15), Lamports(585))
+    );
     assert_eq!(settled.refund, Lamports(400));
     assert_eq!((job.escrow, job.status()), (0, Ok(JobStatus::Settled)));
-    assert_eq!(job.finalize(&reveal(1), at(31)), Err(Error::JobNotCommitted));
-    assert_eq!(job.fault_unfinalized(at(90_000)), Err(Error::JobNotCommitted));
+    assert_eq!(
+        job.finalize(&reveal(1), at(31)),
+        Err(Error::JobNotCommitted)
+    );
+    assert_eq!(
+        job.fault_unfinalized(at(90_000)),
+        Err(Error::JobNotCommitted)
+    );
 }
 
 #[test]
 fn audited_jobs_are_not_paid_without_an_audit() {
     let mut job = committed();
     job.audit_bps = 1;
-    assert_eq!(job.finalize(&reveal(1), at(31)), Err(Error::JobAuditUnavailable));
+    assert_eq!(
+        job.finalize(&reveal(1), at(31)),
+        Err(Error::JobAuditUnavailable)
+    );
 }
 
 #[test]
@@ -238,16 +353,37 @@ fn eligibility_follows_the_terms() {
     let class = [8; 32];
     let open = job();
     assert_eq!(open.require_eligible(&key(3), &class), Ok(()));
-    let exclusive = job_of(&JobTerms { exclusive_provider: key(3), ..terms() });
+    let exclusive = job_of(&JobTerms {
+        exclusive_provider: key(3),
+        ..terms()
+    });
     assert_eq!(exclusive.require_eligible(&key(3), &class), Ok(()));
-    assert_eq!(exclusive.require_eligible(&key(4), &class), Err(Error::ProviderNotInvited));
-    let classed = job_of(&JobTerms { runtime_class: class, ..terms() });
+    assert_eq!(
+        exclusive.require_eligible(&key(4), &class),
+        Err(Error::ProviderNotInvited)
+    );
+    let classed = job_of(&JobTerms {
+        runtime_class: class,
+        ..terms()
+    });
     assert_eq!(classed.require_eligible(&key(3), &class), Ok(()));
-    assert_eq!(classed.require_eligible(&key(3), &[0; 32]), Err(Error::ProviderClassMismatch));
+    assert_eq!(
+        classed.require_eligible(&key(3), &[0; 32]),
+        Err(Error::ProviderClassMismatch)
+    );
     assert_eq!(claimed().require_provider(&key(3), 77), Ok(()));
-    assert_eq!(claimed().require_provider(&key(3), 78), Err(Error::JobProviderMismatch));
-    assert_eq!(claimed().require_provider(&key(4), 77), Err(Error::JobProviderMismatch));
-    assert_eq!(open.require_provider(&key(3), 0), Err(Error::JobProviderMismatch));
+    assert_eq!(
+        claimed().require_provider(&key(3), 78),
+        Err(Error::JobProviderMismatch)
+    );
+    assert_eq!(
+        claimed().require_provider(&key(4), 77),
+        Err(Error::JobProviderMismatch)
+    );
+    assert_eq!(
+        open.require_provider(&key(3), 0),
+        Err(Error::JobProviderMismatch)
+    );
 }
 
 /// No slot lets an address be closed and opened again.
@@ -266,7 +402,10 @@ fn addresses_cannot_be_used_twice() {
     ended.live_panels = 1;
     assert_eq!(ended.require_closable(u64::MAX), Err(Error::JobPanelsLive));
     ended.status = 0;
-    assert_eq!(ended.require_closable(u64::MAX), Err(Error::JobStatusInvalid));
+    assert_eq!(
+        ended.require_closable(u64::MAX),
+        Err(Error::JobStatusInvalid)
+    );
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -299,7 +438,16 @@ type Moved = (u64, u64, u64);
 
 impl Model {
     fn new() -> Self {
-        Self { status: JobStatus::Open, attempt: 0, opened: 0, claimed: 0, committed: 0, ramp_used: 0, price: 0, escrow: CEILING }
+        Self {
+            status: JobStatus::Open,
+            attempt: 0,
+            opened: 0,
+            claimed: 0,
+            committed: 0,
+            ramp_used: 0,
+            price: 0,
+            escrow: CEILING,
+        }
     }
 
     fn end(&mut self, status: JobStatus) -> u64 {
@@ -333,18 +481,23 @@ impl Model {
             (Act::Cancel, Open) => (0, self.end(Cancelled), 0),
             (Act::ExpireOpen, Open) if !within(self.opened, 100) => (0, self.end(Expired), 0),
             (Act::Release, Claimed) if within(self.claimed, 60) => self.lose(now, 250),
-            (Act::ExpireClaim, Claimed) if !within(self.claimed, 60) => self.lose(self.claimed + 60, 1_000),
+            (Act::ExpireClaim, Claimed) if !within(self.claimed, 60) => {
+                self.lose(self.claimed + 60, 1_000)
+            }
             (Act::Commit, Claimed) if within(self.claimed, 60) => {
                 (self.status, self.committed) = (Committed, now);
                 (0, 0, 0)
             }
             (Act::Finalize(acknowledged), Committed)
-                if acknowledged != 0 || (within(self.committed, grace) && !within(self.committed, 80)) =>
+                if acknowledged != 0
+                    || (within(self.committed, grace) && !within(self.committed, 80)) =>
             {
                 let escrow = self.end(Settled);
                 (self.price, escrow - self.price, 0)
             }
-            (Act::Fault, Committed) if !within(self.committed, grace) => (0, self.end(Faulted), COLLATERAL),
+            (Act::Fault, Committed) if !within(self.committed, grace) => {
+                (0, self.end(Faulted), COLLATERAL)
+            }
             _ => return None,
         })
     }
@@ -368,7 +521,11 @@ fn apply(job: &mut JobData, act: Act, now: UnixSeconds) -> Result<Moved> {
         }
         Act::Finalize(acknowledged) => {
             let settled = job.finalize(&reveal(acknowledged), now)?;
-            (settled.split.fee.0 + settled.split.earned.0, settled.refund.0, 0)
+            (
+                settled.split.fee.0 + settled.split.earned.0,
+                settled.refund.0,
+                0,
+            )
         }
         Act::Cancel => (0, job.cancel(now)?.0, 0),
         Act::ExpireOpen => (0, job.expire_open(now)?.0, 0),

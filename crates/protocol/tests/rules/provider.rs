@@ -232,9 +232,16 @@ fn stake_age_restarts_with_deposits_and_class_changes_only() {
 fn unbonding_never_outlasts_what_was_promised() {
     for (now_asked, waited) in [(50, 50), (20, 20), (5_000_000, 50)] {
         let mut provider = provider();
-        provider.deposit(Lamports(5_000), &PARAMS, UnixSeconds(10)).unwrap();
-        let later = MarketParams { unbond_secs: now_asked, ..PARAMS };
-        provider.unbond(Lamports(5_000), &later, UnixSeconds(100)).unwrap();
+        provider
+            .deposit(Lamports(5_000), &PARAMS, UnixSeconds(10))
+            .unwrap();
+        let later = MarketParams {
+            unbond_secs: now_asked,
+            ..PARAMS
+        };
+        provider
+            .unbond(Lamports(5_000), &later, UnixSeconds(100))
+            .unwrap();
         assert_eq!(provider.unbond_at, 100 + i64::from(waited), "{now_asked}");
     }
 }

@@ -66,7 +66,10 @@ fn money_is_bounded_on_both_sides() {
         check(|terms| (terms.ceiling, terms.floor) = (0, 0)),
         Err(Error::TermsCeilingInvalid)
     );
-    assert_eq!(check(|terms| (terms.ceiling, terms.collateral) = (PARAMS.max_ceiling, PARAMS.max_ceiling)), Ok(()));
+    assert_eq!(
+        check(|terms| (terms.ceiling, terms.collateral) = (PARAMS.max_ceiling, PARAMS.max_ceiling)),
+        Ok(())
+    );
     assert_eq!(
         check(|terms| terms.ceiling = PARAMS.max_ceiling + 1),
         Err(Error::TermsCeilingInvalid)
