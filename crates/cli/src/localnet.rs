@@ -164,23 +164,26 @@ fn announce(context: &Context, localnet: &Localnet, wallets: &Wallets) -> Result
     }
     output::line(output::facts(&[
         ("JSON-RPC", url.clone()),
-        ("websocket", ws),
+        ("websocket", ws.clone()),
         ("program", PROGRAM_ID.to_string()),
         ("market authority", wallets.path("authority")),
         ("a provider's wallet", wallets.path("provider")),
         ("a requester's wallet", wallets.path("requester")),
     ]))?;
     let [provider, requester] = ["provider", "requester"].map(|name| wallets.path(name));
+    let authority = wallets.provider.pubkey();
     context.say(format_args!(
         "\n\
-        The market is open; each wallet holds {FUNDS}. In another terminal:\n\n  \
+        The market is open; each wallet holds {FUNDS}. In a second terminal, a provider:\n\n  \
         export ASSAY_URL={url}\n  \
-        assay market show\n  \
         assay -k {provider} model register models/digits.onnx --uri file://$PWD/models/digits.onnx\n  \
-        assay-worker init                     # prints the operator's address; fund it: solana transfer\n  \
-        assay -k {provider} provider register --operator OPERATOR --endpoint http://127.0.0.1:8800\n  \
+        assay-worker init --authority {authority}     # prints the operator's address\n  \
+        assay -k {provider} provider register --operator OPERATOR --endpoint http://127.0.0.1:8950\n  \
+        assay -k {provider} provider fund 0.05\n  \
         assay -k {provider} stake deposit 1\n  \
-        assay-worker run                      # in a third terminal\n  \
+        assay-worker run --set 'chain.rpc=[\"{url}\"]' --set chain.websocket={ws} --set artifacts.allow_file=true\n\n\
+        And in a third, somebody who pays:\n\n  \
+        export ASSAY_URL={url}\n  \
         assay -k {requester} job run --model models/digits.onnx --input models/digits/sample-3.png --max-price 0.001\n\n\
         Ctrl-C stops it."
     ));

@@ -7,6 +7,7 @@ use assay_client::{
     protocol::{Address, ProviderData, args::ProviderArgs, text},
 };
 use clap::{Args, Subcommand};
+use solana_system_interface::instruction::transfer;
 
 use crate::{Ending, amount::Amount, chain::Found, context::Context, output, view::ProviderView};
 
@@ -17,6 +18,7 @@ pub enum ProviderCommand {
 Example:
   assay-worker init                         # makes the operator key, prints its address
   assay provider register --operator ADDRESS --endpoint https://worker.example:8800
+  assay provider fund 0.05                  # the operator pays the fees of its transactions
   assay stake deposit 1")]
     Register(RegisterOptions),
     /// Change operator, endpoint or runtime class; what is not given stays
@@ -28,6 +30,11 @@ Example:
     },
     /// List providers, the largest stake first
     List,
+    /// Send SOL to the operator, which pays the fees of its own transactions
+    Fund {
+        /// SOL
+        amount: Amount,
+    },
     /// Pay out the earnings; the market's share moves to the treasury
     Withdraw {
         /// Where to; the authority itself by default
@@ -96,6 +103,7 @@ pub async fn run(context: &Context, command: ProviderCommand) -> Result<Ending> 
             }
         }
         ProviderCommand::List => list(context).await?,
+        ProviderCommand::Fund { amount } => fund(context, amount).await?,
         ProviderCommand::Withdraw { to } => withdraw(context, to).await?,
         ProviderCommand::Deregister => deregister(context).await?,
     }
@@ -187,6 +195,25 @@ async fn list(context: &Context) -> Result<()> {
         &ProviderView::HEAD,
         views.iter().map(ProviderView::row).collect(),
     ))
+}
+
+async fn fund(context: &Context, amount: Amount) -> Result<()> {
+    let authority = context.signer()?;
+    let Found { data, .. } = context.provider(&authority).await?;
+    let send = transfer(&authority, &data.operator, amount.0);
+    if context.send("provider fund", &[send]).await?.is_some() {
+        let balance = context
+            .rpc
+            .get_balance(&data.operator)
+            .await
+            .with_context(|| context.unreachable())?;
+        context.say(format_args!(
+            "{amount} sent; the operator {} holds {}",
+            data.operator,
+            Amount(balance)
+        ));
+    }
+    Ok(())
 }
 
 async fn withdraw(context: &Context, to: Option<Address>) -> Result<()> {

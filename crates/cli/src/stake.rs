@@ -15,8 +15,8 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
-Stake leaves in two steps: unbond it, wait (`assay market show`, unbond_secs), withdraw it. Until then it backs the
-jobs that the provider has claimed. A claim that produces nothing in time costs the job's late slash.")]
+Stake leaves in two steps: unbond it, wait (`assay market show`, unbond_secs), withdraw it. \
+Until then it backs the jobs that the provider has claimed. A claim that produces nothing in time costs the job's late slash.")]
 pub enum StakeCommand {
     /// Add stake from the authority's wallet
     Deposit {

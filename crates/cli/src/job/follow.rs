@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use assay_client::{
     delivery::{MismatchError, Received, Verified, verify},
-    protocol::{Address, JobData, JobStatus, ProviderData},
+    protocol::{
+        Address, BasisPoints, JobData, JobStatus, Lamports, ProviderData, amount::split_price,
+    },
     secret,
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -25,6 +27,8 @@ const POLL: Duration = Duration::from_millis(400);
 const LOOKS_BETWEEN_QUESTIONS: u32 = 4;
 /// Looks after a job has settled until the result is given up.
 const LAST_LOOKS: u32 = 40;
+/// Looks in a row that may fail: about half a minute.
+const MAX_SILENT_LOOKS: u32 = 75;
 /// Deadlines are judged by the chain's clock, which nodes see with a delay.
 const CRANK_DELAY_SECS: i64 = 2;
 
@@ -38,9 +42,11 @@ pub struct Follower<'a> {
     seen: Option<(JobStatus, u8)>,
     result: Option<(Delivered, Verified)>,
     acknowledged: bool,
+    told_claim: bool,
     trouble: Option<String>,
     looks: u32,
     looks_after_end: u32,
+    silent_looks: u32,
     sent: Vec<Sent>,
 }
 
@@ -70,9 +76,11 @@ impl<'a> Follower<'a> {
             seen: None,
             result: None,
             acknowledged: false,
+            told_claim: false,
             trouble: None,
             looks: 0,
             looks_after_end: 0,
+            silent_looks: 0,
             sent: Vec::new(),
         }
     }
@@ -80,7 +88,15 @@ impl<'a> Follower<'a> {
     /// Looks at the job until it has ended.
     pub async fn follow(mut self) -> Result<Ended> {
         loop {
-            let (job, clock) = self.context.with_clock::<JobData>(&self.job).await?;
+            let (job, clock) = match self.context.with_clock::<JobData>(&self.job).await {
+                Ok(seen) => seen,
+                Err(error) => {
+                    self.endure(error)?;
+                    tokio::time::sleep(POLL).await;
+                    continue;
+                }
+            };
+            self.silent_looks = 0;
             let Some(job) = job else {
                 bail!(
                     "there is no job at {} (any more); check the address and --url",
@@ -102,6 +118,16 @@ impl<'a> Follower<'a> {
             self.looks = self.looks.wrapping_add(1);
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// A node may fail for a moment; a job takes longer than that.
+    fn endure(&mut self, error: anyhow::Error) -> Result<()> {
+        self.silent_looks += 1;
+        if self.silent_looks > MAX_SILENT_LOOKS {
+            return Err(error);
+        }
+        self.trouble(format!("{error:#}"));
+        Ok(())
     }
 
     fn end(self, job: JobData, clock: Clock, mismatch: Option<MismatchError>) -> Ended {
@@ -245,19 +271,20 @@ impl<'a> Follower<'a> {
         if before == Some(state) {
             return;
         }
-        let price = Amount(job.price);
+        // A quick worker claims and commits between two looks.
+        if job.claimed_at != 0 && status != JobStatus::Claimed && !self.told_claim {
+            self.say(claimed(job));
+        }
+        self.told_claim = job.claimed_at != 0;
         let line = match status {
             JobStatus::Open if job.attempt == 0 => format!("open       {}", self.job),
             JobStatus::Open => format!(
-                "open       again: the provider gave no result in time and was slashed; attempt {} of 3",
+                "open       again: the provider gave its claim back or missed its deadline, and was slashed; attempt {} of 3",
                 job.attempt.saturating_add(1)
             ),
-            JobStatus::Claimed => format!("claimed    by {} for {price}", job.provider),
+            JobStatus::Claimed => claimed(job),
             JobStatus::Committed => format!("committed  {:.16}..", hex::encode(job.commitment)),
-            JobStatus::Settled => format!(
-                "settled    {price} paid, {} came back",
-                Amount(job.ceiling.saturating_sub(job.price))
-            ),
+            JobStatus::Settled => settled(job),
             JobStatus::Cancelled | JobStatus::Expired | JobStatus::Faulted => {
                 format!(
                     "{:<10} everything came back but the rent, which `assay job close` returns",
@@ -306,4 +333,24 @@ impl<'a> Follower<'a> {
             None => text,
         }
     }
+}
+
+fn claimed(job: &JobData) -> String {
+    format!("claimed    by {} for {}", job.provider, Amount(job.price))
+}
+
+fn settled(job: &JobData) -> String {
+    let share =
+        split_price(Lamports(job.price), BasisPoints(job.fee_bps)).map_or(0, |split| split.fee.0);
+    let waits = if job.refund_due > 0 {
+        " with `assay job close`: the wallet could not take it"
+    } else {
+        ""
+    };
+    format!(
+        "settled    {} paid, of it {} to the market; {} came back{waits}",
+        Amount(job.price),
+        Amount(share),
+        Amount(job.ceiling.saturating_sub(job.price))
+    )
 }

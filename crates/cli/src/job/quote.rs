@@ -15,25 +15,36 @@ use crate::{
 #[derive(Clone, Debug, Serialize)]
 pub struct Quote {
     pub unaudited: bool,
+    #[serde(rename = "price_least_lamports")]
     pub price_least: u64,
+    #[serde(rename = "price_most_lamports")]
     pub price_most: u64,
     pub ramp_secs: u32,
     /// The market's share of the price; the requester pays nothing on top of the price.
     pub market_share_bps: u16,
+    #[serde(rename = "market_share_most_lamports")]
     pub market_share_most: u64,
     /// Leaves the wallet with the job; what the price leaves of it comes back when the job ends.
+    #[serde(rename = "escrow_lamports")]
     pub escrow: u64,
     /// Leaves the wallet with the job; comes back whole with `job close`.
+    #[serde(rename = "rent_lamports")]
     pub rent: u64,
     /// Never comes back.
+    #[serde(rename = "network_fee_lamports")]
     pub network_fee: u64,
     /// Leaves the wallet at once.
+    #[serde(rename = "leaves_now_lamports")]
     pub leaves_now: u64,
     /// Gone for good at the end, at least and at most, without the fee of `job close`.
+    #[serde(rename = "gone_least_lamports")]
     pub gone_least: u64,
+    #[serde(rename = "gone_most_lamports")]
     pub gone_most: u64,
     pub compute_units: u64,
+    #[serde(rename = "wallet_balance_lamports")]
     pub wallet_balance: u64,
+    #[serde(rename = "collateral_lamports")]
     pub collateral: u64,
     pub claim_secs: u32,
     pub compute_secs: u32,
@@ -97,7 +108,7 @@ impl Quote {
             claim_secs: terms.claim_secs,
             compute_secs: terms.compute_secs,
             challenge_secs: terms.challenge_secs,
-            notes: plan.input.notes.clone(),
+            notes: notes(plan),
             model: plan.model.address.to_string(),
             input: format!(
                 "{} bytes, sha256 {}",
@@ -181,4 +192,16 @@ impl Quote {
         }
         Ok(())
     }
+}
+
+/// What was done to the input, and what may keep workers away.
+fn notes(plan: &Plan) -> Vec<String> {
+    let mut notes = plan.input.notes.clone();
+    if plan.model.data.uri_len == 0 {
+        notes.push(
+            "the model names no uri, so only workers that have its file already can run it"
+                .to_owned(),
+        );
+    }
+    notes
 }

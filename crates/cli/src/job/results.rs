@@ -1,5 +1,7 @@
 //! A result, for people and as JSON.
 
+use std::fmt;
+
 use anyhow::{Context as _, Result};
 use assay_client::delivery::{Delivery, Outcome};
 use half::{bf16, f16};
@@ -22,9 +24,42 @@ pub struct Shown {
     pub dtype: String,
     pub shape: Vec<usize>,
     /// The first values, row by row; JSON has no NaN or infinity, they are null.
-    pub values: Vec<f64>,
+    pub values: Vec<Scalar>,
     /// Whether there are more.
     pub truncated: bool,
+}
+
+/// One element.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Scalar {
+    Bool(bool),
+    Signed(i64),
+    Unsigned(u64),
+    Float(f64),
+}
+
+impl Scalar {
+    /// For ranking; large 64-bit integers are rounded.
+    fn rank(self) -> f64 {
+        match self {
+            Self::Bool(value) => f64::from(u8::from(value)),
+            Self::Signed(value) => value as f64,
+            Self::Unsigned(value) => value as f64,
+            Self::Float(value) => value,
+        }
+    }
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Signed(value) => write!(f, "{value}"),
+            Self::Unsigned(value) => write!(f, "{value}"),
+            Self::Float(value) => f.write_str(&number(*value)),
+        }
+    }
 }
 
 /// The most probable labels of one row, the first the best.
@@ -102,7 +137,7 @@ impl Results {
                 .values
                 .iter()
                 .take(SHOWN_VALUES)
-                .map(|value| number(*value))
+                .map(ToString::to_string)
                 .collect();
             let more = if output.truncated || output.values.len() > SHOWN_VALUES {
                 ", .."
@@ -121,16 +156,15 @@ impl Results {
     }
 }
 
+/// Six digits after the point, or as many significant ones where that would show nothing.
 fn number(value: f64) -> String {
     if value == 0.0 || (1e-4..1e9).contains(&value.abs()) {
         let text = format!("{value:.6}");
-        if text.contains('.') {
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        } else {
-            text
-        }
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else if value.is_finite() {
+        format!("{value:.3e}")
     } else {
-        format!("{value:e}")
+        value.to_string()
     }
 }
 
@@ -155,8 +189,11 @@ fn top(tensor: &TensorView<'_>, labels: &Labels) -> Vec<Labelled> {
     let values = values(tensor, usize::MAX);
     let rows = values.chunks_exact(width).enumerate();
     rows.map(|(row, values)| {
-        let mut ranked: Vec<(&String, f64)> =
-            labels.labels.iter().zip(values.iter().copied()).collect();
+        let mut ranked: Vec<(&String, f64)> = labels
+            .labels
+            .iter()
+            .zip(values.iter().map(|value| value.rank()))
+            .collect();
         ranked.sort_by(|one, other| other.1.total_cmp(&one.1));
         let labels = ranked.into_iter().take(TOP);
         Labelled {
@@ -172,31 +209,49 @@ fn top(tensor: &TensorView<'_>, labels: &Labels) -> Vec<Labelled> {
     .collect()
 }
 
-/// The first elements as f64, which shows large 64-bit integers rounded.
-fn values(tensor: &TensorView<'_>, limit: usize) -> Vec<f64> {
+/// The first elements.
+fn values(tensor: &TensorView<'_>, limit: usize) -> Vec<Scalar> {
+    use Scalar::{Bool, Float, Signed, Unsigned};
     let data = tensor.data();
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "a verified result has no other types"
     )]
     match tensor.dtype() {
-        Dtype::BOOL | Dtype::U8 => each(data, limit, |[byte]: [u8; 1]| f64::from(byte)),
-        Dtype::I8 => each(data, limit, |bytes| f64::from(i8::from_le_bytes(bytes))),
-        Dtype::U16 => each(data, limit, |bytes| f64::from(u16::from_le_bytes(bytes))),
-        Dtype::I16 => each(data, limit, |bytes| f64::from(i16::from_le_bytes(bytes))),
-        Dtype::U32 => each(data, limit, |bytes| f64::from(u32::from_le_bytes(bytes))),
-        Dtype::I32 => each(data, limit, |bytes| f64::from(i32::from_le_bytes(bytes))),
-        Dtype::U64 => each(data, limit, |bytes| u64::from_le_bytes(bytes) as f64),
-        Dtype::I64 => each(data, limit, |bytes| i64::from_le_bytes(bytes) as f64),
-        Dtype::F16 => each(data, limit, |bytes| f16::from_le_bytes(bytes).to_f64()),
-        Dtype::BF16 => each(data, limit, |bytes| bf16::from_le_bytes(bytes).to_f64()),
-        Dtype::F32 => each(data, limit, |bytes| f64::from(f32::from_le_bytes(bytes))),
-        Dtype::F64 => each(data, limit, f64::from_le_bytes),
+        Dtype::BOOL => each(data, limit, |[byte]: [u8; 1]| Bool(byte != 0)),
+        Dtype::U8 => each(data, limit, |[byte]: [u8; 1]| Unsigned(byte.into())),
+        Dtype::I8 => each(data, limit, |bytes| Signed(i8::from_le_bytes(bytes).into())),
+        Dtype::U16 => each(data, limit, |bytes| {
+            Unsigned(u16::from_le_bytes(bytes).into())
+        }),
+        Dtype::I16 => each(data, limit, |bytes| {
+            Signed(i16::from_le_bytes(bytes).into())
+        }),
+        Dtype::U32 => each(data, limit, |bytes| {
+            Unsigned(u32::from_le_bytes(bytes).into())
+        }),
+        Dtype::I32 => each(data, limit, |bytes| {
+            Signed(i32::from_le_bytes(bytes).into())
+        }),
+        Dtype::U64 => each(data, limit, |bytes| Unsigned(u64::from_le_bytes(bytes))),
+        Dtype::I64 => each(data, limit, |bytes| Signed(i64::from_le_bytes(bytes))),
+        Dtype::F16 => each(data, limit, |bytes| {
+            Float(f16::from_le_bytes(bytes).to_f64())
+        }),
+        Dtype::BF16 => each(data, limit, |bytes| {
+            Float(bf16::from_le_bytes(bytes).to_f64())
+        }),
+        Dtype::F32 => each(data, limit, |bytes| Float(f32::from_le_bytes(bytes).into())),
+        Dtype::F64 => each(data, limit, |bytes| Float(f64::from_le_bytes(bytes))),
         _ => Vec::new(),
     }
 }
 
-fn each<const N: usize>(data: &[u8], limit: usize, read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+fn each<const N: usize>(
+    data: &[u8],
+    limit: usize,
+    read: impl Fn([u8; N]) -> Scalar,
+) -> Vec<Scalar> {
     let (elements, _) = data.as_chunks::<N>();
     elements
         .iter()
@@ -245,7 +300,7 @@ mod tests {
         assert_eq!(number(0.5), "0.5");
         assert_eq!(number(3.0), "3");
         assert_eq!(number(100.0), "100");
-        assert_eq!(number(1e-9), "1e-9");
+        assert_eq!(number(1.23456e-9), "1.235e-9");
         assert_eq!(number(f64::NAN), "NaN");
     }
 
@@ -253,9 +308,10 @@ mod tests {
     fn every_element_type_has_values() {
         let half = f16::from_f32(1.5).to_le_bytes();
         let view = TensorView::new(Dtype::F16, vec![1], &half).unwrap();
-        assert_eq!(values(&view, 9), [1.5]);
+        assert_eq!(values(&view, 9), [Scalar::Float(1.5)]);
         let integer = (-7_i64).to_le_bytes();
         let view = TensorView::new(Dtype::I64, vec![1], &integer).unwrap();
-        assert_eq!(values(&view, 9), [-7.0]);
+        assert_eq!(values(&view, 9), [Scalar::Signed(-7)]);
+        assert_eq!(serde_json::to_string(&values(&view, 9)).unwrap(), "[-7]");
     }
 }

@@ -26,22 +26,22 @@ use crate::{
 pub const EXAMPLES: &str = "\
 Examples:
   assay job run -m models/digits.onnx -i models/digits/sample-3.png -p 0.001
-  assay job run -m digits --model-file models/digits.onnx -i image=digit.npy -p 0.001 --min-price 0.0001 --ramp 30s
+  assay job run -m digits --model-file models/digits.onnx -i image=digit.npy -p 0.001 --ramp 30s
   assay job run -m digits -i x.safetensors -p 0.01 --yes --json | jq .labels
 
-The price starts at --min-price and rises to --max-price; the first provider that takes the job fixes it. The result
-is checked against the provider's commitment on chain before it is acknowledged; the acknowledgement lets the
-provider settle at once. Without it the provider is paid after the challenge window. Jobs are unaudited: the check
-shows that you got what the provider committed to, not that it computed honestly.
+The price starts at --min-price and rises to --max-price; the first provider that takes the job fixes it. \
+The result is checked against the provider's commitment on chain before it is acknowledged; the acknowledgement lets \
+the provider settle at once. Without it the provider is paid after the challenge window. Jobs are unaudited: the \
+check shows that you got what the provider committed to, not that it computed honestly.
 
-Exit codes: 0 settled, 1 failed, 2 wrong usage, 3 ended without settling (the money came back), 4 the delivery did
+Exit codes: 0 settled, 1 failed, 2 wrong usage, 3 ended without settling (the money came back), 4 the delivery did \
 not verify or never came.";
 
 #[derive(Args, Debug)]
 pub struct RunOptions {
     #[command(flatten)]
     job: JobOptions,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Files")]
     files: FileOptions,
 }
 
@@ -51,7 +51,7 @@ pub struct WatchOptions {
     /// The model's file; names the labels
     #[arg(long, value_name = "PATH")]
     model_file: Option<PathBuf>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Files")]
     files: FileOptions,
 }
 
