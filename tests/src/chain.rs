@@ -46,7 +46,8 @@ fn deploy() -> LiteSVM {
         .with_precompiles()
         .with_sigverify(false)
         .with_blockhash_check(false)
-        .with_transaction_history(0);
+        .with_transaction_history(0)
+        .with_log_bytes_limit(None);
     chain
         .add_program_from_file(PROGRAM_ID, program_file())
         .expect("the program is loadable");

@@ -5,6 +5,7 @@
 //! methods, so that a wrong rule there does not excuse itself here.
 
 mod deed;
+mod events;
 mod flows;
 mod held;
 mod job;
@@ -100,6 +101,7 @@ impl Ledger {
             job::check_step(deed, name, &changes)?;
         }
         provider::check_totals(deed, &changes)?;
+        events::check(deed, &changes)?;
         self.burned += deed.burned();
         let taken: Vec<(Address, Option<Held>)> = changes
             .iter()

@@ -100,7 +100,8 @@ impl Held {
             - i128::try_from(self.money()).unwrap_or(i128::MAX)
     }
 
-    fn sequence(&self) -> u32 {
+    /// The account's sequence number.
+    pub fn sequence(&self) -> u32 {
         match &self.state {
             State::Market(market) => market.sequence,
             State::Treasury(treasury) => treasury.sequence,

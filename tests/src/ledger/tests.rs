@@ -19,6 +19,7 @@ struct Record {
     before: Vec<(Address, Account)>,
     after: Vec<(Address, Account)>,
     fee: u64,
+    logs: Vec<String>,
 }
 
 impl Record {
@@ -33,14 +34,15 @@ impl Record {
             addresses.iter().map(account).collect()
         };
         let mut later = world.clone();
-        let fee = later.send(&call).accepted().fee;
+        let outcome = later.send(&call).accepted();
         Self {
             before: read(world),
             after: read(&later),
             world: world.clone(),
             instruction: call.instruction,
             payer,
-            fee,
+            fee: outcome.fee,
+            logs: outcome.logs,
         }
     }
 
@@ -80,7 +82,7 @@ impl Record {
             after: &self.after,
             slot: world.slot(),
             now: world.now(),
-            logs: &[],
+            logs: &self.logs,
         };
         let entered = world
             .ledger()
@@ -359,4 +361,20 @@ fn a_refused_transaction_with_effects_is_noticed() {
         found.starts_with("invariant 3 violated: a refused transaction changed"),
         "{found}"
     );
+}
+
+#[test]
+fn a_missing_or_untrue_event_is_noticed() {
+    let mut stage = Stage::new();
+    let (mut record, _) = stage.claim();
+    record.logs.clear();
+    record.violates(3);
+    let (mut record, _) = stage.claim();
+    let (other, _) = stage.claim();
+    record.logs = other.logs;
+    record.violates(3);
+    let (mut record, _) = stage.finalize();
+    let twice = record.logs.clone();
+    record.logs.extend(twice);
+    record.violates(3);
 }
