@@ -45,9 +45,10 @@ pub struct Args {
 pub enum Command {
     /// Write a commented configuration and a new operator key; never overwrites either
     Init {
-        /// The wallet that registers, or has registered, the provider.
+        /// The wallet that registers, or has registered, the provider; can be written into the file
+        /// later.
         #[arg(long, value_name = "ADDRESS")]
-        authority: String,
+        authority: Option<String>,
     },
     /// Read the configuration from all its sources, check it, print what is in force
     CheckConfig,

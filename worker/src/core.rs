@@ -17,6 +17,7 @@ mod command;
 mod conditions;
 mod follow;
 mod policy;
+mod seal;
 mod steps;
 mod work;
 
@@ -29,6 +30,7 @@ pub use command::{
 };
 pub use policy::{Identity, Policy, Refusal};
 
+use seal::seal;
 use work::{Phase, Work};
 
 /// What the journal remembers of a job that had not ended when the worker stopped.
@@ -364,37 +366,5 @@ impl Core {
         if committed && matches!(work.phase, Phase::Waiting | Phase::Stuck) {
             self.send(address, Step::Finalize, now);
         }
-    }
-}
-
-/// Binds what was computed to this provider, job and attempt.
-fn seal(
-    me: &Identity,
-    address: &Address,
-    job: &JobData,
-    computed: &Computed,
-    fresh: Fresh,
-) -> SavedResult {
-    let opening = commitment::Opening {
-        program_id: &me.program_id,
-        job: address,
-        attempt: job.attempt,
-        role: commitment::Role::Primary,
-        provider: &me.provider,
-        generation: job.generation,
-        salt: &fresh.salt,
-        root: &computed.root,
-        hints_digest: &computed.hints_digest,
-        runtime_class: &job.runtime_class,
-    };
-    SavedResult {
-        attempt: job.attempt,
-        generation: job.generation,
-        salt: fresh.salt,
-        worker_secret: fresh.worker_secret,
-        root: computed.root,
-        hints_digest: computed.hints_digest,
-        commitment: opening.commitment(),
-        runtime_class: job.runtime_class,
     }
 }

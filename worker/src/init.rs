@@ -34,9 +34,11 @@ pub struct Made {
     pub key_kept: bool,
 }
 
-pub fn init(config: &Path, authority: &str) -> Result<Made, InitError> {
-    let parsed: Result<Address, _> = authority.parse();
-    parsed.map_err(|_| InitError::Authority(authority.to_owned()))?;
+pub fn init(config: &Path, authority: Option<&str>) -> Result<Made, InitError> {
+    let parsed: Option<Result<Address, _>> = authority.map(str::parse);
+    if let (Some(Err(_)), Some(text)) = (parsed, authority) {
+        return Err(InitError::Authority(text.to_owned()));
+    }
     let folder = config.parent().unwrap_or(Path::new(""));
     let key = folder.join(&Config::default().operator);
     if config.exists() {
@@ -55,7 +57,7 @@ pub fn init(config: &Path, authority: &str) -> Result<Made, InitError> {
     } else {
         keys::create(&key)?
     };
-    let text = TEMPLATE.replace("{authority}", authority);
+    let text = TEMPLATE.replace("{authority}", authority.unwrap_or_default());
     let mut options = fs::OpenOptions::new();
     let file = options.write(true).create_new(true).open(config);
     std::io::Write::write_all(&mut file.map_err(write)?, text.as_bytes()).map_err(write)?;
@@ -77,7 +79,7 @@ mod tests {
     fn init_writes_a_valid_configuration_and_a_private_key_once() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("etc/worker.toml");
-        let made = init(&file, AUTHORITY).unwrap();
+        let made = init(&file, Some(AUTHORITY)).unwrap();
         assert!(!made.key_kept);
         let layers = crate::config::Layers {
             file: file.clone(),
@@ -89,16 +91,19 @@ mod tests {
             keys::load(&config.operator).unwrap().pubkey(),
             made.operator
         );
-        assert!(matches!(init(&file, AUTHORITY), Err(InitError::Exists(_))));
+        assert!(matches!(
+            init(&file, Some(AUTHORITY)),
+            Err(InitError::Exists(_))
+        ));
 
         fs::remove_file(&file).unwrap();
-        let again = init(&file, AUTHORITY).unwrap();
+        let again = init(&file, Some(AUTHORITY)).unwrap();
         assert!(
             again.key_kept && again.operator == made.operator,
             "a key is never overwritten"
         );
         assert!(matches!(
-            init(&folder.path().join("x"), "me"),
+            init(&folder.path().join("x"), Some("me")),
             Err(InitError::Authority(_))
         ));
     }

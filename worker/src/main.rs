@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         }
     };
     if let Command::Init { authority } = &args.command {
-        return end(initialise(&args.config, authority));
+        return end(initialise(&args.config, authority.as_deref()));
     }
     let config = match read_config(&args) {
         Ok(config) => config,
@@ -105,7 +105,7 @@ fn show_status(config: &Config, json: bool, jobs: u32) -> anyhow::Result<()> {
     }
 }
 
-fn initialise(config: &Path, authority: &str) -> anyhow::Result<()> {
+fn initialise(config: &Path, authority: Option<&str>) -> anyhow::Result<()> {
     let made = init::init(config, authority)?;
     let how = if made.key_kept { "kept" } else { "written" };
     eprintln!(
@@ -113,7 +113,12 @@ fn initialise(config: &Path, authority: &str) -> anyhow::Result<()> {
         made.config.display(),
         made.key.display()
     );
-    eprintln!("Next, with the key of {authority}:");
+    match authority {
+        Some(authority) => eprintln!("Next, with the key of {authority}:"),
+        None => {
+            eprintln!("Next, set `authority` in the file to your cold wallet, and with its key:")
+        }
+    }
     eprintln!(
         "  assay provider register --operator {} --endpoint <api.public_url>",
         made.operator

@@ -1,1 +1,482 @@
+//! The service over real sockets, with a real journal and cache. The chain is a closed port: what
+//! is asked here must not need it.
 
+use std::time::Duration;
+
+use assay_client::{
+    delivery::{self, Acknowledgement, Delivery, Models, Outcome, Refusal},
+    protocol::{Digest, JobData, Lamports, UnixSeconds},
+};
+use bytemuck::Zeroable;
+use reqwest::{Method, Response, StatusCode};
+use solana_keypair::Keypair;
+use solana_signer::Signer;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::{
+    artifacts::{Cache, NetworkPolicy},
+    chain::{Endpoints, RpcChain},
+    core::{AcknowledgeError, Body, Report, SavedResult},
+    driver::AcknowledgeFailure,
+    wall_clock,
+};
+
+const NOW: UnixSeconds = UnixSeconds(1_000);
+
+fn key(byte: u8) -> Address {
+    Address::new_from_array([byte; 32])
+}
+
+struct Service {
+    url: String,
+    store: Store,
+    shared: Arc<Shared>,
+    requester: Keypair,
+    client: reqwest::Client,
+    driver: JoinHandle<Vec<&'static str>>,
+    stop: CancellationToken,
+    _folder: tempfile::TempDir,
+}
+
+impl Service {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = |name| Cache::open(name, &folder.path().join(name), 1_000).unwrap();
+        let network = NetworkPolicy::default();
+        let timeout = Duration::from_secs(5);
+        let artifacts = Artifacts::new(cache("models"), cache("blobs"), vec![], network, timeout);
+        let store = Store::open(&folder.path().join("journal.sqlite")).unwrap();
+        let endpoints = Endpoints {
+            urls: vec!["http://127.0.0.1:9".into()],
+            timeout,
+        };
+        let (driver, inputs) = mpsc::channel(8);
+        let shared = Arc::new(Shared::default());
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let api = Arc::new(Api {
+            chain: Arc::new(RpcChain::new(&endpoints)),
+            store: store.clone(),
+            artifacts: Arc::new(artifacts.unwrap()),
+            driver,
+            shared: Arc::clone(&shared),
+            metrics: recorder.handle(),
+            provider: key(7),
+            operator: key(8),
+            runtime_class: [0; 32],
+            policy: Policy {
+                min_price_lamports: 5,
+                models: Models::Any,
+                max_input_bytes: 600,
+                max_model_bytes: 1_000,
+            },
+            limits: ApiLimits {
+                timeout,
+                concurrent_requests: 4,
+                blob_bytes: 600,
+            },
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let stop = CancellationToken::new();
+        tokio::spawn(serve(listener, api, stop.clone()));
+        let driver = tokio::spawn(answer(inputs));
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let requester = Keypair::new();
+        Self {
+            url,
+            store,
+            shared,
+            requester,
+            client,
+            driver,
+            stop,
+            _folder: folder,
+        }
+    }
+
+    /// A committed job of this requester.
+    fn job(&self, number: u8, body: &Body, report: Report) -> Address {
+        let job = key(number);
+        let data = JobData {
+            requester: self.requester.pubkey(),
+            price: 500,
+            ..JobData::zeroed()
+        };
+        self.store.report(&job, 1, &data, report, NOW).unwrap();
+        let result = SavedResult {
+            attempt: 1,
+            generation: 3,
+            salt: [1; 32],
+            worker_secret: [2; 32],
+            root: Digest([3; 32]),
+            hints_digest: Digest([4; 32]),
+            commitment: Digest([5; 32]),
+            runtime_class: [6; 32],
+        };
+        self.store.save_result(&job, &result, body, NOW).unwrap();
+        job
+    }
+
+    async fn plain(&self, method: Method, path: &str, body: &[u8]) -> Response {
+        let request = self.client.request(method, format!("{}{path}", self.url));
+        request.body(body.to_vec()).send().await.unwrap()
+    }
+
+    async fn signed(&self, by: &Keypair, method: Method, path: &str, body: &[u8]) -> Response {
+        self.signed_at(by, method, path, body, wall_clock()).await
+    }
+
+    async fn signed_at(
+        &self,
+        by: &Keypair,
+        method: Method,
+        path: &str,
+        body: &[u8],
+        timestamp: i64,
+    ) -> Response {
+        let operator = key(8);
+        let request = delivery::Request {
+            method: method.as_str(),
+            path,
+            timestamp,
+            body,
+            operator: &operator,
+        };
+        let headers = delivery::sign(by, &request).unwrap();
+        let mut request = self
+            .client
+            .request(method.clone(), format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request.body(body.to_vec()).send().await.unwrap()
+    }
+}
+
+/// Answers acknowledgements as the core would and remembers what arrived.
+async fn answer(mut inputs: mpsc::Receiver<Input>) -> Vec<&'static str> {
+    let mut seen = Vec::new();
+    while let Some(input) = inputs.recv().await {
+        match input {
+            Input::Acknowledge { secret, reply, .. } => {
+                seen.push("acknowledge");
+                let wrong = AcknowledgeFailure::Invalid(AcknowledgeError::SecretMismatch);
+                let _ = reply.send(if secret == [9; 32] {
+                    Ok(())
+                } else {
+                    Err(wrong)
+                });
+            }
+            Input::Blob(_) => seen.push("blob"),
+            Input::Job(..) | Input::Effect(_) => seen.push("other"),
+        }
+    }
+    seen
+}
+
+async fn refusal(response: Response) -> (StatusCode, String) {
+    let status = response.status();
+    (status, response.json::<Refusal>().await.unwrap().error)
+}
+
+fn refused(status: u16, code: &str) -> (StatusCode, String) {
+    (StatusCode::from_u16(status).unwrap(), code.to_owned())
+}
+
+#[tokio::test]
+async fn blob_is_taken_once_checked_and_given_back() {
+    let service = Service::start().await;
+    let path = delivery::blob_path(&Digest::of(&[b"input"]));
+    assert_eq!(
+        refusal(service.plain(Method::GET, &path, b"").await).await,
+        refused(404, "blob_unknown")
+    );
+    let wrong = service.plain(Method::PUT, &path, b"wrong").await;
+    assert_eq!(refusal(wrong).await, refused(400, "digest_mismatch"));
+    assert_eq!(
+        service.plain(Method::PUT, &path, b"input").await.status(),
+        201
+    );
+    assert_eq!(
+        service.plain(Method::PUT, &path, b"input").await.status(),
+        200
+    );
+    assert_eq!(
+        service
+            .plain(Method::GET, &path, b"")
+            .await
+            .bytes()
+            .await
+            .unwrap(),
+        &b"input"[..]
+    );
+
+    let large = delivery::blob_path(&Digest::of(&[&[0; 601]]));
+    assert_eq!(
+        refusal(service.plain(Method::PUT, &large, &[0; 601]).await).await,
+        refused(413, "too_large")
+    );
+    for odd in [
+        "/v1/blobs/12",
+        &path.to_uppercase().replace("/V1/BLOBS", "/v1/blobs"),
+    ] {
+        assert_eq!(
+            refusal(service.plain(Method::PUT, odd, b"x").await).await,
+            refused(400, "digest_malformed")
+        );
+    }
+    service.stop.cancel();
+    assert_eq!(service.driver.await.unwrap(), ["blob"]);
+}
+
+#[tokio::test]
+async fn result_goes_to_the_jobs_requester_only() {
+    let service = Service::start().await;
+    let body = Body {
+        outputs: b"outputs".to_vec(),
+        hints: vec![1, 2],
+        outputs_json: r#"[{"name":"y","dtype":"F32","shape":[1,2]}]"#.into(),
+        runtime: "test".into(),
+        compute_ms: 12,
+        ..Body::default()
+    };
+    let job = service.job(1, &body, Report::Committed);
+    let path = delivery::result_path(&job);
+    let response = service
+        .signed(&service.requester, Method::GET, &path, b"")
+        .await;
+    assert_eq!(response.status(), 200);
+    let delivery: Delivery = response.json().await.unwrap();
+    assert_eq!(
+        (delivery.job, delivery.attempt, delivery.provider),
+        (job, 1, key(7))
+    );
+    assert_eq!(
+        (
+            delivery.outcome,
+            delivery.outputs_bytes,
+            delivery.hints_bytes
+        ),
+        (Outcome::Outputs, 7, 2)
+    );
+    assert_eq!(delivery.outputs_digest, Digest::of(&[b"outputs"]).0);
+    assert_eq!(delivery.outputs[0].shape, [1, 2]);
+    for (path, expected) in [
+        (delivery::outputs_path(&job), b"outputs".to_vec()),
+        (delivery::hints_path(&job), vec![1, 2]),
+    ] {
+        let response = service
+            .signed(&service.requester, Method::GET, &path, b"")
+            .await;
+        assert_eq!(response.bytes().await.unwrap(), expected);
+        let stranger = service
+            .signed(&Keypair::new(), Method::GET, &path, b"")
+            .await;
+        assert_eq!(refusal(stranger).await, refused(403, "not_the_requester"));
+    }
+    let unsigned = service.plain(Method::GET, &path, b"").await;
+    assert_eq!(refusal(unsigned).await, refused(401, "signature_missing"));
+    let old = wall_clock() - delivery::MAX_SKEW_SECS - 5;
+    let stale = service
+        .signed_at(&service.requester, Method::GET, &path, b"", old)
+        .await;
+    assert_eq!(refusal(stale).await, refused(401, "signature_stale"));
+    let absent = delivery::result_path(&key(99));
+    let absent = service
+        .signed(&service.requester, Method::GET, &absent, b"")
+        .await;
+    assert_eq!(refusal(absent).await, refused(404, "job_unknown"));
+}
+
+#[tokio::test]
+async fn signature_for_another_request_is_refused() {
+    let service = Service::start().await;
+    let job = service.job(1, &Body::default(), Report::Committed);
+    let (signed, sent) = (delivery::outputs_path(&job), delivery::hints_path(&job));
+    let operator = key(8);
+    let request = delivery::Request {
+        method: "GET",
+        path: &signed,
+        timestamp: wall_clock(),
+        body: b"",
+        operator: &operator,
+    };
+    let mut moved = service.client.get(format!("{}{sent}", service.url));
+    for (name, value) in delivery::sign(&service.requester, &request).unwrap() {
+        moved = moved.header(name, value);
+    }
+    assert_eq!(
+        refusal(moved.send().await.unwrap()).await,
+        refused(401, "signature_wrong")
+    );
+}
+
+#[tokio::test]
+async fn model_error_is_delivered_with_empty_files() {
+    let service = Service::start().await;
+    let body = Body {
+        model_error: Some("index out of range".into()),
+        outputs_json: "[]".into(),
+        ..Body::default()
+    };
+    let job = service.job(1, &body, Report::Committed);
+    let response = service
+        .signed(
+            &service.requester,
+            Method::GET,
+            &delivery::result_path(&job),
+            b"",
+        )
+        .await;
+    let delivery: Delivery = response.json().await.unwrap();
+    assert_eq!(
+        (delivery.outcome, delivery.outputs_bytes),
+        (Outcome::ModelError, 0)
+    );
+    assert_eq!(delivery.message.as_deref(), Some("index out of range"));
+    assert_eq!(delivery.outputs_digest, Digest::of(&[b""]).0);
+}
+
+#[tokio::test]
+async fn job_without_a_result_is_pending_and_dropped_files_are_gone() {
+    let service = Service::start().await;
+    let claimed = Report::Claimed {
+        price: Lamports(500),
+    };
+    let data = JobData {
+        requester: service.requester.pubkey(),
+        ..JobData::zeroed()
+    };
+    service
+        .store
+        .report(&key(2), 0, &data, claimed, NOW)
+        .unwrap();
+    let response = service
+        .signed(
+            &service.requester,
+            Method::GET,
+            &delivery::result_path(&key(2)),
+            b"",
+        )
+        .await;
+    assert_eq!(response.status(), 202);
+    assert_eq!(
+        response.json::<delivery::Pending>().await.unwrap().state,
+        "claimed"
+    );
+
+    let settled = Report::Settled {
+        price: Lamports(500),
+        earned: Lamports(490),
+    };
+    let job = service.job(
+        3,
+        &Body {
+            outputs_json: "[]".into(),
+            ..Body::default()
+        },
+        settled,
+    );
+    service.store.drop_files(UnixSeconds(2_000)).unwrap();
+    let response = service
+        .signed(
+            &service.requester,
+            Method::GET,
+            &delivery::outputs_path(&job),
+            b"",
+        )
+        .await;
+    assert_eq!(refusal(response).await, refused(410, "dropped"));
+}
+
+#[tokio::test]
+async fn acknowledgement_is_signed_checked_and_idempotent() {
+    let service = Service::start().await;
+    let job = service.job(1, &Body::default(), Report::Committed);
+    let path = delivery::acknowledge_path(&job);
+    let body = |secret| {
+        serde_json::to_vec(&Acknowledgement {
+            requester_secret: secret,
+        })
+        .unwrap()
+    };
+    let send = |secret| service.signed_owned(path.clone(), body(secret));
+    assert_eq!(send([9; 32]).await.status(), 200);
+    assert_eq!(
+        refusal(send([1; 32]).await).await,
+        refused(400, "secret_mismatch")
+    );
+    let nonsense = service
+        .signed(&service.requester, Method::POST, &path, b"{}")
+        .await;
+    assert_eq!(refusal(nonsense).await, refused(400, "body_malformed"));
+    let stranger = service
+        .signed(&Keypair::new(), Method::POST, &path, &body([9; 32]))
+        .await;
+    assert_eq!(refusal(stranger).await, refused(403, "not_the_requester"));
+    let long = service
+        .signed(&service.requester, Method::POST, &path, &[b' '; 5_000])
+        .await;
+    assert_eq!(long.status(), 413);
+
+    let settled = Report::Settled {
+        price: Lamports(500),
+        earned: Lamports(490),
+    };
+    let job = service.job(2, &Body::default(), settled);
+    let again = delivery::acknowledge_path(&job);
+    let again = service
+        .signed(&service.requester, Method::POST, &again, &body([9; 32]))
+        .await;
+    assert_eq!(
+        again.status(),
+        200,
+        "a settled job is not asked about again"
+    );
+    service.stop.cancel();
+    assert_eq!(
+        service.driver.await.unwrap(),
+        ["acknowledge", "acknowledge"]
+    );
+}
+
+#[tokio::test]
+async fn supervisors_see_whether_it_lives_and_works() {
+    let service = Service::start().await;
+    assert_eq!(
+        service.plain(Method::GET, "/livez", b"").await.status(),
+        200
+    );
+    let starting = service.plain(Method::GET, "/readyz", b"").await;
+    assert_eq!(refusal(starting).await, refused(503, "not_ready"));
+    service.shared.ready.store(true, Ordering::Relaxed);
+    assert_eq!(
+        service.plain(Method::GET, "/readyz", b"").await.status(),
+        200
+    );
+    assert_eq!(
+        service.plain(Method::GET, "/metrics", b"").await.status(),
+        200
+    );
+    let info: Info = service
+        .plain(Method::GET, delivery::INFO_PATH, b"")
+        .await
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(
+        (info.provider, info.operator, info.accepting),
+        (key(7), key(8), false)
+    );
+    assert_eq!(info.policy.min_price_lamports, 5);
+    let absent = service.plain(Method::GET, "/v2/x", b"").await;
+    assert_eq!(refusal(absent).await, refused(404, "not_found"));
+}
+
+impl Service {
+    async fn signed_owned(&self, path: String, body: Vec<u8>) -> Response {
+        self.signed(&self.requester, Method::POST, &path, &body)
+            .await
+    }
+}
