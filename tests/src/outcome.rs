@@ -97,7 +97,10 @@ impl From<Error> for Refusal {
 }
 
 impl fmt::Display for Refusal {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the other variants' names say it all")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other variants' names say it all"
+    )]
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fact(error) => write!(out, "{} ({})", error.name(), error.message()),
