@@ -139,7 +139,8 @@ fn grid_root_is_the_documented_hash() {
 
 #[test]
 fn zeros_and_nans_are_canonical_under_exact() {
-    let cases: [(DType, [&[u8]; 2], [&[u8]; 2]); 4] = [
+    type Pair<'a> = [&'a [u8]; 2];
+    let cases: [(DType, Pair<'_>, Pair<'_>); 4] = [
         (
             DType::F16,
             [&[0, 0], &[0, 0x80]],

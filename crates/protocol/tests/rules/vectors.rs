@@ -144,6 +144,9 @@ fn draws() -> Value {
         .collect()
 }
 
+/// Name, type, shape, bytes and comparison of an output.
+type Tensor<'a> = (&'a str, DType, &'a [u64], &'a [u8], Comparison);
+
 fn roots() -> Value {
     let f32s: Vec<u8> = [
         0.0_f32,
@@ -173,7 +176,7 @@ fn roots() -> Value {
     .flat_map(|bits| bits.to_le_bytes())
     .collect();
     let small: Vec<u8> = (0_u8..8).collect();
-    let cases: [(&str, DType, &[u64], &[u8], Comparison); 12] = [
+    let cases: [Tensor<'_>; 12] = [
         ("y", DType::F32, &[3, 4], &f32s, Comparison::Exact),
         ("y", DType::F32, &[3, 4], &f32s, Comparison::Grid(-10)),
         ("y", DType::F32, &[12], &f32s, Comparison::Grid(-64)),

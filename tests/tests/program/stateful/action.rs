@@ -14,6 +14,7 @@ use super::{
 
 /// One instruction with all its choices.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one action at a time")]
 pub enum Action {
     MarketInit {
         signer: Address,

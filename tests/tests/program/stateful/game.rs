@@ -136,7 +136,7 @@ impl Game {
         let secs = match self.dice.below(1_000) {
             0..700 => 0,
             700..950 => self.dice.secs(1, 4),
-            950..965 => self.to_deadline(),
+            950..965 => self.until_deadline(),
             980..985 => self.dice.secs(50, 700),
             994..995 => self.dice.secs(86_000, 110_000),
             _ => 0,
@@ -146,7 +146,7 @@ impl Game {
     }
 
     /// Up to the very second of some deadline, or one beyond it.
-    fn to_deadline(&mut self) -> u32 {
+    fn until_deadline(&mut self) -> u32 {
         let deadlines: Vec<_> = self
             .book
             .jobs
