@@ -1,7 +1,6 @@
 //! The client's own tables against the committed IDL, which is generated from the program.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 

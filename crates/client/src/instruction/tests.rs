@@ -367,3 +367,17 @@ fn job_expire_without_provider_names_the_program_in_its_place() {
     let place = &built.accounts[2];
     assert_eq!((place.pubkey, place.is_writable), (PROGRAM_ID, false));
 }
+
+/// Arguments have one size each, so these are the bounds; the priority fee is in.
+#[test]
+fn every_transaction_fits_a_packet() {
+    let budget = crate::budget::Budget::generous(u64::MAX).instructions();
+    for (built, spec) in one_of_each().into_iter().zip(ALL) {
+        let payer = key(200);
+        let instructions = [budget.clone(), vec![built]].concat();
+        let message = solana_message::Message::new(&instructions, Some(&payer));
+        let signatures = usize::from(message.header.num_required_signatures);
+        let bytes = 1 + signatures * 64 + message.serialize().len();
+        assert!(bytes <= 1_232, "{} takes {bytes} bytes", spec.name);
+    }
+}
