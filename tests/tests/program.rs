@@ -7,6 +7,7 @@ mod program {
     mod budget;
     mod bypass;
     mod earnings_withdraw;
+    mod errors;
     mod exits;
     mod harmless;
     mod job_cancel;
