@@ -50,7 +50,7 @@ arguments! {
         pub uri: [u8; MODEL_URI_BYTES],
         pub name_len: u8,
         pub uri_len: u8,
-        /// Zero.
+        /// Padding; not read.
         pub reserved: [u8; 6],
     }
 }
