@@ -8,6 +8,7 @@ use assay_client::{
     delivery::{Models, Policy as PublishedPolicy},
     protocol::Address,
 };
+use metrics_exporter_prometheus::PrometheusHandle;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 use tokio::{net::TcpListener, sync::mpsc};
@@ -41,17 +42,7 @@ pub async fn run(config: Config, halt: Halt) -> anyhow::Result<()> {
     let store = Store::open(&config.journal())?;
     let artifacts = Arc::new(artifacts(&config)?);
     let metrics = metrics::install().context("metrics could not be started")?;
-
-    let host = Arc::new(Host::new(HostConfig::new(config.engine.clone())?));
-    let runtime = host
-        .probe()
-        .await
-        .context("the inference engine does not start")?;
-    tracing::info!(
-        runtime,
-        provider = config.engine.provider.name(),
-        "engine works"
-    );
+    let (host, runtime) = engine(&config).await?;
 
     let chain = Arc::new(RpcChain::new(&Endpoints {
         urls: config.chain.rpc.clone(),
@@ -63,67 +54,89 @@ pub async fn run(config: Config, halt: Halt) -> anyhow::Result<()> {
         public_url: &config.api.public_url,
     };
     let account = startup::check(&*chain, &expected).await?;
-
-    let listener = TcpListener::bind(config.api.listen)
-        .await
-        .with_context(|| {
-            format!(
-                "cannot listen on {}; set api.listen to a free port",
-                config.api.listen
-            )
-        })?;
-    tracing::info!(address = %listener.local_addr()?, url = config.api.public_url, "listening");
-
     let provider = address::provider(&authority);
+    let listener = listen(&config).await?;
     tracing::info!(%provider, operator = %operator.pubkey(), stake = account.stake, "provider found");
-    let (sender, inputs) = mpsc::channel(QUEUE);
-    let shared = Arc::new(Shared::default());
-    let service = Arc::new(Api {
-        chain: Arc::clone(&chain),
-        store: store.clone(),
-        artifacts: Arc::clone(&artifacts),
-        driver: sender.clone(),
-        shared: Arc::clone(&shared),
-        metrics,
-        provider,
-        operator: operator.pubkey(),
-        runtime_class: account.runtime_class,
-        policy: published(&config),
-        limits: ApiLimits {
-            timeout: Duration::from_secs(config.api.timeout_secs),
-            concurrent_requests: config.api.concurrent_requests,
-            blob_bytes: config.engine.limits.input_bytes,
-        },
-    });
-    let submitter = Arc::new(submitter(
-        &config,
-        &chain,
-        &store,
-        operator.clone(),
-        provider,
-        halt,
-    ));
+
     let parts = Parts {
+        submitter: Arc::new(submitter(
+            &config,
+            &chain,
+            &store,
+            operator.clone(),
+            provider,
+            halt,
+        )),
         chain,
         store,
         artifacts,
         host,
         engine: config.engine.clone(),
-        runtime: format!(
-            "{runtime}, {}, {} threads",
-            config.engine.provider.name(),
-            config.engine.threads
-        ),
-        submitter,
+        runtime,
         operator: operator.pubkey(),
         provider,
         policy: config.policy()?,
         times: times(&config),
-        shared,
+        shared: Arc::new(Shared::default()),
         halt,
     };
+    let (sender, inputs) = mpsc::channel(QUEUE);
+    let service = Arc::new(service(
+        &config,
+        &parts,
+        sender.clone(),
+        metrics,
+        account.runtime_class,
+    ));
     let driver = Driver::new(parts, sender.clone(), inputs);
     supervise(&config, driver, listener, service, sender).await
+}
+
+/// The engines, and what they say of themselves, once one has been started to see that it works.
+async fn engine(config: &Config) -> anyhow::Result<(Arc<Host>, String)> {
+    let host = Arc::new(Host::new(HostConfig::new(config.engine.clone())?));
+    let runtime = host
+        .probe()
+        .await
+        .context("the inference engine does not start")?;
+    let (provider, threads) = (config.engine.provider.name(), config.engine.threads);
+    tracing::info!(runtime, provider, threads, "engine works");
+    Ok((host, format!("{runtime}, {provider}, {threads} threads")))
+}
+
+async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
+    let address = config.api.listen;
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; set api.listen to a free port"))?;
+    tracing::info!(address = %listener.local_addr()?, url = config.api.public_url, "listening");
+    Ok(listener)
+}
+
+fn service(
+    config: &Config,
+    parts: &Parts<RpcChain>,
+    driver: mpsc::Sender<Input>,
+    metrics: PrometheusHandle,
+    runtime_class: [u8; 32],
+) -> Api<RpcChain> {
+    Api {
+        chain: Arc::clone(&parts.chain),
+        store: parts.store.clone(),
+        artifacts: Arc::clone(&parts.artifacts),
+        driver,
+        shared: Arc::clone(&parts.shared),
+        metrics,
+        provider: parts.provider,
+        operator: parts.operator,
+        runtime_class,
+        policy: published(config),
+        limits: ApiLimits {
+            timeout: Duration::from_secs(config.api.timeout_secs),
+            concurrent_requests: config.api.concurrent_requests,
+            blob_bytes: config.engine.limits.input_bytes,
+        },
+    }
 }
 
 /// Serves, watches and drives. Whatever ends first ends the rest.

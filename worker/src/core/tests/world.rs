@@ -3,16 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assay_protocol::{
-    Address, Digest, Error, JobStatus, Lamports, amount::BasisPoints, amount::split_price,
-    commitment::secret_hash,
-};
+use assay_protocol::{Address, Digest, Error, JobStatus, Lamports};
 use bytemuck::Zeroable;
 
 use super::super::*;
+use chain::open_job;
+
+mod chain;
+mod script;
 
 pub const PROVIDER: Address = Address::new_from_array([200; 32]);
-const RIVAL: Address = Address::new_from_array([201; 32]);
 const START: i64 = 1_000_000;
 
 pub fn address(number: u8) -> Address {
@@ -229,73 +229,6 @@ impl World {
         self.tell_jobs();
     }
 
-    /// One step of a random script.
-    pub fn act(&mut self, what: u8, which: u8) {
-        let pick = |length: usize| usize::from(which) % length.max(1);
-        match what % 16 {
-            0..=3 => {
-                self.command();
-            }
-            4..=6 if !self.events.is_empty() => {
-                let event = self.events.remove(pick(self.events.len()));
-                self.deliver(event);
-            }
-            7..=8 if !self.transactions.is_empty() => self.land(pick(self.transactions.len())),
-            9 if !self.transactions.is_empty() => self.expire(pick(self.transactions.len())),
-            10..=11 => self.tell_job(address(which % 4)),
-            12 => {
-                self.now += i64::from(which % 4);
-                self.core.handle_time(UnixSeconds(self.now));
-            }
-            13 => self.acknowledge(which % 4),
-            14 if which.is_multiple_of(4) => self.restart(),
-            14 if !self.old_readings.is_empty() => {
-                let (job, data) = self.old_readings[pick(self.old_readings.len())];
-                self.core.handle_job(job, &data, UnixSeconds(self.now));
-            }
-            15 if which.is_multiple_of(3) => self.rival(address(which % 4)),
-            15 => self.crank(address(which % 4)),
-            _ => {}
-        }
-        self.tell_provider();
-        self.check();
-    }
-
-    /// Plays on fairly until nothing of ours is left, then looks at the money.
-    pub fn finish(&mut self) {
-        for _ in 0..400 {
-            self.drain();
-            self.now += 3;
-            self.core.handle_time(UnixSeconds(self.now));
-            for number in 0..4 {
-                self.crank(address(number));
-            }
-        }
-        self.check();
-        for (address, job) in &self.chain {
-            let status = job.status().unwrap();
-            let ours = job.provider == PROVIDER;
-            assert!(
-                !ours || status == JobStatus::Settled,
-                "{address} is left {}",
-                status.name()
-            );
-        }
-        assert!(self.core.is_idle());
-        assert_eq!(self.provider.reserved, 0);
-        assert_eq!(self.provider.earnings, self.earned);
-        assert!(self.journal.live.is_empty(), "{:?}", self.journal.live);
-    }
-
-    fn check(&self) {
-        for (attempt, sent) in &self.commitments {
-            assert_eq!(sent.len(), 1, "{attempt:?} was committed to twice");
-        }
-        for (address, job) in &self.chain {
-            assert_ne!(job.status().unwrap(), JobStatus::Faulted, "{address}");
-        }
-    }
-
     fn commands(&mut self) -> usize {
         let mut count = 0;
         while self.command() {
@@ -424,81 +357,6 @@ impl World {
         ));
     }
 
-    fn execute(
-        &mut self,
-        address: Address,
-        attempt: u8,
-        intent: &Intent,
-    ) -> assay_protocol::Result<()> {
-        let now = UnixSeconds(self.now);
-        let mut job = self.chain[&address];
-        let mut provider = self.provider;
-        match intent {
-            Intent::Claim { min_price } => {
-                if let Some(error) = self.refuse_claims {
-                    return Err(error);
-                }
-                provider.reserve(Lamports(job.collateral))?;
-                if job.claim(PROVIDER, provider.generation, now)? < *min_price {
-                    return Err(Error::JobPriceBelowMinimum);
-                }
-            }
-            Intent::Commit(args) => {
-                require_ours(&job)?;
-                job.commit(args, now)?;
-            }
-            Intent::Release => {
-                require_ours(&job)?;
-                let lost = job.release(attempt, now)?;
-                provider.unreserve(Lamports(job.collateral), lost.slash)?;
-                provider.jobs_released += 1;
-            }
-            Intent::Finalize(args) => {
-                require_ours(&job)?;
-                let settlement = job.finalize(args, now)?;
-                provider.unreserve(Lamports(job.collateral), Lamports::ZERO)?;
-                provider.earn(settlement.split)?;
-                let split = split_price(Lamports(job.price), BasisPoints(job.fee_bps))?;
-                self.earned += split.earned.0;
-            }
-        }
-        self.provider = provider;
-        self.change(address, job);
-        Ok(())
-    }
-
-    /// Another provider takes an open job.
-    fn rival(&mut self, address: Address) {
-        let mut job = self.chain[&address];
-        if job.claim(RIVAL, 1, UnixSeconds(self.now)).is_ok() {
-            self.change(address, job);
-        }
-    }
-
-    /// Somebody cranks what is overdue.
-    fn crank(&mut self, address: Address) {
-        let now = UnixSeconds(self.now);
-        let mut job = self.chain[&address];
-        let ours = job.provider == PROVIDER;
-        let collateral = Lamports(job.collateral);
-        if job.status() == Ok(JobStatus::Claimed)
-            && let Ok(lost) = job.expire_claim(now)
-        {
-            if ours {
-                self.provider.unreserve(collateral, lost.slash).unwrap();
-            }
-            self.change(address, job);
-        } else if job.expire_open(now).is_ok() {
-            self.change(address, job);
-        }
-    }
-
-    fn change(&mut self, address: Address, job: JobData) {
-        let before = self.chain.insert(address, job);
-        self.old_readings
-            .extend(before.map(|before| (address, before)));
-    }
-
     fn tell_job(&mut self, job: Address) {
         if let Some(data) = self.chain.get(&job) {
             self.core.handle_job(job, data, UnixSeconds(self.now));
@@ -520,37 +378,4 @@ impl World {
     fn pick(&mut self, choices: u8) -> u8 {
         self.fresh()[0] % choices
     }
-}
-
-fn require_ours(job: &JobData) -> assay_protocol::Result<()> {
-    if job.provider == PROVIDER {
-        Ok(())
-    } else {
-        Err(Error::JobProviderMismatch)
-    }
-}
-
-fn open_job(number: u8) -> JobData {
-    let mut job = JobData::zeroed();
-    job.version = LAYOUT_VERSION;
-    job.status = JobStatus::Open as u8;
-    job.sequence = 1;
-    job.requester = address(120);
-    job.model_digest = [1; 32];
-    job.input_digest = [2; 32];
-    job.requester_secret_hash = secret_hash(&[number + 100; 32]).0;
-    job.ceiling = 1_000;
-    job.floor = 1_000 - u64::from(number);
-    job.collateral = 1_000;
-    job.escrow = 1_000;
-    job.created_at = START;
-    job.opened_at = START;
-    job.ramp_secs = 60;
-    job.claim_secs = 120;
-    job.compute_secs = 20;
-    job.challenge_secs = 30;
-    job.input_bytes = 100;
-    job.output_limit = 100;
-    job.fee_bps = 200;
-    job
 }
