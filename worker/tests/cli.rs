@@ -1,4 +1,8 @@
 //! The program as an operator meets it, as far as it needs no chain.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's preparation that fails is a failed test"
+)]
 
 use std::{
     path::Path,
