@@ -3,7 +3,12 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{commitment::secret_hash, market::MarketParams};
+use crate::{
+    args::{JobCommitArgs, JobFinalizeArgs},
+    commitment::secret_hash,
+    limits::MAX_ATTEMPTS,
+    market::MarketParams,
+};
 
 const START: i64 = 1_700_000_000;
 const WORKER_SECRET: [u8; 32] = [4; 32];
