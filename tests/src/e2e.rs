@@ -24,7 +24,7 @@ pub use http::{Answer, Http, wall_clock};
 pub use model::Model;
 pub use order::Order;
 pub use process::{Exit, Process};
-pub use provider::Provider;
+pub use provider::{Provider, free_place};
 pub use requester::{Delivered, Placed, Requester};
 pub use stage::{Landed, SOL, Stage};
 pub use watch::Watch;

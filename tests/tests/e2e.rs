@@ -4,10 +4,14 @@
 //! Tests that stay in the present share one chain, each with parties of its own; those that travel in time have a
 //! chain each.
 
+#[path = "e2e/command.rs"]
+mod command;
 #[path = "e2e/crash.rs"]
 mod crash;
 #[path = "e2e/delivery.rs"]
 mod delivery;
+#[path = "e2e/demo.rs"]
+mod demo;
 #[path = "e2e/late.rs"]
 mod late;
 #[path = "e2e/odd.rs"]

@@ -12,7 +12,7 @@ use assay_client::{
 use bytemuck::Zeroable as _;
 use solana_signer::Signer;
 
-use super::{SOL, Stage, broken, root};
+use super::{Landed, SOL, Stage, broken, root};
 
 /// A model as somebody registers it: what it is said to be need not be true.
 #[derive(Clone, Debug)]
@@ -59,6 +59,11 @@ impl Model {
 
     /// Registers it under a new author, so that no two tests meet; returns the model's account.
     pub fn register(&self, stage: &Stage) -> Result<Address> {
+        self.register_showing(stage).map(|(model, _)| model)
+    }
+
+    /// As [`Model::register`], with the transaction.
+    pub fn register_showing(&self, stage: &Stage) -> Result<(Address, Landed)> {
         let author = stage.wallet(SOL)?;
         let (name, name_len) = text::write(self.name).map_err(broken)?;
         let (uri, uri_len) = text::write(&self.uri).map_err(broken)?;
@@ -77,7 +82,7 @@ impl Model {
             author: author.pubkey(),
             args,
         };
-        stage.send("model_register", instruction.instruction(), &[&author])?;
-        Ok(address::model(&author.pubkey(), &self.digest))
+        let landed = stage.send("model_register", instruction.instruction(), &[&author])?;
+        Ok((address::model(&author.pubkey(), &self.digest), landed))
     }
 }

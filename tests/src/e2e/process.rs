@@ -116,6 +116,11 @@ impl Process {
         tail(&self.output.lock())
     }
 
+    /// What was written to stdout so far.
+    pub fn stdout(&self) -> String {
+        self.output.lock().stdout.join("\n")
+    }
+
     /// Whether any line so far contains this text.
     pub fn said(&self, text: &str) -> bool {
         let written = self.output.lock();

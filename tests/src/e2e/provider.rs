@@ -92,7 +92,7 @@ impl Provider {
 
 /// A free port on a loopback address of its own: nobody else listens there, so the port stays free until the worker
 /// takes it, and again while the worker is being restarted.
-fn free_place() -> Result<SocketAddr> {
+pub fn free_place() -> Result<SocketAddr> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let count = NEXT.fetch_add(1, Ordering::Relaxed);
     // 127.0.0.0/8 leaves 22 bits below 127.64.0.0 and above: 14 of them for the process, 8 for the count.

@@ -156,8 +156,8 @@ impl Stage {
         let mut landed: Vec<Landed> = signatures
             .map(|one| self.landed(one))
             .collect::<Result<_>>()?;
-        landed.reverse();
-        landed.sort_by_key(|landed| landed.slot);
+        // A node lists a slot's transactions in any order; an account's own events are numbered.
+        landed.sort_by_key(|landed| (landed.slot, landed.events.last().map(Event::sequence)));
         Ok(landed)
     }
 
