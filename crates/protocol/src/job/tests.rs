@@ -6,7 +6,6 @@ use super::*;
 use crate::{
     args::{JobCommitArgs, JobFinalizeArgs},
     commitment::secret_hash,
-    limits::MAX_ATTEMPTS,
     market::MarketParams,
 };
 
