@@ -45,13 +45,7 @@ struct EncodedAccount {
 impl Context {
     /// The account at an address, if there is one of that type.
     pub async fn find<T: Layout>(&self, address: &Address) -> Result<Option<T>> {
-        let response = self
-            .rpc
-            .get_account_with_commitment(address, self.rpc.commitment())
-            .await
-            .with_context(|| self.unreachable())?;
-        // Lamports sent to an address ahead of time make it a wallet of the system program, without data.
-        let account = response.value.filter(|account| !account.data.is_empty());
+        let [account] = self.accounts([*address]).await?;
         account.map(|account| decode(address, &account)).transpose()
     }
 
@@ -106,31 +100,40 @@ impl Context {
 
     /// A job or another account together with the chain's time, read at the same moment.
     pub async fn with_clock<T: Layout>(&self, address: &Address) -> Result<(Option<T>, Clock)> {
-        let accounts = self
-            .rpc
-            .get_multiple_accounts(&[*address, CLOCK_SYSVAR])
-            .await
-            .with_context(|| self.unreachable())?;
-        let [account, clock] = accounts.as_slice() else {
-            bail!("the RPC node answered too few accounts")
-        };
-        let clock = clock.as_ref().and_then(|account| read_clock(&account.data));
+        let [account, clock] = self.accounts([*address, CLOCK_SYSVAR]).await?;
+        let clock = clock.and_then(|account| read_clock(&account.data));
         let clock = clock.context("the RPC node did not answer the chain's clock")?;
-        let account = account.as_ref().filter(|account| !account.data.is_empty());
         let value = account
-            .map(|account| decode(address, account))
+            .map(|account| decode(address, &account))
             .transpose()?;
         Ok((value, clock))
     }
 
-    /// The chain's time.
-    pub async fn clock(&self) -> Result<Clock> {
-        let account = self
+    /// Accounts with data, read at the same moment. Lamports sent to an address ahead of time make it a wallet of
+    /// the system program, without data: that is nothing yet.
+    async fn accounts<const N: usize>(
+        &self,
+        addresses: [Address; N],
+    ) -> Result<[Option<Account>; N]> {
+        let mut accounts = self
             .rpc
-            .get_account(&CLOCK_SYSVAR)
+            .get_multiple_accounts(&addresses)
             .await
             .with_context(|| self.unreachable())?;
-        read_clock(&account.data).context("the RPC node did not answer the chain's clock")
+        for account in &mut accounts {
+            *account = account.take().filter(|account| !account.data.is_empty());
+        }
+        accounts
+            .try_into()
+            .map_err(|_| anyhow!("the RPC node answered too few accounts"))
+    }
+
+    /// The chain's time.
+    pub async fn clock(&self) -> Result<Clock> {
+        let [account] = self.accounts([CLOCK_SYSVAR]).await?;
+        account
+            .and_then(|account| read_clock(&account.data))
+            .context("the RPC node did not answer the chain's clock")
     }
 
     /// The provider that an address belongs to, be it the account's own or its authority's.

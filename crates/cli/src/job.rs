@@ -15,6 +15,7 @@ use assay_client::{
     protocol::{Address, JobData, JobStatus, limits::OPEN_SLOT_AGE},
 };
 use clap::Subcommand;
+use serde_json::json;
 
 use crate::{Ending, amount::Amount, chain::Found, context::Context, output, view::JobView};
 
@@ -80,7 +81,7 @@ async fn cancel(context: &Context, job: Address) -> Result<()> {
         job,
     }
     .instruction();
-    if context.send("job cancel", &[cancel]).await?.is_some() {
+    if context.submit("job cancel", &job, &[cancel]).await? {
         context.say(format_args!(
             "cancelled; {} came back, the rent follows with `assay job close`",
             Amount(data.escrow)
@@ -92,9 +93,8 @@ async fn cancel(context: &Context, job: Address) -> Result<()> {
 async fn expire(context: &Context, job: Address) -> Result<()> {
     let data: JobData = context.get(&job).await?;
     if context
-        .send("job expire", &[expire_instruction(job, &data)])
+        .submit("job expire", &job, &[expire_instruction(job, &data)])
         .await?
-        .is_some()
     {
         let after: JobData = context.get(&job).await?;
         let status = after.status().map_or("unknown", JobStatus::name);
@@ -130,7 +130,7 @@ async fn close(context: &Context, jobs: Vec<Address>) -> Result<()> {
         let mine = assay_client::filter::job_requester(&context.signer()?);
         context.list::<JobData>(vec![mine]).await?
     };
-    let mut closed = 0_u32;
+    let mut closed = Vec::new();
     let mut too_young = 0_u32;
     for job in found {
         let requester = job.data.requester;
@@ -146,19 +146,23 @@ async fn close(context: &Context, jobs: Vec<Address>) -> Result<()> {
             requester,
         }
         .instruction();
-        if context.send("job close", &[close]).await?.is_some() {
-            closed += 1;
+        if let Some(sent) = context.send("job close", &[close]).await? {
+            closed.push(json!({ "address": job.address.to_string(), "transaction": sent }));
         }
     }
     if !context.options.unsigned {
         context.say(format_args!(
-            "{closed} jobs closed; their rent went back to their requesters"
+            "{} jobs closed; their rent went back to their requesters",
+            closed.len()
         ));
     }
     if too_young > 0 {
         context.say(format_args!(
             "{too_young} more can be closed about a minute after they were created"
         ));
+    }
+    if context.options.json && !context.options.unsigned {
+        output::json(&closed)?;
     }
     Ok(())
 }

@@ -98,7 +98,10 @@ pub async fn run(context: &Context, command: MarketCommand) -> Result<Ending> {
                 pending: context.signer()?,
             }
             .instruction();
-            if context.send("market accept", &[accept]).await?.is_some() {
+            if context
+                .submit("market accept", &address::market(), &[accept])
+                .await?
+            {
                 context.say("the market is yours now");
             }
         }
@@ -127,7 +130,7 @@ async fn init(context: &Context, options: &InitOptions) -> Result<()> {
         .is_some()
     {
         context.say("the market is open already; `assay market show` shows it");
-        return Ok(());
+        return context.nothing_to_do(&address::market());
     }
     let mut params = match options.preset {
         Preset::Public => MarketParams::PUBLIC,
@@ -141,7 +144,10 @@ async fn init(context: &Context, options: &InitOptions) -> Result<()> {
         params,
     }
     .instruction();
-    if context.send("market init", &[init]).await?.is_some() {
+    if context
+        .submit("market init", &address::market(), &[init])
+        .await?
+    {
         context.say(format_args!(
             "the market {} is open, its authority is {signer}",
             address::market()
@@ -159,7 +165,7 @@ async fn update(context: &Context, set: &[Setting]) -> Result<()> {
     }
     if before == params {
         context.say("the market has these parameters already; nothing was sent");
-        return Ok(());
+        return context.nothing_to_do(&address::market());
     }
     context.confirm("Change the market?")?;
     let update = MarketUpdate {
@@ -167,7 +173,10 @@ async fn update(context: &Context, set: &[Setting]) -> Result<()> {
         params,
     }
     .instruction();
-    if context.send("market update", &[update]).await?.is_some() {
+    if context
+        .submit("market update", &address::market(), &[update])
+        .await?
+    {
         context.say("changed; running jobs keep their terms");
     }
     Ok(())
@@ -189,7 +198,10 @@ async fn pause(context: &Context, what: &[Pause]) -> Result<()> {
         flags,
     }
     .instruction();
-    if context.send("market pause", &[pause]).await?.is_some() {
+    if context
+        .submit("market pause", &address::market(), &[pause])
+        .await?
+    {
         let text = if flags == 0 {
             "everything runs"
         } else {
@@ -212,7 +224,10 @@ async fn propose(context: &Context, authority: &str) -> Result<()> {
         pending,
     }
     .instruction();
-    if context.send("market propose", &[propose]).await?.is_some() {
+    if context
+        .submit("market propose", &address::market(), &[propose])
+        .await?
+    {
         context.say("proposed; it takes over with `assay market accept`, signed by its own key");
     }
     Ok(())
@@ -233,9 +248,8 @@ async fn withdraw(context: &Context, amount: &str, to: Option<Address>) -> Resul
     }
     .instruction();
     if context
-        .send("market treasury-withdraw", &[withdraw])
+        .submit("market treasury-withdraw", &address::market(), &[withdraw])
         .await?
-        .is_some()
     {
         context.say(format_args!("{amount} went to {destination}"));
     }

@@ -83,7 +83,10 @@ pub async fn run(context: &Context, command: ModelCommand) -> Result<Ending> {
                 model: found.address,
             }
             .instruction();
-            if context.send("model retire", &[retire]).await?.is_some() {
+            if context
+                .submit("model retire", &found.address, &[retire])
+                .await?
+            {
                 context.say("retired; running jobs go on, new ones are refused");
             }
         }
@@ -97,7 +100,10 @@ pub async fn run(context: &Context, command: ModelCommand) -> Result<Ending> {
                 rent_payer,
             }
             .instruction();
-            if context.send("model close", &[close]).await?.is_some() {
+            if context
+                .submit("model close", &found.address, &[close])
+                .await?
+            {
                 context.say(format_args!("closed; the rent went back to {rent_payer}"));
             }
         }
@@ -111,7 +117,8 @@ async fn register(context: &Context, options: &RegisterOptions) -> Result<()> {
     let existing = address::model(&author, &model.digest);
     if context.find::<ModelData>(&existing).await?.is_some() {
         context.say("this file is registered already");
-        return output::line(existing);
+        context.name(&existing)?;
+        return context.nothing_to_do(&existing);
     }
     let profile = match &options.profile {
         Some(text) => parse_profile(text, model.outputs.len())?,
@@ -151,9 +158,12 @@ async fn register(context: &Context, options: &RegisterOptions) -> Result<()> {
         args,
     }
     .instruction();
-    if context.send("model register", &[register]).await?.is_some() {
+    if context
+        .submit("model register", &existing, &[register])
+        .await?
+    {
         context.say("registered; pay for it with `assay job run --model`");
-        output::line(existing)?;
+        context.name(&existing)?;
     }
     Ok(())
 }

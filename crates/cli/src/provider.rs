@@ -130,9 +130,12 @@ async fn register(context: &Context, options: RegisterOptions) -> Result<()> {
     }
     .instruction();
     if context
-        .send("provider register", &[register])
+        .submit(
+            "provider register",
+            &address::provider(&authority),
+            &[register],
+        )
         .await?
-        .is_some()
     {
         let market = context.market().await?;
         context.say(format_args!(
@@ -143,7 +146,7 @@ async fn register(context: &Context, options: RegisterOptions) -> Result<()> {
                 .trim_end_matches(" SOL")
                 .replace(',', "")
         ));
-        output::line(provider)?;
+        context.name(&provider)?;
     }
     Ok(())
 }
@@ -160,7 +163,10 @@ async fn update(context: &Context, options: UpdateOptions) -> Result<()> {
         &endpoint,
     )?;
     let update = ProviderUpdate { authority, args }.instruction();
-    if context.send("provider update", &[update]).await?.is_some() {
+    if context
+        .submit("provider update", &address::provider(&authority), &[update])
+        .await?
+    {
         context.say("updated");
     }
     Ok(())
@@ -201,7 +207,10 @@ async fn fund(context: &Context, amount: Amount) -> Result<()> {
     let authority = context.signer()?;
     let Found { data, .. } = context.provider(&authority).await?;
     let send = transfer(&authority, &data.operator, amount.0);
-    if context.send("provider fund", &[send]).await?.is_some() {
+    if context
+        .submit("provider fund", &address::provider(&authority), &[send])
+        .await?
+    {
         let balance = context
             .rpc
             .get_balance(&data.operator)
@@ -226,9 +235,12 @@ async fn withdraw(context: &Context, to: Option<Address>) -> Result<()> {
     }
     .instruction();
     if context
-        .send("provider withdraw", &[withdraw])
+        .submit(
+            "provider withdraw",
+            &address::provider(&authority),
+            &[withdraw],
+        )
         .await?
-        .is_some()
     {
         context.say(format_args!(
             "{} went to {destination}, the market's share of {} to the treasury",
@@ -248,9 +260,12 @@ async fn deregister(context: &Context) -> Result<()> {
     }
     .instruction();
     if context
-        .send("provider deregister", &[deregister])
+        .submit(
+            "provider deregister",
+            &address::provider(&authority),
+            &[deregister],
+        )
         .await?
-        .is_some()
     {
         context.say(format_args!(
             "deregistered; the rent went back to {}",

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use assay_client::{
+    address,
     instruction::{StakeDeposit, StakeUnbond, StakeWithdraw},
     protocol::Address,
 };
@@ -46,7 +47,10 @@ pub async fn run(context: &Context, command: StakeCommand) -> Result<Ending> {
                 amount: amount.0,
             }
             .instruction();
-            if context.send("stake deposit", &[deposit]).await?.is_some() {
+            if context
+                .submit("stake deposit", &address::provider(&authority), &[deposit])
+                .await?
+            {
                 let stake = Amount(provider.stake.saturating_add(amount.0));
                 context.say(format_args!("{amount} staked; the stake is {stake} now"));
             }
@@ -64,7 +68,10 @@ pub async fn run(context: &Context, command: StakeCommand) -> Result<Ending> {
                 amount: amount.0,
             }
             .instruction();
-            if context.send("stake unbond", &[unbond]).await?.is_some() {
+            if context
+                .submit("stake unbond", &address::provider(&authority), &[unbond])
+                .await?
+            {
                 context.say(format_args!(
                     "{amount} unbonding; `assay stake withdraw` pays it out after {wait}"
                 ));
@@ -84,7 +91,14 @@ pub async fn run(context: &Context, command: StakeCommand) -> Result<Ending> {
                 destination,
             }
             .instruction();
-            if context.send("stake withdraw", &[withdraw]).await?.is_some() {
+            if context
+                .submit(
+                    "stake withdraw",
+                    &address::provider(&authority),
+                    &[withdraw],
+                )
+                .await?
+            {
                 context.say(format_args!(
                     "{} went to {destination}",
                     Amount(provider.unbonding)

@@ -81,6 +81,38 @@ impl Context {
         Ok(Some(sent))
     }
 
+    /// Sends, and reports as JSON where that is wanted. Says whether it was sent, not only printed unsigned.
+    pub async fn submit(
+        &self,
+        purpose: &str,
+        subject: &Address,
+        instructions: &[Instruction],
+    ) -> Result<bool> {
+        let Some(sent) = self.send(purpose, instructions).await? else {
+            return Ok(false);
+        };
+        if self.options.json {
+            output::json(&json!({ "address": subject.to_string(), "transaction": sent }))?;
+        }
+        Ok(true)
+    }
+
+    /// Reports that the account is as it should be and no transaction was needed.
+    pub fn nothing_to_do(&self, subject: &Address) -> Result<()> {
+        if self.options.json {
+            output::json(&json!({ "address": subject.to_string(), "transaction": null }))?;
+        }
+        Ok(())
+    }
+
+    /// The address of what was made, for people and for `$(..)`; JSON has it already.
+    pub fn name(&self, subject: &Address) -> Result<()> {
+        if self.options.json {
+            return Ok(());
+        }
+        output::line(subject)
+    }
+
     /// Runs the transaction on the node without sending it.
     pub async fn simulate(
         &self,
