@@ -124,10 +124,7 @@ fn initialise(config: &Path, authority: Option<&str>) -> anyhow::Result<()> {
         made.operator
     );
     eprintln!("  assay stake deposit <SOL>");
-    eprintln!(
-        "  solana transfer {} 0.05 --allow-unfunded-recipient   # for fees",
-        made.operator
-    );
+    eprintln!("  assay provider fund 0.05   # the operator's fees");
     eprintln!("  assay-worker run --config {}", made.config.display());
     print(&format!("{}\n", made.operator))
 }

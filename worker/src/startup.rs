@@ -38,8 +38,8 @@ pub enum StartupError {
         configured: String,
     },
     #[error(
-        "the operator {operator} has {lamports} lamports and cannot pay fees; send it some:\n  \
-         solana transfer {operator} 0.05 --allow-unfunded-recipient"
+        "the operator {operator} has {lamports} lamports and cannot pay fees; with the authority's key:\n  \
+         assay provider fund 0.05"
     )]
     Balance { operator: Address, lamports: u64 },
 }
