@@ -1,5 +1,7 @@
 //! A requester: places orders, fetches and checks results, acknowledges them.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use anyhow::{Context as _, Result, bail};
 use assay_client::{
     address,
@@ -53,7 +55,10 @@ impl Requester {
     /// Creates the job.
     pub fn create(&self, stage: &Stage, order: &Order) -> Result<Placed> {
         let open_slot = stage.rpc().get_slot()?;
-        let place = address::cheap_job(&self.address(), open_slot, 0);
+        // Several jobs fit into a slot; none may have another's address.
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let start = NEXT.fetch_add(1 << 16, Ordering::Relaxed);
+        let place = address::cheap_job(&self.address(), open_slot, start);
         let secret = secret::for_job(&self.wallet, &place.address)?;
         let args = JobCreateArgs {
             open_slot,

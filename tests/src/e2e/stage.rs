@@ -33,6 +33,7 @@ pub struct Landed {
     pub compute_units: u64,
     pub fee: u64,
     pub fee_payer: String,
+    pub succeeded: bool,
     pub events: Vec<Event>,
 }
 
@@ -106,13 +107,26 @@ impl Stage {
         let hash = self.rpc().get_latest_blockhash()?;
         let transaction =
             Transaction::new_signed_with_payer(&instructions, Some(&payer), signers, hash);
-        match self.rpc().send_and_confirm_transaction(&transaction) {
-            Ok(signature) => self.landed(&signature.to_string()).map(Ok),
+        // Whatever becomes of it, the payer's balance changes when it lands. A local chain has no forks: what has landed
+        // stays, long before its block is voted on.
+        let watch = self.watch(&payer)?;
+        let signature = match self.rpc().send_transaction(&transaction) {
+            Ok(signature) => signature,
             Err(error) => match error.get_transaction_error() {
-                Some(refusal) => Ok(Err(Failure::of(&refusal))),
+                Some(refusal) => return Ok(Err(Failure::of(&refusal))),
                 None => bail!(error),
             },
-        }
+        };
+        watch.until("the transaction's landing", || {
+            if let Ok(landed) = self.landed(&signature.to_string())
+                && landed.succeeded
+            {
+                return Ok(Some(Ok(landed)));
+            }
+            let status = self.rpc().get_signature_status(&signature)?;
+            let refused = status.and_then(|ended| ended.err());
+            Ok(refused.map(|refusal| Err(Failure::of(&refusal))))
+        })
     }
 
     /// What the chain keeps of a transaction.
@@ -139,6 +153,7 @@ impl Stage {
             slot: number("/slot")?,
             compute_units: number("/meta/computeUnitsConsumed")?,
             fee: number("/meta/fee")?,
+            succeeded: found.pointer("/meta/err").is_none_or(Value::is_null),
             fee_payer: payer.context("a transaction has a payer")?.to_owned(),
             events: event::of_logs(lines.unwrap_or_default()),
         })
