@@ -9,6 +9,7 @@ export ASSAY_CACHE ORT_DYLIB_PATH
 mkdir -p target
 log=$PWD/target/test.log
 : >"$log"
+rm -f target/test.summary
 failed=
 times=
 
