@@ -16,6 +16,8 @@ use assay_client::{
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect::Policy};
 use solana_keypair::Keypair;
 
+use crate::plain::plain;
+
 /// Longest answer that is not a file.
 const MAX_JSON_BYTES: usize = 1 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,6 +27,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 pub struct Worker {
     http: Client,
     endpoint: String,
+    /// The same, fit to be shown.
+    name: String,
     operator: Address,
 }
 
@@ -60,13 +64,14 @@ impl Worker {
         Ok(Some(Self {
             http,
             endpoint: endpoint.to_owned(),
+            name: plain(endpoint),
             operator: provider.operator,
         }))
     }
 
-    /// The base URL.
-    pub fn endpoint(&self) -> &str {
-        &self.endpoint
+    /// The base URL, for people.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// What the worker says about itself.
@@ -74,7 +79,7 @@ impl Worker {
         let response = self.send(self.http.get(self.url(INFO_PATH))).await?;
         let body = self.success(response, MAX_JSON_BYTES).await?;
         serde_json::from_slice(&body)
-            .with_context(|| format!("{} answered no worker's description", self.endpoint))
+            .with_context(|| format!("{} answered no worker's description", self.name))
     }
 
     /// Hands an input over.
@@ -100,14 +105,10 @@ impl Worker {
             let pending: Pending = serde_json::from_slice(&body).unwrap_or(Pending {
                 state: "working".into(),
             });
-            return Ok(Answer::NotYet(pending.state));
+            return Ok(Answer::NotYet(plain(&pending.state)));
         }
-        let delivery: Delivery = serde_json::from_slice(&body).with_context(|| {
-            format!(
-                "{} answered no result that this client knows",
-                self.endpoint
-            )
-        })?;
+        let delivery: Delivery = serde_json::from_slice(&body)
+            .with_context(|| format!("{} answered no result that this client knows", self.name))?;
         let file = async |path: String, length: u64| {
             if length == 0 {
                 return Ok(Vec::new());
@@ -176,7 +177,7 @@ impl Worker {
         request
             .send()
             .await
-            .map_err(|error| anyhow!("{} is not reachable: {}", self.endpoint, innermost(&error)))
+            .map_err(|error| anyhow!("{} is not reachable: {}", self.name, innermost(&error)))
     }
 
     /// The body of a successful answer; the worker's own words otherwise.
@@ -189,11 +190,11 @@ impl Worker {
         match serde_json::from_slice::<Refusal>(&body) {
             Ok(refusal) => bail!(
                 "{} refused ({}): {}",
-                self.endpoint,
-                refusal.error,
-                refusal.message
+                self.name,
+                plain(&refusal.error),
+                plain(&refusal.message)
             ),
-            Err(_) => bail!("{} answered {status}", self.endpoint),
+            Err(_) => bail!("{} answered {status}", self.name),
         }
     }
 
@@ -202,7 +203,7 @@ impl Worker {
         while let Some(chunk) = response.chunk().await? {
             body.extend_from_slice(&chunk);
             if body.len() > limit {
-                bail!("{} answered more than {limit} bytes", self.endpoint);
+                bail!("{} answered more than {limit} bytes", self.name);
             }
         }
         Ok(body)

@@ -2,15 +2,17 @@
 
 use assay_client::{Failure, error::Cause, protocol::Error as MarketError};
 
+use crate::plain::lines;
+
 /// Prints an error with its causes and, where there is one, the way out.
 pub fn report(error: &anyhow::Error) {
-    eprintln!("error: {error}");
+    eprintln!("error: {}", lines(&error.to_string()));
     let mut shown = error.to_string();
     for cause in error.chain().skip(1) {
         let text = cause.to_string();
         // Wrappers often repeat what they wrap.
         if !shown.contains(&text) {
-            eprintln!("  because: {text}");
+            eprintln!("  because: {}", lines(&text));
             shown = text;
         }
     }

@@ -22,6 +22,7 @@ use crate::{
     amount::{Amount, grouped},
     context::Context,
     output,
+    plain::plain,
 };
 
 /// Bytes of a transaction that the network carries.
@@ -143,8 +144,8 @@ impl Context {
                 result
                     .logs
                     .unwrap_or_default()
-                    .iter()
-                    .for_each(|line| self.say(line));
+                    .into_iter()
+                    .for_each(|line| self.say(plain(&line)));
             }
             return Err(failure)
                 .with_context(|| format!("{purpose} would be refused; nothing was sent"));

@@ -19,6 +19,7 @@ use crate::{
     chain::Clock,
     context::Context,
     delivery::{Answer, Delivered, Worker},
+    plain::plain,
     transaction::Sent,
 };
 
@@ -254,6 +255,7 @@ impl<'a> Follower<'a> {
 
     /// Remembers what went wrong, shows it once, and goes on.
     fn trouble(&mut self, text: String) {
+        let text = plain(&text);
         if self.trouble.as_ref() != Some(&text) && self.context.options.verbose {
             self.say(format!("  {text}"));
         }

@@ -113,10 +113,10 @@ impl Offer {
             }
             Err(error) => return Err((self.provider.address.to_string(), format!("{error:#}"))),
         };
-        let why = |error: anyhow::Error| (worker.endpoint().to_owned(), format!("{error:#}"));
+        let why = |error: anyhow::Error| (worker.name().to_owned(), format!("{error:#}"));
         let info = worker.info().await.map_err(why)?;
         if let Some(reason) = self.unwilling(&info) {
-            return Err((worker.endpoint().to_owned(), reason));
+            return Err((worker.name().to_owned(), reason));
         }
         worker
             .put_blob(&self.digest, &self.bytes)

@@ -8,7 +8,7 @@ use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::Serialize;
 
-use crate::onnx::Labels;
+use crate::{onnx::Labels, plain::plain};
 
 /// Values of a tensor that a person is shown.
 const SHOWN_VALUES: usize = 10;
@@ -172,7 +172,7 @@ fn shown(name: &str, tensor: &TensorView<'_>) -> Shown {
     let values = values(tensor, JSON_VALUES);
     let count: usize = tensor.shape().iter().product();
     Shown {
-        name: name.to_owned(),
+        name: plain(name),
         dtype: format!("{:?}", tensor.dtype()),
         shape: tensor.shape().to_vec(),
         truncated: values.len() < count,
@@ -200,7 +200,7 @@ fn top(tensor: &TensorView<'_>, labels: &Labels) -> Vec<Labelled> {
             row,
             labels: labels
                 .map(|(label, value)| Label {
-                    label: label.clone(),
+                    label: plain(label),
                     value,
                 })
                 .collect(),

@@ -20,22 +20,27 @@ use super::{
     results::Results,
 };
 use crate::{
-    Ending, chain::Found, context::Context, onnx::Model, output, transaction::Sent, view::JobView,
+    Ending, chain::Found, context::Context, onnx::Model, output, plain::plain, transaction::Sent,
+    view::JobView,
 };
 
+// Wrapped here: lines that clap wraps once more end up long and short by turns.
 pub const EXAMPLES: &str = "\
 Examples:
   assay job run -m models/digits.onnx -i models/digits/sample-3.png -p 0.001
-  assay job run -m digits --model-file models/digits.onnx -i image=digit.npy -p 0.001 --ramp 30s
+  assay job run -m digits --model-file models/digits.onnx \\
+    -i image=digit.npy -p 0.001 --ramp 30s
   assay job run -m digits -i x.safetensors -p 0.01 --yes --json | jq .labels
 
-The price starts at --min-price and rises to --max-price; the first provider that takes the job fixes it. \
-The result is checked against the provider's commitment on chain before it is acknowledged; the acknowledgement lets \
-the provider settle at once. Without it the provider is paid after the challenge window. Jobs are unaudited: the \
-check shows that you got what the provider committed to, not that it computed honestly.
+The price starts at --min-price and rises to --max-price; the first provider
+that takes the job fixes it. The result is checked against the provider's
+commitment on chain and written before it is acknowledged; the acknowledgement
+lets the provider settle at once. Without it the provider is paid after the
+challenge window. Jobs are unaudited: the check shows that you got what the
+provider committed to, not that it computed honestly.
 
-Exit codes: 0 settled, 1 failed, 2 wrong usage, 3 ended without settling (the money came back), 4 the delivery did \
-not verify or never came.";
+Exit codes: 0 settled, 1 failed, 2 wrong usage, 3 ended without settling (the
+money came back), 4 the delivery did not verify or never came.";
 
 #[derive(Args, Debug)]
 pub struct RunOptions {
@@ -197,7 +202,10 @@ impl Session<'_> {
         if self.context.options.json {
             if let Some(report) = report.as_object_mut() {
                 report.insert("outcome".into(), serde_json::to_value(delivery.outcome)?);
-                report.insert("message".into(), json!(delivery.message));
+                report.insert(
+                    "message".into(),
+                    json!(delivery.message.as_deref().map(plain)),
+                );
                 report.insert("outputs".into(), serde_json::to_value(&results.outputs)?);
                 report.insert("labels".into(), serde_json::to_value(&results.labels)?);
                 report.insert("outputs_file".into(), json!((!failed).then_some(&outputs)));
@@ -206,7 +214,7 @@ impl Session<'_> {
             return Ok(());
         }
         if failed {
-            let message = delivery.message.as_deref().unwrap_or("no message");
+            let message = plain(delivery.message.as_deref().unwrap_or("no message"));
             self.context.say(format_args!(
                 "the model failed on this input, which is a result too and is paid for: {message}"
             ));
@@ -214,7 +222,7 @@ impl Session<'_> {
         for line in results.lines() {
             output::line(line)?;
         }
-        let runtime = format!("{} in {} ms", delivery.runtime, delivery.compute_ms);
+        let runtime = format!("{} in {} ms", plain(&delivery.runtime), delivery.compute_ms);
         self.context
             .say(format_args!("computed by {runtime}; unaudited"));
         if !failed {
@@ -230,8 +238,9 @@ impl Session<'_> {
     fn advise(&self, ended: &Ended, own: bool) {
         if let Some(mismatch) = &ended.mismatch {
             self.context.say(format_args!(
-                "NOT VERIFIED: {mismatch}.\nThe result was not acknowledged. Jobs are unaudited in this version: the provider \
+                "NOT VERIFIED: {}.\nThe result was not acknowledged. Jobs are unaudited in this version: the provider \
                  can still settle after the challenge window. Keep this output and avoid the provider {}.",
+                plain(&mismatch.to_string()),
                 ended.job.provider
             ));
         } else if own && ended.result.is_none() && ended.job.status() == Ok(JobStatus::Settled) {
@@ -257,5 +266,16 @@ fn ending(ended: &Ended, own: bool) -> Ending {
         Ending::Done
     } else {
         Ending::Unsettled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_needs_no_second_wrapping() {
+        let widest = EXAMPLES.lines().map(str::len).max();
+        assert!(widest <= Some(78), "{widest:?}");
     }
 }

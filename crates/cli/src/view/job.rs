@@ -5,6 +5,7 @@ use super::{or_dash, some, some_hex};
 use crate::{
     amount::{Amount, Span, exact, moment, percent, until},
     chain::Found,
+    plain::plain,
 };
 
 /// A job.
@@ -76,7 +77,7 @@ impl JobView {
             model_digest: hex::encode(job.model_digest),
             input_digest: hex::encode(job.input_digest),
             input_bytes: job.input_bytes,
-            input_uri: text::read(&job.input_uri, job.input_uri_len).to_owned(),
+            input_uri: plain(text::read(&job.input_uri, job.input_uri_len)),
             output_limit: job.output_limit,
             runtime_class: some_hex(&job.runtime_class),
             ceiling_lamports: job.ceiling,

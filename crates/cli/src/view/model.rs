@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::{
     amount::{bytes, grouped, moment},
     chain::Found,
+    plain::plain,
 };
 
 /// A registered model.
@@ -35,7 +36,7 @@ impl ModelView {
         let model = &found.data;
         Self {
             address: found.address.to_string(),
-            name: text::read(&model.name, model.name_len).to_owned(),
+            name: plain(text::read(&model.name, model.name_len)),
             status: if model.status == MODEL_ACTIVE {
                 "active"
             } else {
@@ -45,7 +46,7 @@ impl ModelView {
             rent_payer: model.rent_payer.to_string(),
             digest: hex::encode(model.digest),
             size_bytes: model.size,
-            uri: text::read(&model.uri, model.uri_len).to_owned(),
+            uri: plain(text::read(&model.uri, model.uri_len)),
             profile: profile(&OutputProfile(model.output_profile)),
             created_at: model.created_at,
             retired_at: model.retired_at,

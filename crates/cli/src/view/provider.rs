@@ -5,6 +5,7 @@ use super::{or_dash, some_hex};
 use crate::{
     amount::{Amount, exact, moment},
     chain::Found,
+    plain::plain,
 };
 
 /// A provider.
@@ -48,7 +49,7 @@ impl ProviderView {
             authority: provider.authority.to_string(),
             operator: provider.operator.to_string(),
             rent_payer: provider.rent_payer.to_string(),
-            endpoint: text::read(&provider.endpoint, provider.endpoint_len).to_owned(),
+            endpoint: plain(text::read(&provider.endpoint, provider.endpoint_len)),
             runtime_class: some_hex(&provider.runtime_class),
             stake_lamports: provider.stake,
             reserved_lamports: provider.reserved,
