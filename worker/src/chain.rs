@@ -71,11 +71,11 @@ pub trait Chain: Send + Sync + 'static {
         &self,
         provider: &Address,
     ) -> impl Future<Output = Result<Vec<(Address, JobData)>, ChainError>> + Send;
-    /// These jobs, none for those that do not exist.
+    /// These jobs, none for those that do not exist. One that cannot be read is left out.
     fn jobs(
         &self,
         jobs: &[Address],
-    ) -> impl Future<Output = Result<Vec<Option<JobData>>, ChainError>> + Send;
+    ) -> impl Future<Output = Result<Vec<(Address, Option<JobData>)>, ChainError>> + Send;
     fn provider(
         &self,
         address: &Address,

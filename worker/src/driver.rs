@@ -328,5 +328,6 @@ impl<C: Chain> Driver<C> {
 /// Reads one job again; none if that failed.
 async fn reread<C: Chain>(chain: &C, job: Address) -> Option<JobReading> {
     let jobs = chain.jobs(&[job]).await.ok()?;
-    Some(jobs.into_iter().next().flatten().map(Box::new))
+    let (_, job) = jobs.into_iter().next()?;
+    Some(job.map(Box::new))
 }

@@ -210,11 +210,14 @@ async fn committed<C: Chain>(api: &Api<C>, row: &JobRow) -> Result<Option<Delive
         return Ok(Some(delivered));
     }
     let read = api.chain.jobs(&[job]).await.map_err(ApiError::internal)?;
-    let on_chain = read.first().copied().flatten().is_some_and(|read| {
-        read.status() != Ok(JobStatus::Claimed)
-            && read.provider == api.provider
-            && read.commitment == delivered.result.commitment.0
-    });
+    let on_chain = read
+        .first()
+        .and_then(|(_, read)| *read)
+        .is_some_and(|read| {
+            read.status() != Ok(JobStatus::Claimed)
+                && read.provider == api.provider
+                && read.commitment == delivered.result.commitment.0
+        });
     Ok(on_chain.then_some(delivered))
 }
 

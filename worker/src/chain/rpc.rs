@@ -26,9 +26,12 @@ use solana_message::Hash;
 use solana_signature::Signature;
 
 use super::{Chain, ChainError, Clock, Cost, SignatureState, Simulation};
-use wire::{decode, encoding, filter_json, host, is_the_nodes_fault, read_clock, text};
+use wire::{asked_job, decode, encoding, filter_json, host, is_the_nodes_fault, read_clock, text};
 
 mod wire;
+
+#[cfg(test)]
+mod tests;
 
 pub(super) use wire::job_account;
 
@@ -180,7 +183,7 @@ impl Chain for RpcChain {
         self.job_accounts(filter::job_provider(provider)).await
     }
 
-    async fn jobs(&self, jobs: &[Address]) -> Result<Vec<Option<JobData>>, ChainError> {
+    async fn jobs(&self, jobs: &[Address]) -> Result<Vec<(Address, Option<JobData>)>, ChainError> {
         let name = "getMultipleAccounts";
         let mut all = Vec::with_capacity(jobs.len());
         for page in jobs.chunks(100) {
@@ -192,16 +195,13 @@ impl Chain for RpcChain {
                     json!([addresses, encoding()]),
                 )
                 .await?;
-            for account in answer.value {
-                let job = account.map(|account| decode(&account)).transpose();
-                all.push(job.map_err(|why| self.unreadable(name, why))?);
+            if answer.value.len() != page.len() {
+                return Err(self.unreadable(name, "another number of accounts than was asked for"));
             }
+            // One account that anybody may have changed must not hide the others.
+            all.extend(page.iter().zip(answer.value).filter_map(asked_job));
         }
-        if all.len() == jobs.len() {
-            Ok(all)
-        } else {
-            Err(self.unreadable(name, "another number of accounts than was asked for"))
-        }
+        Ok(all)
     }
 
     async fn provider(&self, address: &Address) -> Result<Option<ProviderData>, ChainError> {

@@ -135,12 +135,11 @@ async fn read<C: Chain>(
         Some(operator) => Some(chain.balance(&operator).await?),
         None => None,
     };
-    let live = live.into_iter().zip(jobs).collect();
     Ok(Reading {
         clock,
         provider: account,
         open,
-        live,
+        live: jobs,
         balance,
     })
 }

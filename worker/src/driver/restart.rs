@@ -81,6 +81,6 @@ async fn first_reading<C: Chain>(
         .into_iter()
         .map(|(address, job)| (address, Some(job)))
         .collect();
-    jobs.extend(known.iter().copied().zip(read));
+    jobs.extend(read);
     Ok((clock, account, jobs))
 }

@@ -3,6 +3,7 @@
 use assay_client::{
     account::{Layout, decode_owned},
     filter::Filter,
+    program::SYSTEM_PROGRAM,
     protocol::{Address, JobData, UnixSeconds},
 };
 use serde_json::{Value, json};
@@ -18,6 +19,19 @@ use crate::chain::Clock;
 /// A job out of a list of accounts.
 pub(in crate::chain) fn job_account(keyed: &RpcKeyedAccount) -> Option<(Address, JobData)> {
     Some((keyed.pubkey.parse().ok()?, decode(&keyed.account).ok()?))
+}
+
+/// What a node says of a job that was asked for; none if it cannot be read.
+pub(super) fn asked_job(
+    (address, account): (&Address, Option<UiAccount>),
+) -> Option<(Address, Option<JobData>)> {
+    // Anybody can send lamports to a closed job's address: the account is then the system's.
+    let owned = account.filter(|account| account.owner != SYSTEM_PROGRAM.to_string());
+    let job = owned.map(|account| decode(&account)).transpose();
+    let job = job
+        .inspect_err(|reason| tracing::warn!(job = %address, reason, "a job cannot be read"))
+        .ok()?;
+    Some((*address, job))
 }
 
 pub(super) fn decode<T: Layout>(account: &UiAccount) -> Result<T, String> {
