@@ -4,6 +4,7 @@ mod create;
 mod follow;
 mod handover;
 mod list;
+mod place;
 mod quote;
 mod receipt;
 mod results;

@@ -17,6 +17,7 @@ mod market;
 mod model;
 mod onnx;
 mod output;
+mod patience;
 mod plain;
 mod provider;
 mod stake;

@@ -1,17 +1,13 @@
 //! From instructions to a confirmed transaction, or to an unsigned one for a key that is elsewhere.
 
-use std::time::Duration;
+mod land;
 
 use anyhow::{Context as _, Result, bail};
 use assay_client::{Event, Failure, budget::Budget, event, protocol::Address};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use serde_json::{Value, json};
-use solana_client::{
-    rpc_config::{RpcSendTransactionConfig, RpcSimulateTransactionConfig},
-    rpc_request::RpcRequest,
-};
-use solana_commitment_config::CommitmentLevel;
+use solana_client::{rpc_config::RpcSimulateTransactionConfig, rpc_request::RpcRequest};
 use solana_instruction::Instruction;
 use solana_message::Message;
 use solana_sdk::hash::Hash;
@@ -29,9 +25,6 @@ use crate::{
 const PACKET: usize = 1_232;
 /// Fee of one signature, where the cluster does not say.
 const SIGNATURE_FEE: u64 = 5_000;
-const POLL: Duration = Duration::from_millis(300);
-/// The same bytes are sent again until they land or expire: packets get lost.
-const POLLS_BETWEEN_SENDS: u32 = 7;
 
 /// What a transaction would do.
 #[derive(Clone, Copy, Debug)]
@@ -41,12 +34,31 @@ pub struct Simulated {
     pub fee: u64,
 }
 
+/// A transaction that can be sent.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    transaction: Transaction,
+    /// Last block height that can take it.
+    last_height: u64,
+}
+
+impl Signed {
+    pub fn signature(&self) -> Signature {
+        self.transaction
+            .signatures
+            .first()
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
 /// A transaction that is on the chain.
 #[derive(Clone, Debug, Serialize)]
 pub struct Sent {
     pub purpose: String,
     pub signature: String,
-    pub slot: u64,
+    /// Slot it landed in; absent if the node keeps no history and did not say it at once.
+    pub slot: Option<u64>,
     /// Compute units used; absent if the node keeps no history.
     pub compute_units: Option<u64>,
     /// Network fee in lamports, likewise.
@@ -58,6 +70,18 @@ pub struct Sent {
 impl Context {
     /// Simulates, sends and confirms; or prints the transaction unsigned and returns none.
     pub async fn send(&self, purpose: &str, instructions: &[Instruction]) -> Result<Option<Sent>> {
+        let Some(signed) = self.sign(purpose, instructions).await? else {
+            return Ok(None);
+        };
+        Ok(Some(self.land(purpose, &signed).await?))
+    }
+
+    /// Simulates and signs; or prints the transaction unsigned and returns none. Sends nothing.
+    pub async fn sign(
+        &self,
+        purpose: &str,
+        instructions: &[Instruction],
+    ) -> Result<Option<Signed>> {
         let payer = self.signer()?;
         let simulated = self.simulate(purpose, instructions, &payer).await?;
         let budget = Budget::simulated(simulated.units, self.options.priority_fee);
@@ -77,9 +101,10 @@ impl Context {
         transaction.try_sign(&[&wallet], hash).context(
             "the wallet cannot sign this transaction alone; use --unsigned to have it signed elsewhere",
         )?;
-        let sent = self.land(purpose, &transaction, last_height).await?;
-        self.show(&sent);
-        Ok(Some(sent))
+        Ok(Some(Signed {
+            transaction,
+            last_height,
+        }))
     }
 
     /// Sends, and reports as JSON where that is wanted. Says whether it was sent, not only printed unsigned.
@@ -165,83 +190,8 @@ impl Context {
         })
     }
 
-    /// Sends the same bytes until they are confirmed or can no longer land.
-    async fn land(
-        &self,
-        purpose: &str,
-        transaction: &Transaction,
-        last_height: u64,
-    ) -> Result<Sent> {
-        let signature = transaction.signatures.first().copied().unwrap_or_default();
-        let mut polls = 0_u32;
-        loop {
-            if polls.is_multiple_of(POLLS_BETWEEN_SENDS) {
-                let sent = self.broadcast(transaction).await;
-                // Later sends of what has landed are refused; only the first answer counts.
-                if let (0, Err(error)) = (polls, sent) {
-                    return Err(error).with_context(|| format!("{purpose} could not be sent"));
-                }
-            }
-            if let Some(slot) = self.landed(purpose, &signature).await? {
-                return Ok(self.details(purpose, &signature, slot).await);
-            }
-            if polls % POLLS_BETWEEN_SENDS == 1 {
-                let height = self
-                    .rpc
-                    .get_block_height()
-                    .await
-                    .with_context(|| self.unreachable())?;
-                // One more look: it may have landed between the two questions.
-                if height > last_height && self.landed(purpose, &signature).await?.is_none() {
-                    bail!(
-                        "{purpose} did not land in time and can no longer land (signature {signature}); nothing \
-                         happened, so try again, perhaps with --priority-fee"
-                    );
-                }
-            }
-            polls = polls.wrapping_add(1);
-            tokio::time::sleep(POLL).await;
-        }
-    }
-
-    async fn broadcast(&self, transaction: &Transaction) -> Result<()> {
-        let config = RpcSendTransactionConfig {
-            // It has been simulated already.
-            skip_preflight: true,
-            preflight_commitment: Some(CommitmentLevel::Confirmed),
-            max_retries: Some(0),
-            ..RpcSendTransactionConfig::default()
-        };
-        self.rpc
-            .send_transaction_with_config(transaction, config)
-            .await?;
-        Ok(())
-    }
-
-    /// The slot in which the transaction was confirmed, if it was.
-    async fn landed(&self, purpose: &str, signature: &Signature) -> Result<Option<u64>> {
-        let statuses = self
-            .rpc
-            .get_signature_statuses(&[*signature])
-            .await
-            .with_context(|| self.unreachable())?;
-        let Some(Some(status)) = statuses.value.first() else {
-            return Ok(None);
-        };
-        if let Some(error) = &status.err {
-            return Err(Failure::of(error)).with_context(|| {
-                format!(
-                    "{purpose} failed on the chain (signature {signature}); only its fee was paid"
-                )
-            });
-        }
-        Ok(status
-            .satisfies_commitment(self.rpc.commitment())
-            .then_some(status.slot))
-    }
-
     /// Compute units, fee and events; a node without history leaves them out.
-    async fn details(&self, purpose: &str, signature: &Signature, slot: u64) -> Sent {
+    pub async fn details(&self, purpose: &str, signature: &Signature, slot: Option<u64>) -> Sent {
         let params = json!([signature.to_string(), {
             "encoding": "base64",
             "commitment": "confirmed",
@@ -262,14 +212,16 @@ impl Context {
             .and_then(Value::as_array)
             .map(|lines| lines.iter().filter_map(Value::as_str).collect())
             .unwrap_or_default();
-        Sent {
+        let sent = Sent {
             purpose: purpose.to_owned(),
             signature: signature.to_string(),
-            slot,
+            slot: slot.or_else(|| found.get("slot").and_then(Value::as_u64)),
             compute_units: number("computeUnitsConsumed"),
             fee_lamports: number("fee"),
             events: event::of_logs(logs).iter().map(Event::name).collect(),
-        }
+        };
+        self.show(&sent);
+        sent
     }
 
     fn show(&self, sent: &Sent) {

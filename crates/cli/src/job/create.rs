@@ -18,7 +18,7 @@ use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
-use super::{handover, quote::Quote};
+use super::quote::Quote;
 use crate::{
     amount::{Amount, Span},
     chain::Found,
@@ -27,7 +27,6 @@ use crate::{
     onnx::Model,
     output,
     provider::hex32,
-    transaction::Sent,
 };
 
 const DEFAULT_CLAIM_SECS: u32 = 120;
@@ -110,12 +109,6 @@ pub struct Plan {
     wallet: Keypair,
 }
 
-/// A job that was created.
-pub struct Created {
-    pub job: Address,
-    pub sent: Sent,
-}
-
 pub async fn run(context: &Context, options: CreateOptions) -> Result<()> {
     let plan = Plan::new(context, &options.job).await?;
     let quote = Quote::new(context, &plan).await?;
@@ -194,22 +187,6 @@ impl Plan {
 
     pub fn requester(&self) -> Address {
         self.wallet.pubkey()
-    }
-
-    /// Hands the input over and creates the job.
-    pub async fn create(&self, context: &Context) -> Result<Created> {
-        if self.terms.input_uri_len == 0 {
-            handover::hand_over(context, self).await?;
-        }
-        let slot = context
-            .rpc
-            .get_slot()
-            .await
-            .with_context(|| context.unreachable())?;
-        let (job, create) = self.instruction(slot)?;
-        let sent = context.send("job create", &[create]).await?;
-        let sent = sent.context("the job was not sent")?;
-        Ok(Created { job, sent })
     }
 }
 
