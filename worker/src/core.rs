@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use assay_protocol::{
     Address, JobData, JobStatus, LAYOUT_VERSION, ProviderData, UnixSeconds, commitment,
+    limits::OPEN_SLOT_AGE,
 };
 
 mod command;
@@ -40,6 +41,8 @@ pub struct Restored {
     pub attempt: u8,
     pub result: Option<SavedResult>,
     pub acknowledged: Option<[u8; 32]>,
+    /// Slot of the first reading that did not find the account.
+    pub missing_since: Option<u64>,
 }
 
 /// How many jobs stand where.
@@ -186,6 +189,7 @@ impl Core {
             return;
         }
         if let Some(work) = self.work.get_mut(&address) {
+            work.missing_since = None;
             // Sequence numbers wrap: less than half the circle ahead is newer.
             let ahead = job.sequence.wrapping_sub(work.job.sequence);
             if ahead == 0 || ahead > u32::MAX / 2 {
@@ -213,17 +217,32 @@ impl Core {
         self.take_work(now);
     }
 
-    /// The job's account does not exist any more.
-    pub fn handle_gone(&mut self, address: Address, now: UnixSeconds) {
-        if let Some(restored) = self.restored.remove(&address) {
+    /// A reading at `slot` did not find the job's account. A node that lags or answers wrongly
+    /// must not cost a settlement: gone is only what two readings at different slots miss, both
+    /// after the moment from which the account can be closed.
+    pub fn handle_gone(&mut self, address: Address, slot: u64, now: UnixSeconds) {
+        if let Some(restored) = self.restored.get_mut(&address) {
+            // Its opening slot is not known, but the first reading that missed it came later.
+            let since = *restored.missing_since.get_or_insert(slot);
+            if slot <= since.saturating_add(OPEN_SLOT_AGE) {
+                return;
+            }
             let attempt = restored.attempt;
+            self.restored.remove(&address);
             self.commands.push_back(Command::Report {
                 job: address,
                 attempt,
                 report: Report::Gone,
             });
         }
-        if self.work.contains_key(&address) {
+        if let Some(work) = self.work.get_mut(&address) {
+            if slot <= work.job.open_slot.saturating_add(OPEN_SLOT_AGE) {
+                return;
+            }
+            let since = *work.missing_since.get_or_insert(slot);
+            if slot <= since {
+                return;
+            }
             self.report(address, Report::Gone);
             self.leave(address, Phase::Over, now);
         }

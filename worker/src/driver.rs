@@ -135,6 +135,8 @@ pub struct Driver<C> {
     parts: Parts<C>,
     core: Core,
     now: UnixSeconds,
+    /// Of the newest reading of the chain's clock.
+    slot: u64,
     inputs: mpsc::Receiver<Input>,
     sender: mpsc::Sender<Input>,
     tasks: JoinSet<()>,
@@ -161,6 +163,7 @@ impl<C: Chain> Driver<C> {
             parts,
             core,
             now: UnixSeconds::default(),
+            slot: 0,
             inputs,
             sender,
             tasks: JoinSet::new(),
@@ -300,7 +303,7 @@ impl<C: Chain> Driver<C> {
     fn read(&mut self, job: Address, reading: Option<JobReading>) {
         match reading {
             Some(Some(data)) => self.core.handle_job(job, &data, self.now),
-            Some(None) => self.core.handle_gone(job, self.now),
+            Some(None) => self.core.handle_gone(job, self.slot, self.now),
             None => {}
         }
     }

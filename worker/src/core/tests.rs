@@ -272,6 +272,41 @@ fn old_reading_does_not_undo_a_newer_one() {
     assert_eq!(policy().concurrent_jobs, 4);
 }
 
+#[test]
+fn account_is_gone_only_when_it_may_be_and_two_readings_miss_it() {
+    let mut world = World::with(1, |job| job.open_slot = 1_000, |_| ());
+    world.drain();
+    let (job, now) = (address(0), UnixSeconds(world.now));
+    let data = world.job(0);
+    // Accounts close from slot 1,151 on; before, the node must be wrong.
+    for slot in [1_100, 1_120, 1_150, 1_151, 1_151] {
+        world.core.handle_gone(job, slot, now);
+    }
+    world.core.handle_job(job, &data, now);
+    world.core.handle_gone(job, 1_200, now);
+    assert_eq!(world.core.counts().committed, 1);
+    world.core.handle_gone(job, 1_201, now);
+    world.drain();
+    assert_eq!(world.reports(0), ["claimed", "committed", "gone"]);
+}
+
+#[test]
+fn account_missed_after_a_restart_is_waited_for_until_it_may_be_closed() {
+    let mut world = World::new(0);
+    let (job, now) = (address(9), UnixSeconds(world.now));
+    world.core.restore(job, Restored::default());
+    for slot in [5_000, 5_001, 5_150] {
+        world.core.handle_gone(job, slot, now);
+    }
+    world.drain();
+    assert_eq!(world.core.live_jobs(), [job], "it is still asked for");
+    assert!(world.reports(9).is_empty());
+    world.core.handle_gone(job, 5_151, now);
+    world.drain();
+    assert_eq!(world.reports(9), ["gone"]);
+    assert!(world.core.live_jobs().is_empty());
+}
+
 /// Found at random: a claim of the first attempt was still under way when the job, claimed by a
 /// rival and lost by it, was open again and claimed anew.
 #[test]

@@ -53,6 +53,8 @@ pub(super) struct Work {
     pub reported: Option<Report>,
     /// When the chain last showed a change.
     pub touched: UnixSeconds,
+    /// Slot of the first of the readings in a row that did not find the account.
+    pub missing_since: Option<u64>,
 }
 
 impl Work {
@@ -69,6 +71,7 @@ impl Work {
             ours: None,
             reported: None,
             touched: now,
+            missing_since: None,
         }
     }
 

@@ -65,6 +65,7 @@ impl<C: Chain> Driver<C> {
     fn observe(&mut self, reading: &Reading) {
         // Nodes differ by moments; time does not go back for us.
         self.now = self.now.max(reading.clock.time);
+        self.slot = self.slot.max(reading.clock.slot);
         metrics::chain_time(self.now.0);
         match &reading.provider {
             Some(provider) => self.core.handle_provider(provider, self.now),
@@ -73,7 +74,9 @@ impl<C: Chain> Driver<C> {
         for (address, job) in &reading.live {
             match job {
                 Some(job) => self.core.handle_job(*address, job, self.now),
-                None => self.core.handle_gone(*address, self.now),
+                None => self
+                    .core
+                    .handle_gone(*address, reading.clock.slot, self.now),
             }
         }
         for (address, job) in &reading.open {

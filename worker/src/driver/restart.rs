@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use assay_client::protocol::{Address, JobData};
+use assay_client::protocol::{Address, JobData, JobStatus};
 
 use super::{Chain, ChainError, Clock, Driver, DriverError};
 
@@ -38,17 +38,40 @@ impl<C: Chain> Driver<C> {
             self.core.restore(job, restored);
         }
         let (clock, provider, jobs) = self.read_until_it_works(&known).await;
-        self.now = clock.time;
+        (self.now, self.slot) = (clock.time, clock.slot);
         if let Some(provider) = provider {
             self.core.handle_provider(&provider, self.now);
         }
+        self.recall(&jobs).await?;
         for (address, job) in jobs {
             match job {
                 Some(job) => self.core.handle_job(address, &job, self.now),
-                None => self.core.handle_gone(address, self.now),
+                None => self.core.handle_gone(address, self.slot, self.now),
             }
         }
         self.carry_out().await
+    }
+
+    /// What the chain shows as ours and not ended is live, whatever the journal believes of its end.
+    async fn recall(
+        &mut self,
+        jobs: &BTreeMap<Address, Option<JobData>>,
+    ) -> Result<(), DriverError> {
+        for (address, job) in jobs {
+            let Some(job) = job.filter(|job| {
+                let ended = job.status().map_or(true, JobStatus::is_terminal);
+                job.provider == self.parts.provider && !ended
+            }) else {
+                continue;
+            };
+            let (address, attempt) = (*address, job.attempt);
+            let kept = self
+                .parts
+                .store
+                .call(move |store| store.restored(&address, attempt));
+            self.core.restore(address, kept.await?);
+        }
+        Ok(())
     }
 
     async fn read_until_it_works(&self, known: &[Address]) -> First {

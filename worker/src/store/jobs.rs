@@ -38,7 +38,8 @@ const COLUMNS: &str = "job, attempt, requester, model, model_digest, price, earn
                        claimed_at, changed_at";
 
 impl Store {
-    /// Notes what became of an attempt. Nothing changes it after its end.
+    /// Notes what became of an attempt. Nothing changes it after its end, unless the chain shows an
+    /// account again that could not be found.
     pub fn report(
         &self,
         address: &Address,
@@ -62,7 +63,7 @@ impl Store {
                      ended, claimed_at, changed_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)
                  ON CONFLICT (job, attempt) DO UPDATE SET phase = ?8, ended = ?9, earned = ?7, changed_at = ?10
-                 WHERE ended = 0",
+                 WHERE ended = 0 OR phase = 'gone'",
                 params![
                     address.as_ref(),
                     attempt,
@@ -110,18 +111,19 @@ impl Store {
         let mut live = Vec::with_capacity(attempts.len());
         for (job, attempt) in attempts {
             let job = Address::new_from_array(bytes32(&job, "a job's address")?);
-            let result = self.result(&job, attempt)?;
-            let acknowledged = self.acknowledgement(&job, attempt)?;
-            live.push((
-                job,
-                Restored {
-                    attempt,
-                    result,
-                    acknowledged,
-                },
-            ));
+            live.push((job, self.restored(&job, attempt)?));
         }
         Ok(live)
+    }
+
+    /// What is kept of one attempt, whatever was noted of its end.
+    pub fn restored(&self, job: &Address, attempt: u8) -> Result<Restored, StoreError> {
+        Ok(Restored {
+            attempt,
+            result: self.result(job, attempt)?,
+            acknowledged: self.acknowledgement(job, attempt)?,
+            missing_since: None,
+        })
     }
 
     /// The latest attempt of a job that was ours.

@@ -117,6 +117,29 @@ fn live_jobs_come_back_with_result_and_acknowledgement_until_they_end() {
 }
 
 #[test]
+fn job_believed_gone_comes_back_with_its_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let report = |report| store.report(&job(1), 0, &data(), report, NOW).unwrap();
+    report(Report::Committed);
+    store
+        .save_result(&job(1), &result(0, 1), &Body::default(), NOW)
+        .unwrap();
+    report(Report::Gone);
+    assert!(store.live_jobs().unwrap().is_empty());
+    let kept = store.restored(&job(1), 0).unwrap();
+    assert_eq!(kept.result, Some(result(0, 1)));
+    report(Report::Committed);
+    assert_eq!(store.live_jobs().unwrap().len(), 1);
+    report(Report::Faulted);
+    report(Report::Committed);
+    assert!(
+        store.live_jobs().unwrap().is_empty(),
+        "other ends are final"
+    );
+}
+
+#[test]
 fn files_are_dropped_after_their_time_and_secrets_stay() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);

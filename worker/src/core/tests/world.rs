@@ -215,6 +215,7 @@ impl World {
                     .acknowledgements
                     .get(&(*job, *attempt))
                     .copied(),
+                missing_since: None,
             };
             self.core.restore(*job, restored);
         }
