@@ -125,6 +125,12 @@ impl Core {
         self.work.get(address).map(|work| &work.job)
     }
 
+    /// Whether a preparation's end is waited for.
+    pub fn is_preparing(&self, address: &Address) -> bool {
+        let work = self.work.get(address);
+        work.is_some_and(|work| work.phase == Phase::Preparing)
+    }
+
     /// Jobs that are ours and not at an end, whose next readings matter most.
     pub fn live_jobs(&self) -> Vec<Address> {
         let live = |work: &Work| {

@@ -37,12 +37,14 @@ use crate::{
 mod acknowledge;
 mod effects;
 mod poll;
+mod preparations;
 mod prepare;
 mod restart;
 mod run;
 
 pub use acknowledge::AcknowledgeFailure;
 use poll::Reading;
+use preparations::Preparations;
 use prepare::Prepared;
 
 /// What an effect or the world tells the driver.
@@ -64,7 +66,8 @@ pub enum Input {
 /// How an effect ended.
 pub enum Effect {
     Polled(Result<Box<Reading>, ChainError>),
-    Prepared(Address, Result<Prepared, PrepareFault>),
+    /// With the preparation's number; no result if it was cancelled.
+    Prepared(Address, u64, Option<Result<Prepared, PrepareFault>>),
     Ran(Address, u8, Result<Computed, RunFault>),
     Saved(Address, u8, Option<SavedResult>),
     Submitted {
@@ -141,6 +144,7 @@ pub struct Driver<C> {
     sender: mpsc::Sender<Input>,
     tasks: JoinSet<()>,
     prepared: BTreeMap<Address, Arc<Prepared>>,
+    preparations: Preparations,
     runs: BTreeMap<Address, CancellationToken>,
     polling: bool,
     next_poll: Instant,
@@ -160,6 +164,7 @@ impl<C: Chain> Driver<C> {
         };
         let core = Core::new(me, parts.policy.clone());
         Self {
+            preparations: Preparations::new(parts.policy.preparing_jobs),
             parts,
             core,
             now: UnixSeconds::default(),
@@ -249,12 +254,14 @@ impl<C: Chain> Driver<C> {
     async fn take_effect(&mut self, effect: Effect) {
         match effect {
             Effect::Polled(reading) => self.polled(reading),
-            Effect::Prepared(job, Ok(prepared)) => {
-                self.prepared.insert(job, Arc::new(prepared));
-                self.core.handle_prepared(job, Ok(()), self.now);
-            }
-            Effect::Prepared(job, Err(fault)) => {
-                self.core.handle_prepared(job, Err(fault), self.now)
+            Effect::Prepared(job, number, result) => {
+                let wanted = self.preparations.finish(&job, number);
+                if let Some(result) = result.filter(|_| wanted && self.core.is_preparing(&job)) {
+                    let result = result.map(|prepared| {
+                        self.prepared.insert(job, Arc::new(prepared));
+                    });
+                    self.core.handle_prepared(job, result, self.now);
+                }
             }
             Effect::Ran(job, attempt, result) => {
                 self.runs.remove(&job);

@@ -5,11 +5,13 @@
 //! goes through [`Store::call`].
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, mpsc},
 };
 
 use rusqlite::{Connection, OpenFlags};
+use tokio::sync::oneshot;
 
 mod jobs;
 mod results;
@@ -42,7 +44,10 @@ pub enum StoreError {
 #[derive(Clone)]
 pub struct Store {
     connection: Arc<Mutex<Connection>>,
+    calls: mpsc::Sender<Call>,
 }
+
+type Call = Box<dyn FnOnce() + Send>;
 
 impl Store {
     /// Opens or creates the journal and brings its layout up to date.
@@ -52,9 +57,7 @@ impl Store {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", "ON")?;
         schema::migrate(&mut connection)?;
-        Ok(Self {
-            connection: Arc::new(Mutex::new(connection)),
-        })
+        Self::over(connection)
     }
 
     /// Opens a journal for looking only, also while a worker writes to it.
@@ -62,20 +65,39 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         schema::check(&connection)?;
+        Self::over(connection)
+    }
+
+    fn over(connection: Connection) -> Result<Self, StoreError> {
+        let (calls, waiting) = mpsc::channel::<Call>();
+        // Ends when the last clone is dropped.
+        std::thread::Builder::new()
+            .name("journal".into())
+            .spawn(move || {
+                for call in waiting {
+                    // Whoever waits for a call that panics is told that it is gone.
+                    let _ = catch_unwind(AssertUnwindSafe(call));
+                }
+            })
+            .map_err(|_| StoreError::Gone)?;
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
+            calls,
         })
     }
 
-    /// Runs a call on a thread that may block.
+    /// Runs a call on the journal's own thread: downloads and runs cannot keep it waiting.
     pub async fn call<T: Send + 'static>(
         &self,
         call: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let store = self.clone();
-        tokio::task::spawn_blocking(move || call(&store))
-            .await
-            .map_err(|_| StoreError::Gone)?
+        let (done, ended) = oneshot::channel();
+        let call: Call = Box::new(move || {
+            let _ = done.send(call(&store));
+        });
+        self.calls.send(call).map_err(|_| StoreError::Gone)?;
+        ended.await.map_err(|_| StoreError::Gone)?
     }
 
     fn with<T>(

@@ -32,7 +32,7 @@ pub enum Command {
         result: SavedResult,
         body: Arc<Body>,
     },
-    /// Forget what was prepared. No answer.
+    /// Forget what was prepared, and stop preparing it. No answer.
     Discard { job: Address },
     /// Money or status moved. No answer.
     Report {

@@ -227,6 +227,9 @@ impl Core {
         } else {
             0
         };
+        if work.phase == Phase::Preparing {
+            self.commands.push_back(Command::Discard { job: address });
+        }
         work.in_flight = false;
         work.enter(Phase::Sending(step), now);
         work.failures = failures;

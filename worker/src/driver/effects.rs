@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use assay_client::protocol::{Address, JobData};
+use assay_client::protocol::{Address, JobData, JobStatus};
 
 use super::{Chain, Command, Driver, DriverError, Effect, HaltPoint, prepare, reread, run};
 use crate::{chain::submitter::Purpose, core::Report, metrics};
@@ -34,6 +34,7 @@ impl<C: Chain> Driver<C> {
                 }
                 Command::Save { job, result, body } => self.save(job, result, body),
                 Command::Discard { job } => {
+                    self.preparations.cancel(&job);
                     self.prepared.remove(&job);
                 }
                 Command::Report {
@@ -64,17 +65,19 @@ impl<C: Chain> Driver<C> {
             host: Arc::clone(&self.parts.host),
             limits: self.parts.engine.limits.clone(),
         };
-        self.spawn_heavy(async move {
-            let result = prepare::prepare(&sources, &job, shared)
+        let work = async move {
+            prepare::prepare(&sources, &job, shared)
                 .await
                 .map_err(|error| {
                     metrics::failure(error.code());
                     let again = error.may_pass();
                     tracing::info!(job = %address, reason = %error, again, "job not prepared");
                     error.fault()
-                });
-            Effect::Prepared(address, result)
-        });
+                })
+        };
+        let claimed = job.status() != Ok(JobStatus::Open);
+        let (number, preparation) = self.preparations.start(address, claimed, work);
+        self.spawn(async move { Effect::Prepared(address, number, preparation.await) });
     }
 
     fn submit(&mut self, address: Address, attempt: u8, intent: crate::core::Intent) {

@@ -219,3 +219,26 @@ fn journal_of_a_newer_worker_is_refused() {
         Err(StoreError::Newer { .. })
     ));
 }
+
+#[test]
+fn journal_answers_while_every_thread_that_may_block_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    runtime.block_on(async {
+        let download = tokio::task::spawn_blocking(move || released.recv());
+        let live = store.call(|store| store.live_jobs()).await.unwrap();
+        assert!(live.is_empty());
+        let panicking = store
+            .call(|_| -> Result<(), _> { panic!("on purpose") })
+            .await;
+        assert!(matches!(panicking, Err(StoreError::Gone)));
+        store.call(|store| store.totals()).await.unwrap();
+        release.send(()).unwrap();
+        download.await.unwrap().unwrap();
+    });
+}
