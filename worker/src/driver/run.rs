@@ -12,7 +12,9 @@ use tokio::time::Instant;
 use super::prepare::Prepared;
 use crate::{
     core::{Body, Computed, Fresh, RunFault},
-    engine::{EngineError, Fault, Host, Outcome, ProfileMismatch},
+    engine::{
+        Answer, EngineError, Fault, Host, ModelFailure, Outcome, ProfileMismatch, RuntimeFault,
+    },
     metrics,
 };
 
@@ -24,8 +26,6 @@ pub enum RunError {
     Engine(#[from] EngineError),
     #[error(transparent)]
     Profile(#[from] ProfileMismatch),
-    #[error("the outputs have {found} bytes and the job accepts {limit}")]
-    OutputTooLarge { found: usize, limit: u32 },
     #[error("the outputs cannot be described: {0}")]
     Describe(#[from] serde_json::Error),
 }
@@ -37,10 +37,7 @@ impl RunError {
                 Fault::Run => RunFault::Again,
                 Fault::Job | Fault::Setup => RunFault::Never,
             },
-            Self::NotPrepared
-            | Self::Profile(_)
-            | Self::OutputTooLarge { .. }
-            | Self::Describe(_) => RunFault::Never,
+            Self::NotPrepared | Self::Profile(_) | Self::Describe(_) => RunFault::Never,
         }
     }
 
@@ -49,7 +46,6 @@ impl RunError {
             Self::NotPrepared => "not_prepared",
             Self::Engine(error) => error.code(),
             Self::Profile(_) => "profile_mismatch",
-            Self::OutputTooLarge { .. } => "output_too_large",
             Self::Describe(_) => "not_described",
         }
     }
@@ -66,19 +62,12 @@ pub async fn run(
     // Never zero: a run that ends within the second is still in time.
     let limit = Duration::from_secs(seconds.max(1));
     let started = Instant::now();
-    let outcome = host.run(&prepared.model, &prepared.input, limit).await?;
+    let outcome = host.run(&prepared.model, &prepared.input, limit).await;
     let took = started.elapsed();
     metrics::run(took.as_secs_f64());
-    let answer = outcome.answer(&OutputProfile(job.output_profile))?;
-    let outputs = answer.outputs.unwrap_or_default();
-    if u32::try_from(outputs.len()).map_or(true, |found| found > job.output_limit) {
-        return Err(RunError::OutputTooLarge {
-            found: outputs.len(),
-            limit: job.output_limit,
-        });
-    }
+    let (outcome, answer) = answer(outcome, job)?;
     let body = Body {
-        outputs,
+        outputs: answer.outputs.unwrap_or_default(),
         hints: answer.hints,
         outputs_json: serde_json::to_string(&describe(&outcome))?,
         model_error: answer.failure.map(|failure| failure.message),
@@ -89,6 +78,34 @@ pub async fn run(
         root: answer.root,
         hints_digest: answer.hints_digest,
         body: Arc::new(body),
+    })
+}
+
+/// What is committed to. Outputs beyond the job's limit are the canonical error, so that there is an
+/// answer to every job; the engine's own limit is never below a claimed job's.
+fn answer(
+    outcome: Result<Outcome, EngineError>,
+    job: &JobData,
+) -> Result<(Outcome, Answer), RunError> {
+    let profile = OutputProfile(job.output_profile);
+    let outcome = match outcome {
+        Err(EngineError::Runtime(RuntimeFault::OutputTooLarge { .. })) => too_large(job),
+        other => other?,
+    };
+    let answer = outcome.answer(&profile)?;
+    let bytes = answer.outputs.as_ref().map_or(0, Vec::len);
+    if u32::try_from(bytes).is_ok_and(|bytes| bytes <= job.output_limit) {
+        return Ok((outcome, answer));
+    }
+    let failed = too_large(job);
+    let answer = failed.answer(&profile)?;
+    Ok((failed, answer))
+}
+
+fn too_large(job: &JobData) -> Outcome {
+    let limit = job.output_limit;
+    Outcome::Failed(ModelFailure {
+        message: format!("outputs exceed the job's limit of {limit} bytes"),
     })
 }
 
@@ -120,4 +137,60 @@ pub fn fresh() -> Result<Fresh, getrandom::Error> {
         salt,
         worker_secret,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use assay_client::protocol::{commitment::error_root, outputs::DType};
+    use bytemuck::Zeroable;
+
+    use super::*;
+    use crate::engine::Tensor;
+
+    fn job(output_limit: u32) -> JobData {
+        let mut job = JobData::zeroed();
+        job.output_profile = [OutputProfile::UNUSED; 8];
+        job.output_profile[0] = OutputProfile::EXACT;
+        job.output_limit = output_limit;
+        job
+    }
+
+    fn outcome() -> Outcome {
+        Outcome::Outputs(vec![Tensor {
+            name: "y".into(),
+            dtype: DType::U8,
+            shape: vec![64],
+            data: vec![7; 64],
+        }])
+    }
+
+    #[test]
+    fn outputs_beyond_the_jobs_limit_are_the_canonical_error() {
+        let (_, fits) = answer(Ok(outcome()), &job(4_096)).unwrap();
+        let bytes = u32::try_from(fits.outputs.unwrap().len()).unwrap();
+        assert_eq!(
+            answer(Ok(outcome()), &job(bytes)).unwrap().1.root,
+            fits.root
+        );
+        let beyond = EngineError::Runtime(RuntimeFault::OutputTooLarge {
+            size: 9_999,
+            limit: 9_000,
+        });
+        for large in [Ok(outcome()), Err(beyond)] {
+            let (outcome, answer) = answer(large, &job(bytes - 1)).unwrap();
+            assert_eq!((answer.root, answer.outputs), (error_root(), None));
+            let message = format!("outputs exceed the job's limit of {} bytes", bytes - 1);
+            assert_eq!(answer.failure.map(|failure| failure.message), Some(message));
+            assert!(describe(&outcome).is_empty());
+        }
+    }
+
+    #[test]
+    fn engine_that_fails_otherwise_gives_no_answer() {
+        let error = RuntimeFault::OutOfMemory {
+            reason: "test".into(),
+        };
+        let error = answer(Err(error.into()), &job(4_096)).unwrap_err();
+        assert_eq!(error.fault(), RunFault::Again);
+    }
 }
