@@ -71,7 +71,7 @@ pub struct Global {
     /// Show each transaction's signature, compute units and fee
     #[arg(short, long, global = true)]
     pub verbose: bool,
-    /// Do not ask
+    /// Do not ask; overwrite the files that --out and --receipt name
     #[arg(short, long, global = true)]
     pub yes: bool,
     /// Priority fee in micro-lamports a compute unit

@@ -1,10 +1,13 @@
 //! `assay job`: pay for inferences and watch them.
 
 mod create;
+mod fate;
 mod follow;
 mod handover;
+mod keep;
 mod list;
 mod place;
+mod progress;
 mod quote;
 mod receipt;
 mod results;

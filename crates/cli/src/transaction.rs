@@ -190,16 +190,23 @@ impl Context {
         })
     }
 
-    /// Compute units, fee and events; a node without history leaves them out.
-    pub async fn details(&self, purpose: &str, signature: &Signature, slot: Option<u64>) -> Sent {
-        let params = json!([signature.to_string(), {
+    /// A transaction of the past; null if the node does not have it.
+    pub async fn transaction(&self, signature: &str) -> Result<Value> {
+        let params = json!([signature, {
             "encoding": "base64",
             "commitment": "confirmed",
             "maxSupportedTransactionVersion": 0,
         }]);
-        let found: Value = self
-            .rpc
+        self.rpc
             .send(RpcRequest::GetTransaction, params)
+            .await
+            .with_context(|| self.unreachable())
+    }
+
+    /// Compute units, fee and events; a node without history leaves them out.
+    pub async fn details(&self, purpose: &str, signature: &Signature, slot: Option<u64>) -> Sent {
+        let found = self
+            .transaction(&signature.to_string())
             .await
             .unwrap_or(Value::Null);
         let number = |field: &str| {
@@ -207,18 +214,16 @@ impl Context {
                 .pointer(&format!("/meta/{field}"))
                 .and_then(Value::as_u64)
         };
-        let logs: Vec<&str> = found
-            .pointer("/meta/logMessages")
-            .and_then(Value::as_array)
-            .map(|lines| lines.iter().filter_map(Value::as_str).collect())
-            .unwrap_or_default();
         let sent = Sent {
             purpose: purpose.to_owned(),
             signature: signature.to_string(),
             slot: slot.or_else(|| found.get("slot").and_then(Value::as_u64)),
             compute_units: number("computeUnitsConsumed"),
             fee_lamports: number("fee"),
-            events: event::of_logs(logs).iter().map(Event::name).collect(),
+            events: event::of_logs(logs(&found))
+                .iter()
+                .map(Event::name)
+                .collect(),
         };
         self.show(&sent);
         sent
@@ -270,6 +275,15 @@ impl Context {
         ));
         output::line(encoded)
     }
+}
+
+/// The lines that a transaction's programs logged.
+pub fn logs(transaction: &Value) -> Vec<&str> {
+    transaction
+        .pointer("/meta/logMessages")
+        .and_then(Value::as_array)
+        .map(|lines| lines.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default()
 }
 
 /// The bytes that the network carries: signatures, then the message.

@@ -1,35 +1,37 @@
 //! Following a job to its end: the chain is read until the job has ended, and the requester's part is done on the way.
 
-use std::time::Duration;
+mod gone;
 
-use anyhow::{Context as _, Result, bail};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
 use assay_client::{
     delivery::{MismatchError, Received, Verified, verify},
-    protocol::{
-        Address, BasisPoints, JobData, JobStatus, Lamports, ProviderData, amount::split_price,
-    },
+    protocol::{Address, JobData, JobStatus, ProviderData},
     secret,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use solana_keypair::Keypair;
 
-use super::expire_instruction;
+use super::{expire_instruction, keep::Keep, progress, receipt::Receipt};
 use crate::{
-    amount::{Amount, bytes, until},
-    chain::Clock,
+    amount::bytes,
+    chain::{Clock, Found},
     context::Context,
     delivery::{Answer, Delivered, Worker},
+    patience::Patience,
     plain::plain,
     transaction::Sent,
+    view::JobView,
 };
 
 const POLL: Duration = Duration::from_millis(400);
 /// A worker is asked at every one of so many looks at the chain.
 const LOOKS_BETWEEN_QUESTIONS: u32 = 4;
-/// Looks after a job has settled until the result is given up.
-const LAST_LOOKS: u32 = 40;
-/// Looks in a row that may fail: about half a minute.
-const MAX_SILENT_LOOKS: u32 = 75;
+/// How long after a job has settled its result is still asked for.
+const LAST_WAIT: Duration = Duration::from_secs(20);
+/// How long the chain may be out of sight, or a new job unknown to a node that lags.
+const SILENCE: Duration = Duration::from_secs(30);
 /// Deadlines are judged by the chain's clock, which nodes see with a delay.
 const CRANK_DELAY_SECS: i64 = 2;
 
@@ -39,15 +41,20 @@ pub struct Follower<'a> {
     job: Address,
     /// The requester's wallet; without it the job is only watched.
     wallet: Option<Keypair>,
+    keep: Keep,
     bar: ProgressBar,
+    /// The account as it was last seen.
+    last: Option<JobData>,
+    closed: bool,
+    provider: Option<(Address, ProviderData)>,
     seen: Option<(JobStatus, u8)>,
     result: Option<(Delivered, Verified)>,
     acknowledged: bool,
     told_claim: bool,
     trouble: Option<String>,
     looks: u32,
-    looks_after_end: u32,
-    silent_looks: u32,
+    last_wait: Patience,
+    silence: Patience,
     sent: Vec<Sent>,
 }
 
@@ -57,13 +64,22 @@ pub struct Ended {
     pub clock: Clock,
     pub result: Option<(Delivered, Verified)>,
     pub acknowledged: bool,
+    /// The account is gone already.
+    pub closed: bool,
     /// What was delivered is not what was committed to.
     pub mismatch: Option<MismatchError>,
     pub sent: Vec<Sent>,
 }
 
 impl<'a> Follower<'a> {
-    pub fn new(context: &'a Context, job: Address, wallet: Option<Keypair>) -> Self {
+    /// `sent` is what was sent for the job already.
+    pub fn new(
+        context: &'a Context,
+        job: Address,
+        wallet: Option<Keypair>,
+        keep: Keep,
+        sent: Vec<Sent>,
+    ) -> Self {
         let bar = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             bar.set_style(style);
@@ -73,36 +89,29 @@ impl<'a> Follower<'a> {
             context,
             job,
             wallet,
+            keep,
             bar,
+            last: None,
+            closed: false,
+            provider: None,
             seen: None,
             result: None,
             acknowledged: false,
             told_claim: false,
             trouble: None,
             looks: 0,
-            looks_after_end: 0,
-            silent_looks: 0,
-            sent: Vec::new(),
+            last_wait: Patience::new(LAST_WAIT),
+            silence: Patience::new(SILENCE),
+            sent,
         }
     }
 
     /// Looks at the job until it has ended.
     pub async fn follow(mut self) -> Result<Ended> {
         loop {
-            let (job, clock) = match self.context.with_clock::<JobData>(&self.job).await {
-                Ok(seen) => seen,
-                Err(error) => {
-                    self.endure(error)?;
-                    tokio::time::sleep(POLL).await;
-                    continue;
-                }
-            };
-            self.silent_looks = 0;
-            let Some(job) = job else {
-                bail!(
-                    "there is no job at {} (any more); check the address and --url",
-                    self.job
-                )
+            let Some((job, clock)) = self.look().await? else {
+                tokio::time::sleep(POLL).await;
+                continue;
             };
             let status = job
                 .status()
@@ -113,18 +122,38 @@ impl<'a> Follower<'a> {
             if let Err(mismatch) = self.act(status, &job, clock).await? {
                 return Ok(self.end(job, clock, Some(mismatch)));
             }
-            if status.is_terminal() && !self.waits_for_result(status) {
+            if status.is_terminal() && !self.waits_for_result(status, &job) {
                 return Ok(self.end(job, clock, None));
             }
-            self.looks = self.looks.wrapping_add(1);
             tokio::time::sleep(POLL).await;
         }
     }
 
+    /// The job as it is now; none if that cannot be seen at the moment.
+    async fn look(&mut self) -> Result<Option<(JobData, Clock)>> {
+        self.looks = self.looks.wrapping_add(1);
+        let (found, clock) = match self.context.with_clock::<JobData>(&self.job).await {
+            Ok(seen) => seen,
+            Err(error) => {
+                self.endure(error)?;
+                return Ok(None);
+            }
+        };
+        let found = match found {
+            Some(job) => Some(job),
+            None => self.gone().await?,
+        };
+        let Some(job) = found else {
+            return Ok(None);
+        };
+        self.silence.renew();
+        self.last = Some(job);
+        Ok(Some((job, clock)))
+    }
+
     /// A node may fail for a moment; a job takes longer than that.
     fn endure(&mut self, error: anyhow::Error) -> Result<()> {
-        self.silent_looks += 1;
-        if self.silent_looks > MAX_SILENT_LOOKS {
+        if !self.silence.lasts(Instant::now()) {
             return Err(error);
         }
         self.trouble(format!("{error:#}"));
@@ -138,18 +167,19 @@ impl<'a> Follower<'a> {
             clock,
             result: self.result,
             acknowledged: self.acknowledged,
+            closed: self.closed,
             mismatch,
             sent: self.sent,
         }
     }
 
     /// A job can settle without the acknowledgement, before the result was fetched.
-    fn waits_for_result(&mut self, status: JobStatus) -> bool {
-        if status != JobStatus::Settled || self.wallet.is_none() || self.result.is_some() {
-            return false;
-        }
-        self.looks_after_end += 1;
-        self.looks_after_end <= LAST_LOOKS
+    fn waits_for_result(&mut self, status: JobStatus, job: &JobData) -> bool {
+        status == JobStatus::Settled
+            && self.wallet.is_some()
+            && self.result.is_none()
+            && committed(job)
+            && self.last_wait.lasts(Instant::now())
     }
 
     /// What the status asks of the requester, or of anyone. The inner error is a result that does not verify.
@@ -173,9 +203,11 @@ impl<'a> Follower<'a> {
                     .await
             }
             JobStatus::Committed | JobStatus::Settled
-                if self.looks.is_multiple_of(LOOKS_BETWEEN_QUESTIONS) || self.trouble.is_none() =>
+                if committed(job)
+                    && (self.looks.is_multiple_of(LOOKS_BETWEEN_QUESTIONS)
+                        || self.trouble.is_none()) =>
             {
-                return self.receive(status, job).await;
+                return self.receive(status, job, clock).await;
             }
             _ => {}
         }
@@ -203,11 +235,14 @@ impl<'a> Follower<'a> {
         &mut self,
         status: JobStatus,
         job: &JobData,
+        clock: Clock,
     ) -> Result<Result<(), MismatchError>> {
         let Some(wallet) = self.wallet.as_ref().map(Keypair::insecure_clone) else {
             return Ok(Ok(()));
         };
-        let provider: ProviderData = self.context.get(&job.provider).await?;
+        let Some(provider) = self.provider(&job.provider).await else {
+            return Ok(Ok(()));
+        };
         let Some(worker) = Worker::of(&provider)? else {
             self.trouble(
                 "the provider names no endpoint, so its result cannot be fetched".to_owned(),
@@ -221,22 +256,9 @@ impl<'a> Follower<'a> {
                     self.trouble(format!("the worker has no result yet ({state})"))
                 }
                 Ok(Answer::Result(delivered)) => {
-                    let received = Received {
-                        delivery: &delivered.delivery,
-                        outputs: &delivered.outputs,
-                        hints: &delivered.hints,
-                    };
-                    let verified = match verify(&self.job, job, &received) {
-                        Ok(verified) => verified,
-                        Err(mismatch) => return Ok(Err(mismatch)),
-                    };
-                    self.say(format!(
-                        "verified   {} of outputs give the root {:.16}.., which opens the commitment on chain",
-                        bytes(delivered.delivery.outputs_bytes),
-                        hex::encode(verified.root.0)
-                    ));
-                    self.result = Some((*delivered, verified));
-                    self.trouble = None;
+                    if let Err(mismatch) = self.take(job, clock, *delivered)? {
+                        return Ok(Err(mismatch));
+                    }
                 }
             }
         }
@@ -251,6 +273,63 @@ impl<'a> Follower<'a> {
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Verifies what was delivered and writes it down, all before it is acknowledged: afterwards the provider owes
+    /// nothing, and the account that opens the commitment may be closed.
+    fn take(
+        &mut self,
+        job: &JobData,
+        clock: Clock,
+        delivered: Delivered,
+    ) -> Result<Result<(), MismatchError>> {
+        let received = Received {
+            delivery: &delivered.delivery,
+            outputs: &delivered.outputs,
+            hints: &delivered.hints,
+        };
+        let verified = match verify(&self.job, job, &received) {
+            Ok(verified) => verified,
+            Err(mismatch) => return Ok(Err(mismatch)),
+        };
+        self.keep.write_outputs(&delivered)?;
+        let found = Found {
+            address: self.job,
+            data: *job,
+        };
+        Receipt::new(
+            self.context.rpc.url(),
+            (job, &JobView::new(&found, clock.now)),
+            (&delivered.delivery, &verified),
+            self.acknowledged,
+            &self.sent,
+        )
+        .write(&self.keep.receipt)?;
+        self.say(format!(
+            "verified   {} of outputs give the root {:.16}.., which opens the commitment on chain",
+            bytes(delivered.delivery.outputs_bytes),
+            hex::encode(verified.root.0)
+        ));
+        self.result = Some((delivered, verified));
+        self.trouble = None;
+        Ok(Ok(()))
+    }
+
+    /// The provider's account. It is read again after trouble, for a provider can move; what was read before serves
+    /// while the node fails.
+    async fn provider(&mut self, address: &Address) -> Option<ProviderData> {
+        let known = self.provider.filter(|(known, _)| known == address);
+        if known.is_none() || self.trouble.is_some() {
+            match self.context.get(address).await {
+                Ok(provider) => self.provider = Some((*address, provider)),
+                Err(error) if known.is_none() => {
+                    self.trouble(format!("{error:#}"));
+                    return None;
+                }
+                Err(_) => {}
+            }
+        }
+        self.provider.map(|(_, provider)| provider)
     }
 
     /// Remembers what went wrong, shows it once, and goes on.
@@ -275,61 +354,15 @@ impl<'a> Follower<'a> {
         }
         // A quick worker claims and commits between two looks.
         if job.claimed_at != 0 && status != JobStatus::Claimed && !self.told_claim {
-            self.say(claimed(job));
+            self.say(progress::claimed(job));
         }
         self.told_claim = job.claimed_at != 0;
-        let line = match status {
-            JobStatus::Open if job.attempt == 0 => format!("open       {}", self.job),
-            JobStatus::Open => format!(
-                "open       again: the provider gave its claim back or missed its deadline, and was slashed; attempt {} of 3",
-                job.attempt.saturating_add(1)
-            ),
-            JobStatus::Claimed => claimed(job),
-            JobStatus::Committed => format!("committed  {:.16}..", hex::encode(job.commitment)),
-            JobStatus::Settled => settled(job),
-            JobStatus::Cancelled | JobStatus::Expired | JobStatus::Faulted => {
-                format!(
-                    "{:<10} everything came back but the rent, which `assay job close` returns",
-                    status.name()
-                )
-            }
-            JobStatus::Auditing | JobStatus::Appealing | JobStatus::Unresolved => {
-                status.name().to_owned()
-            }
-        };
-        self.say(line);
+        self.say(progress::line(&self.job, status, job));
     }
 
     /// What is going on at the moment.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the other phases have nothing that counts down"
-    )]
     fn message(&self, status: JobStatus, job: &JobData, clock: Clock) -> String {
-        let left = |deadline: i64| until(deadline, clock.now.0);
-        let text = match status {
-            JobStatus::Open => {
-                let price = job.price_at(clock.now).map_or(job.ceiling, |price| price.0);
-                let deadline = job.claim_deadline().map_or(0, |at| at.0);
-                format!(
-                    "waiting for a provider: {} now, at most {}, {} left",
-                    Amount(price),
-                    Amount(job.ceiling),
-                    left(deadline)
-                )
-            }
-            JobStatus::Claimed => {
-                format!(
-                    "computing, {} left",
-                    left(job.compute_deadline().map_or(0, |at| at.0))
-                )
-            }
-            JobStatus::Committed if self.acknowledged => {
-                "waiting for the provider to settle".to_owned()
-            }
-            JobStatus::Committed => "fetching the result".to_owned(),
-            _ => status.name().to_owned(),
-        };
+        let text = progress::message(status, job, clock, self.acknowledged);
         match &self.trouble {
             Some(trouble) => format!("{text} ({trouble})"),
             None => text,
@@ -337,22 +370,7 @@ impl<'a> Follower<'a> {
     }
 }
 
-fn claimed(job: &JobData) -> String {
-    format!("claimed    by {} for {}", job.provider, Amount(job.price))
-}
-
-fn settled(job: &JobData) -> String {
-    let share =
-        split_price(Lamports(job.price), BasisPoints(job.fee_bps)).map_or(0, |split| split.fee.0);
-    let waits = if job.refund_due > 0 {
-        " with `assay job close`: the wallet could not take it"
-    } else {
-        ""
-    };
-    format!(
-        "settled    {} paid, of it {} to the market; {} came back{waits}",
-        Amount(job.price),
-        Amount(share),
-        Amount(job.ceiling.saturating_sub(job.price))
-    )
+/// Whether a commitment was seen; of a job that was closed in a moment, only the end is known.
+fn committed(job: &JobData) -> bool {
+    job.commitment != [0; 32]
 }

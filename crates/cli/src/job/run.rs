@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use assay_client::{
     delivery::Outcome,
     protocol::{Address, JobData, JobStatus},
@@ -14,7 +14,9 @@ use solana_signer::Signer;
 
 use super::{
     create::{JobOptions, Plan},
+    fate::fate,
     follow::{Ended, Follower},
+    keep::{FileOptions, Keep},
     quote::Quote,
     receipt::Receipt,
     results::Results,
@@ -60,17 +62,8 @@ pub struct WatchOptions {
     files: FileOptions,
 }
 
-#[derive(Args, Debug)]
-struct FileOptions {
-    /// Where the outputs go; <job>.safetensors by default
-    #[arg(short, long, value_name = "PATH")]
-    out: Option<PathBuf>,
-    /// Where the receipt goes; <job>.receipt.json by default
-    #[arg(long, value_name = "PATH")]
-    receipt: Option<PathBuf>,
-}
-
 pub async fn run(context: &Context, options: RunOptions) -> Result<Ending> {
+    options.files.check(context.options.yes)?;
     let plan = Plan::new(context, &options.job).await?;
     let quote = Quote::new(context, &plan).await?;
     quote.show(context)?;
@@ -81,7 +74,7 @@ pub async fn run(context: &Context, options: RunOptions) -> Result<Ending> {
         context,
         job: created.job,
         model: plan.file.as_ref(),
-        files: &options.files,
+        keep: options.files.of(&created.job),
         quote: Some(serde_json::to_value(&quote)?),
         sent: vec![created.sent],
     };
@@ -90,7 +83,9 @@ pub async fn run(context: &Context, options: RunOptions) -> Result<Ending> {
 
 pub async fn watch(context: &Context, options: WatchOptions) -> Result<Ending> {
     let model = options.model_file.as_deref().map(Model::open).transpose()?;
-    let job: JobData = context.get(&options.job).await?;
+    let Some(job) = context.find::<JobData>(&options.job).await? else {
+        return Err(missing(context, &options.job).await);
+    };
     // Somebody else's job can be watched too, but only its requester gets the result.
     let own = context
         .wallet()
@@ -98,16 +93,32 @@ pub async fn watch(context: &Context, options: WatchOptions) -> Result<Ending> {
         .filter(|wallet| wallet.pubkey() == job.requester);
     if own.is_none() {
         context.say("not a job of this wallet: its result goes to its requester only");
+    } else {
+        options.files.check(context.options.yes)?;
     }
     let session = Session {
         context,
         job: options.job,
         model: model.as_ref(),
-        files: &options.files,
+        keep: options.files.of(&options.job),
         quote: None,
         sent: Vec::new(),
     };
     session.finish(own).await
+}
+
+/// Why there is no job to watch: it may have ended and been closed.
+async fn missing(context: &Context, job: &Address) -> anyhow::Error {
+    match fate(context, job).await {
+        Ok(Some(fate)) => anyhow!(
+            "the job {job} is {} and its account closed; its result can no longer be checked against the chain",
+            fate.status.name()
+        ),
+        Ok(None) | Err(_) => anyhow!(
+            "there is no job at {job} on {}; check the address and --url",
+            context.rpc.url()
+        ),
+    }
 }
 
 /// One job from its creation to what is printed.
@@ -115,7 +126,7 @@ struct Session<'a> {
     context: &'a Context,
     job: Address,
     model: Option<&'a Model>,
-    files: &'a FileOptions,
+    keep: Keep,
     quote: Option<Value>,
     sent: Vec<Sent>,
 }
@@ -123,12 +134,17 @@ struct Session<'a> {
 impl Session<'_> {
     async fn finish(mut self, wallet: Option<Keypair>) -> Result<Ending> {
         let own = wallet.is_some();
-        let follower = Follower::new(self.context, self.job, wallet);
+        let follower = Follower::new(
+            self.context,
+            self.job,
+            wallet,
+            self.keep.clone(),
+            std::mem::take(&mut self.sent),
+        );
         let ended = tokio::select! {
             ended = follower.follow() => ended.with_context(|| self.goes_on())?,
             _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted; {}", self.goes_on()),
         };
-        self.sent.extend_from_slice(&ended.sent);
         let view = JobView::new(
             &Found {
                 address: self.job,
@@ -146,7 +162,8 @@ impl Session<'_> {
             },
             "quote": self.quote,
             "acknowledged": ended.acknowledged,
-            "transactions": self.sent,
+            "closed": ended.closed,
+            "transactions": ended.sent,
         });
         self.results(&ended, &view, &mut report)?;
         self.advise(&ended, own);
@@ -171,34 +188,18 @@ impl Session<'_> {
         let delivery = &delivered.delivery;
         let labels = self.model.and_then(|model| model.labels.as_ref());
         let results = Results::read(delivery, &delivered.outputs, labels)?;
-        let outputs = self
-            .files
-            .out
-            .clone()
-            .unwrap_or_else(|| format!("{}.safetensors", self.job).into());
-        let receipt = self
-            .files
-            .receipt
-            .clone()
-            .unwrap_or_else(|| format!("{}.receipt.json", self.job).into());
+        let Keep { outputs, receipt } = &self.keep;
         let failed = delivery.outcome == Outcome::ModelError;
-        if !failed {
-            std::fs::write(&outputs, &delivered.outputs).with_context(|| {
-                format!(
-                    "cannot write the outputs {}; choose another with --out",
-                    outputs.display()
-                )
-            })?;
-        }
+        // The outputs were written when they were verified; the receipt now tells the end, too.
         let cluster = self.context.rpc.url();
         Receipt::new(
             cluster,
             (&ended.job, view),
             (delivery, verified),
             ended.acknowledged,
-            &self.sent,
+            &ended.sent,
         )
-        .write(&receipt)?;
+        .write(receipt)?;
         if self.context.options.json {
             if let Some(report) = report.as_object_mut() {
                 report.insert("outcome".into(), serde_json::to_value(delivery.outcome)?);
@@ -208,7 +209,7 @@ impl Session<'_> {
                 );
                 report.insert("outputs".into(), serde_json::to_value(&results.outputs)?);
                 report.insert("labels".into(), serde_json::to_value(&results.labels)?);
-                report.insert("outputs_file".into(), json!((!failed).then_some(&outputs)));
+                report.insert("outputs_file".into(), json!((!failed).then_some(outputs)));
                 report.insert("receipt_file".into(), json!(receipt));
             }
             return Ok(());
@@ -243,12 +244,20 @@ impl Session<'_> {
                 plain(&mismatch.to_string()),
                 ended.job.provider
             ));
+        } else if own && ended.result.is_none() && ended.closed && ended.job.commitment == [0; 32] {
+            self.context.say(format_args!(
+                "the job is {} and its account closed already; its result was neither fetched nor checked here",
+                ended.job.status().map_or("unknown", JobStatus::name)
+            ));
         } else if own && ended.result.is_none() && ended.job.status() == Ok(JobStatus::Settled) {
             self.context.say(format_args!(
                 "NOTHING WAS DELIVERED: the provider {} settled after the challenge window without handing over a \
                  result. Jobs are unaudited in this version; avoid this provider.",
                 ended.job.provider
             ));
+        } else if ended.closed {
+            self.context
+                .say("the job's account is closed already, its rent went back to its requester");
         } else if own {
             self.context.say(format_args!(
                 "the rent comes back with `assay job close {}`, a minute after creation",
