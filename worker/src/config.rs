@@ -106,6 +106,10 @@ pub struct PolicyConfig {
     pub min_price_lamports: u64,
     pub models: ModelList,
     pub max_collateral_lamports: u64,
+    /// Most collateral for each lamport of a job's ceiling.
+    pub max_collateral_ratio: u32,
+    /// Longest challenge window of a job: until it is over, an unacknowledged job is not paid.
+    pub max_challenge_secs: u32,
     /// Least seconds from claim to commit that a job must allow.
     pub min_compute_secs: u32,
     /// Seconds kept back to land a commit; at most a quarter of the job's compute window is.
@@ -200,6 +204,8 @@ impl Default for PolicyConfig {
             min_price_lamports: 0,
             models: ModelList::Word("any".into()),
             max_collateral_lamports: MAX_TERM_LAMPORTS,
+            max_collateral_ratio: 4,
+            max_challenge_secs: 3_600,
             min_compute_secs: 2,
             commit_margin_secs: 10,
             exclusive_only: false,
@@ -265,6 +271,8 @@ impl Config {
             max_input_bytes: bytes(self.engine.limits.input_bytes),
             max_output_bytes: bytes(self.engine.limits.output_bytes),
             max_collateral: Lamports(policy.max_collateral_lamports),
+            max_collateral_ratio: policy.max_collateral_ratio,
+            max_challenge_secs: policy.max_challenge_secs,
             min_compute_secs: policy.min_compute_secs,
             commit_margin_secs: policy.commit_margin_secs,
             exclusive_only: policy.exclusive_only,

@@ -39,6 +39,10 @@ min_price_lamports = 0
 # "any", or a list of sha256 digests of .onnx files.
 models = "any"
 max_collateral_lamports = 562949953421312
+# Leave out jobs whose collateral is more than so many times their highest price.
+max_collateral_ratio = 4
+# Leave out jobs with a longer challenge window: without an acknowledgement their pay and collateral wait for it.
+max_challenge_secs = 3600
 # Leave out jobs that allow less time from claim to commit.
 min_compute_secs = 2
 # Kept back to land the commit; at most a quarter of a job's compute window is.

@@ -7,6 +7,8 @@ use assay_protocol::{
     args::{JobCommitArgs, JobFinalizeArgs},
 };
 
+use super::policy::Refusal;
+
 /// One effect. The shell carries it out and answers with the event named in each doc.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -34,6 +36,8 @@ pub enum Command {
     },
     /// Forget what was prepared, and stop preparing it. No answer.
     Discard { job: Address },
+    /// A job is left alone in this attempt. No answer.
+    Leave { job: Address, refusal: Refusal },
     /// Money or status moved. No answer.
     Report {
         job: Address,

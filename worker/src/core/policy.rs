@@ -15,6 +15,10 @@ pub struct Policy {
     pub max_output_bytes: u32,
     /// Most collateral to put at risk for one job.
     pub max_collateral: Lamports,
+    /// Most collateral for each lamport of a job's ceiling.
+    pub max_collateral_ratio: u32,
+    /// Longest wait for the pay of a job that its requester does not acknowledge.
+    pub max_challenge_secs: u32,
     /// Least time from claim to commit.
     pub min_compute_secs: u32,
     /// Time kept back to land the commit; at most a quarter of the job's compute window is.
@@ -45,6 +49,8 @@ pub enum Refusal {
     ModelNotListed,
     CeilingBelowMinimum,
     CollateralTooHigh,
+    CollateralOutOfProportion,
+    ChallengeWindowTooLong,
     InputTooLarge,
     OutputTooLarge,
     ComputeWindowTooShort,
@@ -67,6 +73,8 @@ impl Refusal {
             Self::ModelNotListed => "model_not_listed",
             Self::CeilingBelowMinimum => "ceiling_below_minimum",
             Self::CollateralTooHigh => "collateral_too_high",
+            Self::CollateralOutOfProportion => "collateral_out_of_proportion",
+            Self::ChallengeWindowTooLong => "challenge_window_too_long",
             Self::InputTooLarge => "input_too_large",
             Self::OutputTooLarge => "output_too_large",
             Self::ComputeWindowTooShort => "compute_window_too_short",
@@ -105,6 +113,17 @@ impl Policy {
             (
                 job.collateral > self.max_collateral.0,
                 Refusal::CollateralTooHigh,
+            ),
+            (
+                job.collateral
+                    > job
+                        .ceiling
+                        .saturating_mul(u64::from(self.max_collateral_ratio)),
+                Refusal::CollateralOutOfProportion,
+            ),
+            (
+                job.challenge_secs > self.max_challenge_secs,
+                Refusal::ChallengeWindowTooLong,
             ),
             (
                 job.input_bytes > self.max_input_bytes,

@@ -279,6 +279,14 @@ impl Core {
         if work.phase == Phase::Running {
             self.commands.push_back(Command::StopRun { job: address });
         }
+        if let Phase::Refused(refusal) = phase
+            && work.phase != phase
+        {
+            self.commands.push_back(Command::Leave {
+                job: address,
+                refusal,
+            });
+        }
         work.prepared = false;
         self.enter(address, phase, now);
         self.commands.push_back(Command::Discard { job: address });

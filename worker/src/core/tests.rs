@@ -1,14 +1,11 @@
 //! The core against the market's own rules, under a clock that the test moves.
 
-use assay_protocol::{Digest, Error, JobStatus, UnixSeconds};
-use proptest::{
-    prelude::{ProptestConfig, any},
-    test_runner::{RngAlgorithm, TestRng, TestRunner},
-};
+use assay_protocol::{Error, JobStatus, UnixSeconds};
 
 use super::*;
 use world::{PROVIDER, World, address, policy};
 
+mod random;
 mod world;
 
 #[test]
@@ -52,7 +49,7 @@ fn job_below_minimum_price_is_claimed_the_second_the_ramp_reaches_it() {
 #[test]
 fn unwanted_jobs_are_not_even_prepared() {
     type Change = fn(&mut JobData);
-    let cases: [(Change, Refusal); 8] = [
+    let cases: [(Change, Refusal); 10] = [
         (
             |job| job.exclusive_provider = address(99),
             Refusal::ReservedForAnother,
@@ -61,6 +58,14 @@ fn unwanted_jobs_are_not_even_prepared() {
         (|job| job.model_digest = [9; 32], Refusal::ModelNotListed),
         (|job| job.ceiling = 9, Refusal::CeilingBelowMinimum),
         (|job| job.collateral = 1 << 40, Refusal::CollateralTooHigh),
+        (
+            |job| job.collateral = 4_001,
+            Refusal::CollateralOutOfProportion,
+        ),
+        (
+            |job| job.challenge_secs = 3_601,
+            Refusal::ChallengeWindowTooLong,
+        ),
         (|job| job.input_bytes = 2_000_000, Refusal::InputTooLarge),
         (|job| job.output_limit = 2_000_000, Refusal::OutputTooLarge),
         (|job| job.audit_bps = 1, Refusal::Audited),
@@ -71,7 +76,7 @@ fn unwanted_jobs_are_not_even_prepared() {
             policy.models = Some([[1; 32]].into());
         });
         world.drain();
-        assert_eq!(world.core.refusal(&address(0)), Some(refusal));
+        assert_eq!(world.left, [(address(0), refusal)], "said once");
         assert_eq!(world.status(0), JobStatus::Open);
         assert!(!world.seen.contains(&"prepare"), "{refusal:?}");
     }
@@ -305,95 +310,4 @@ fn account_missed_after_a_restart_is_waited_for_until_it_may_be_closed() {
     world.drain();
     assert_eq!(world.reports(9), ["gone"]);
     assert!(world.core.live_jobs().is_empty());
-}
-
-/// Found at random: a claim of the first attempt was still under way when the job, claimed by a
-/// rival and lost by it, was open again and claimed anew.
-#[test]
-fn claim_of_an_earlier_attempt_may_still_be_under_way() {
-    let script: &[(u8, u8)] = &[
-        (207, 207),
-        (47, 249),
-        (0, 0),
-        (140, 101),
-        (0, 0),
-        (0, 0),
-        (7, 0),
-        (12, 0),
-        (0, 0),
-        (124, 21),
-        (156, 102),
-        (236, 171),
-        (76, 69),
-        (0, 0),
-        (76, 5),
-        (0, 0),
-        (0, 0),
-        (0, 0),
-        (0, 0),
-        (0, 0),
-        (172, 143),
-        (204, 126),
-        (76, 17),
-        (164, 0),
-        (0, 0),
-        (0, 0),
-        (188, 3),
-        (28, 0),
-        (0, 0),
-        (0, 0),
-        (26, 86),
-        (26, 2),
-        (212, 0),
-        (0, 0),
-        (26, 0),
-        (202, 101),
-        (90, 0),
-        (44, 27),
-        (0, 0),
-        (0, 0),
-        (0, 0),
-        (47, 13),
-        (0, 0),
-        (0, 0),
-        (7, 44),
-        (202, 69),
-        (112, 0),
-        (164, 107),
-        (10, 0),
-    ];
-    play(script);
-}
-
-/// Any order of readings, answers, landings, expiries, delays, crashes and competitors: what is
-/// committed was saved before and is committed once, what is committed gets paid, once. The scripts
-/// are the same each time; explore others with `ASSAY_CORE_SEED` and `ASSAY_CORE_CASES`.
-#[test]
-fn any_order_of_events_ends_paid_once() {
-    let number = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .map(|text| text.parse::<u64>().unwrap())
-    };
-    let config = ProptestConfig {
-        cases: number("ASSAY_CORE_CASES").map_or(600, |cases| cases.try_into().unwrap()),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
-    let seed = Digest::of(&[&number("ASSAY_CORE_SEED").unwrap_or(0).to_le_bytes()]).0;
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
-    let scripts = proptest::collection::vec(any::<(u8, u8)>(), 0..300);
-    let run = TestRunner::new_with_rng(config, rng).run(&scripts, |script| {
-        play(&script);
-        Ok(())
-    });
-    run.unwrap();
-}
-
-fn play(script: &[(u8, u8)]) {
-    let mut world = World::new(4);
-    for (what, which) in script {
-        world.act(*what, *which);
-    }
-    world.finish();
 }

@@ -37,6 +37,9 @@ impl<C: Chain> Driver<C> {
                     self.preparations.cancel(&job);
                     self.prepared.remove(&job);
                 }
+                Command::Leave { job, refusal } => {
+                    tracing::info!(%job, reason = refusal.name(), "job left alone");
+                }
                 Command::Report {
                     job,
                     attempt,

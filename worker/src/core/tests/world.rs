@@ -26,6 +26,8 @@ pub fn policy() -> Policy {
         max_input_bytes: 1_000_000,
         max_output_bytes: 1_000_000,
         max_collateral: Lamports(1 << 30),
+        max_collateral_ratio: 4,
+        max_challenge_secs: 3_600,
         min_compute_secs: 5,
         commit_margin_secs: 5,
         exclusive_only: false,
@@ -63,6 +65,8 @@ pub struct World {
     pub disk_full: bool,
     pub refuse_claims: Option<Error>,
     pub seen: Vec<&'static str>,
+    /// What was said of jobs that are not wanted.
+    pub left: Vec<(Address, Refusal)>,
     policy: Policy,
     chain: BTreeMap<Address, JobData>,
     old_readings: Vec<(Address, JobData)>,
@@ -102,6 +106,7 @@ impl World {
             disk_full: false,
             refuse_claims: None,
             seen: Vec::new(),
+            left: Vec::new(),
             policy,
             chain: BTreeMap::new(),
             old_readings: Vec::new(),
@@ -272,6 +277,7 @@ impl World {
                     self.journal.live.insert(job, attempt);
                 }
             }
+            Command::Leave { job, refusal } => self.left.push((job, refusal)),
             Command::StopRun { .. } | Command::Discard { .. } => {}
         }
         true
