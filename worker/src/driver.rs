@@ -43,7 +43,7 @@ mod restart;
 mod run;
 
 pub use acknowledge::AcknowledgeFailure;
-use poll::Reading;
+use poll::{Listing, Reading};
 use preparations::Preparations;
 use prepare::Prepared;
 
@@ -66,6 +66,7 @@ pub enum Input {
 /// How an effect ended.
 pub enum Effect {
     Polled(Result<Box<Reading>, ChainError>),
+    Listed(Listing),
     /// With the preparation's number; no result if it was cancelled.
     Prepared(Address, u64, Option<Result<Prepared, PrepareFault>>),
     Ran(Address, u8, Result<Computed, RunFault>),
@@ -147,6 +148,7 @@ pub struct Driver<C> {
     preparations: Preparations,
     runs: BTreeMap<Address, CancellationToken>,
     polling: bool,
+    listing: bool,
     next_poll: Instant,
     polls: u64,
     reachable: bool,
@@ -175,6 +177,7 @@ impl<C: Chain> Driver<C> {
             prepared: BTreeMap::new(),
             runs: BTreeMap::new(),
             polling: false,
+            listing: false,
             next_poll: Instant::now(),
             polls: 0,
             reachable: true,
@@ -254,6 +257,7 @@ impl<C: Chain> Driver<C> {
     async fn take_effect(&mut self, effect: Effect) {
         match effect {
             Effect::Polled(reading) => self.polled(reading),
+            Effect::Listed(listing) => self.listed(listing),
             Effect::Prepared(job, number, result) => {
                 let wanted = self.preparations.finish(&job, number);
                 if let Some(result) = result.filter(|_| wanted && self.core.is_preparing(&job)) {

@@ -17,9 +17,13 @@ const BALANCE_EVERY: u64 = 30;
 pub struct Reading {
     pub clock: Clock,
     pub provider: Option<ProviderData>,
-    pub open: Vec<(Address, JobData)>,
     pub live: Vec<(Address, Option<JobData>)>,
-    pub balance: Option<u64>,
+}
+
+/// What new work and fees ask for. It may fail or take long without keeping claimed jobs waiting.
+pub struct Listing {
+    pub open: Result<Vec<(Address, JobData)>, ChainError>,
+    pub balance: Option<Result<u64, ChainError>>,
 }
 
 impl<C: Chain> Driver<C> {
@@ -27,17 +31,49 @@ impl<C: Chain> Driver<C> {
     pub(super) fn poll(&mut self) {
         self.polling = true;
         self.polls = self.polls.wrapping_add(1);
-        let accepting = self.parts.shared.accepting.load(Ordering::Relaxed);
         let (chain, provider) = (Arc::clone(&self.parts.chain), self.parts.provider);
-        let operator = (self.polls % BALANCE_EVERY == 1).then_some(self.parts.operator);
         let live = self.core.live_jobs();
-        self.spawn(async move {
-            Effect::Polled(
-                read(&*chain, provider, live, accepting, operator)
-                    .await
-                    .map(Box::new),
-            )
-        });
+        self.spawn(
+            async move { Effect::Polled(read(&*chain, provider, live).await.map(Box::new)) },
+        );
+    }
+
+    /// Lists open jobs, and at times the balance, unless that is still under way.
+    fn list(&mut self) {
+        if self.listing {
+            return;
+        }
+        self.listing = true;
+        let accepting = self.parts.shared.accepting.load(Ordering::Relaxed);
+        let operator = (self.polls % BALANCE_EVERY == 1).then_some(self.parts.operator);
+        let chain = Arc::clone(&self.parts.chain);
+        self.spawn(async move { Effect::Listed(list(&*chain, accepting, operator).await) });
+    }
+
+    pub(super) fn listed(&mut self, listing: Listing) {
+        self.listing = false;
+        match listing.open {
+            Ok(open) => {
+                for (address, job) in &open {
+                    self.core.handle_job(*address, job, self.now);
+                }
+            }
+            Err(error) => {
+                metrics::poll_failure();
+                tracing::warn!(%error, "open jobs cannot be listed; claimed jobs go on");
+            }
+        }
+        match listing.balance {
+            Some(Ok(balance)) => {
+                metrics::operator_balance(balance);
+                if balance < LOW_BALANCE {
+                    tracing::warn!(operator = %self.parts.operator, lamports = balance, "the operator runs out of lamports for fees; send it some");
+                }
+            }
+            Some(Err(error)) => tracing::debug!(%error, "the operator's balance cannot be read"),
+            None => {}
+        }
+        self.core.handle_time(self.now);
     }
 
     pub(super) fn polled(&mut self, reading: Result<Box<Reading>, ChainError>) {
@@ -50,6 +86,7 @@ impl<C: Chain> Driver<C> {
                     tracing::info!("the chain answers again");
                 }
                 self.observe(&reading);
+                self.list();
             }
             Err(error) => {
                 metrics::poll_failure();
@@ -79,14 +116,7 @@ impl<C: Chain> Driver<C> {
                     .handle_gone(*address, reading.clock.slot, self.now),
             }
         }
-        for (address, job) in &reading.open {
-            self.core.handle_job(*address, job, self.now);
-        }
-        if let Some(balance) = reading.balance {
-            metrics::operator_balance(balance);
-            if balance < LOW_BALANCE {
-                tracing::warn!(operator = %self.parts.operator, lamports = balance, "the operator runs out of lamports for fees; send it some");
-            }
+        if self.polls % BALANCE_EVERY == 1 {
             self.drop_old_files();
         }
         self.core.handle_time(self.now);
@@ -118,8 +148,6 @@ async fn read<C: Chain>(
     chain: &C,
     provider: Address,
     live: Vec<Address>,
-    accepting: bool,
-    operator: Option<Address>,
 ) -> Result<Reading, ChainError> {
     // The clock first: a job read later is never older than the time it is judged by.
     let clock = chain.clock().await?;
@@ -129,20 +157,83 @@ async fn read<C: Chain>(
     } else {
         chain.jobs(&live).await?
     };
-    let open = if accepting {
-        chain.open_jobs().await?
-    } else {
-        Vec::new()
-    };
-    let balance = match operator {
-        Some(operator) => Some(chain.balance(&operator).await?),
-        None => None,
-    };
     Ok(Reading {
         clock,
         provider: account,
-        open,
         live: jobs,
-        balance,
     })
+}
+
+async fn list<C: Chain>(chain: &C, accepting: bool, operator: Option<Address>) -> Listing {
+    let open = if accepting {
+        chain.open_jobs().await
+    } else {
+        Ok(Vec::new())
+    };
+    let balance = match operator {
+        Some(operator) => Some(chain.balance(&operator).await),
+        None => None,
+    };
+    Listing { open, balance }
+}
+
+#[cfg(test)]
+mod tests {
+    use assay_client::{
+        PROGRAM_ID, account::encode, program::CLOCK_SYSVAR, protocol::LAYOUT_VERSION,
+    };
+    use axum::{Json, Router, routing::post};
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use bytemuck::Zeroable;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::chain::{Endpoints, RpcChain};
+
+    fn account(data: &[u8]) -> Value {
+        json!({
+            "lamports": 1, "owner": PROGRAM_ID.to_string(), "data": [STANDARD.encode(data), "base64"],
+            "executable": false, "rentEpoch": 0, "space": data.len(),
+        })
+    }
+
+    /// A node that knows the clock and one job, and lists nothing.
+    async fn answer(Json(request): Json<Value>) -> Json<Value> {
+        let job = JobData {
+            version: LAYOUT_VERSION,
+            sequence: 7,
+            ..JobData::zeroed()
+        };
+        let asked = request["params"][0].as_str() == Some(&CLOCK_SYSVAR.to_string());
+        let value = match request["method"].as_str() {
+            Some("getAccountInfo") if asked => account(&[1; 40]),
+            Some("getAccountInfo") => Value::Null,
+            Some("getMultipleAccounts") => json!([account(&encode(&job))]),
+            _ => {
+                let error =
+                    json!({ "code": -32_010, "message": "excluded from secondary indexes" });
+                return Json(json!({ "jsonrpc": "2.0", "id": request["id"], "error": error }));
+            }
+        };
+        let result = json!({ "context": { "slot": 1 }, "value": value });
+        Json(json!({ "jsonrpc": "2.0", "id": request["id"], "result": result }))
+    }
+
+    #[tokio::test]
+    async fn live_jobs_are_read_while_nothing_can_be_listed() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let chain = RpcChain::new(&Endpoints {
+            urls: vec![format!("http://{}", listener.local_addr().unwrap())],
+            timeout: std::time::Duration::from_secs(10),
+        });
+        let app = Router::new().route("/", post(answer));
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let (me, job) = (Address::default(), Address::new_from_array([1; 32]));
+        let listing = list(&chain, true, Some(me)).await;
+        assert!(listing.open.is_err() && listing.balance.unwrap().is_err());
+        let reading = read(&chain, me, vec![job]).await.unwrap();
+        assert_eq!(reading.clock.slot, u64::from_le_bytes([1; 8]));
+        let (found, data) = reading.live[0];
+        assert_eq!((found, data.unwrap().sequence), (job, 7));
+    }
 }
