@@ -206,9 +206,24 @@ async fn committed<C: Chain>(api: &Api<C>, row: &JobRow) -> Result<Option<Delive
     let Some(delivered) = delivered else {
         return Ok(None);
     };
-    if row.phase != "claimed" {
-        return Ok(Some(delivered));
-    }
+    let landed = match row.phase.as_str() {
+        "committed" | "settled" | "faulted" => true,
+        "gone" => {
+            api.store
+                .call(move |store| store.commit_landed(&job, attempt))
+                .await?
+        }
+        "lost" => false,
+        _ => return on_chain(api, job, delivered).await,
+    };
+    Ok(landed.then_some(delivered))
+}
+
+async fn on_chain<C: Chain>(
+    api: &Api<C>,
+    job: Address,
+    delivered: Delivered,
+) -> Result<Option<Delivered>, ApiError> {
     let read = api.chain.jobs(&[job]).await.map_err(ApiError::internal)?;
     let on_chain = read
         .first()

@@ -12,7 +12,8 @@ use solana_signer::Signer;
 
 use super::*;
 use crate::{
-    core::{Body, Report},
+    core::{Body, Report, Step},
+    store::{SentTransaction, TransactionEnd},
     wall_clock,
 };
 use service::{NOW, Service, key};
@@ -131,6 +132,47 @@ async fn result_goes_to_the_jobs_requester_only() {
         .signed(&service.requester, Method::GET, &absent, b"")
         .await;
     assert_eq!(refusal(absent).await, refused(404, "job_unknown"));
+}
+
+#[tokio::test]
+async fn result_whose_commitment_never_landed_is_kept_back() {
+    let service = Service::start().await;
+    let status = async |job: &Address| {
+        let path = delivery::result_path(job);
+        let response = service.signed(&service.requester, Method::GET, &path, b"");
+        response.await.status().as_u16()
+    };
+    let body = Body {
+        outputs_json: "[]".into(),
+        ..Body::default()
+    };
+    let lost = service.job(1, &body, Report::Lost);
+    let faulted = service.job(2, &body, Report::Faulted);
+    let gone = service.job(3, &body, Report::Gone);
+    assert_eq!(
+        (
+            status(&lost).await,
+            status(&faulted).await,
+            status(&gone).await
+        ),
+        (202, 200, 202)
+    );
+    let commit = SentTransaction {
+        signature: [1; 64],
+        job: gone,
+        attempt: 1,
+        step: Step::Commit,
+        bytes: vec![1],
+        last_valid_block_height: 1,
+    };
+    service.store.save_transaction(&commit, NOW).unwrap();
+    assert_eq!(status(&gone).await, 202, "sent is not landed");
+    let landed = TransactionEnd::Landed {
+        fee: None,
+        compute_units: None,
+    };
+    service.store.end_transaction(&[1; 64], &landed).unwrap();
+    assert_eq!(status(&gone).await, 200);
 }
 
 #[tokio::test]

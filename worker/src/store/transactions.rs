@@ -36,6 +36,19 @@ pub enum TransactionEnd {
 }
 
 impl Store {
+    /// Whether the commitment of an attempt is known to have reached the chain.
+    pub fn commit_landed(&self, job: &Address, attempt: u8) -> Result<bool, StoreError> {
+        self.with(|connection| {
+            let landed = connection.query_row(
+                "SELECT EXISTS (SELECT 1 FROM transactions
+                 WHERE job = ?1 AND attempt = ?2 AND step = 'commit' AND state = 'landed')",
+                params![job.as_ref(), attempt],
+                |row| row.get(0),
+            )?;
+            Ok(landed)
+        })
+    }
+
     /// Must return before the transaction is sent.
     pub fn save_transaction(
         &self,
