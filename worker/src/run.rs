@@ -235,7 +235,12 @@ impl Signals {
 
 /// One worker for one journal: two would use one salt twice.
 fn lock(data_dir: &Path) -> anyhow::Result<File> {
-    std::fs::create_dir_all(data_dir).with_context(|| {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    // The journal in it holds the salts of live commitments.
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(data_dir).with_context(|| {
         format!(
             "the data folder {} cannot be made; set data_dir",
             data_dir.display()
@@ -319,5 +324,24 @@ fn published(config: &Config) -> PublishedPolicy {
         },
         max_input_bytes: config.engine.limits.input_bytes,
         max_model_bytes: config.engine.limits.model_bytes,
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::lock;
+
+    #[test]
+    fn data_folder_is_made_for_its_owner_only_and_locked_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let held = lock(&data).unwrap();
+        let mode = data.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        assert!(lock(&data).is_err());
+        drop(held);
+        lock(&data).unwrap();
     }
 }
