@@ -30,6 +30,9 @@ pub enum CacheError {
     Vanished { digest: String },
 }
 
+/// What the smallest file counts, as on most disks: else millions of tiny ones would fit.
+const LEAST: u64 = 4_096;
+
 #[derive(Default)]
 struct State {
     /// Size and last use, by digest.
@@ -91,7 +94,7 @@ impl Cache {
             limit,
             state: Mutex::new(state),
         };
-        cache.make_room(&mut cache.state(), 0);
+        cache.make_room(&mut cache.state(), None);
         Ok(cache)
     }
 
@@ -140,7 +143,7 @@ impl Cache {
                     limit: self.limit,
                 });
             }
-            self.make_room(&mut state, size);
+            self.make_room(&mut state, Some(size));
             state.incoming += size;
         }
         let file = NamedTempFile::new_in(&self.folder).map_err(|source| {
@@ -160,12 +163,17 @@ impl Cache {
         })
     }
 
-    /// Evicts until `size` more bytes fit.
-    fn make_room(&self, state: &mut State, size: u64) {
+    /// Evicts until one more file fits.
+    fn make_room(&self, state: &mut State, size: Option<u64>) {
+        let more = size.map_or(0, |size| size.max(LEAST));
         loop {
-            let held: u64 = state.entries.values().map(|(size, _)| size).sum();
+            let held: u64 = state
+                .entries
+                .values()
+                .map(|(size, _)| size.max(&LEAST))
+                .sum();
             metrics::cache_bytes(self.name, held);
-            if held.saturating_add(state.incoming).saturating_add(size) <= self.limit {
+            if held.saturating_add(state.incoming).saturating_add(more) <= self.limit {
                 return;
             }
             let oldest = state

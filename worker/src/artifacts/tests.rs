@@ -13,8 +13,8 @@ fn policy() -> NetworkPolicy {
 }
 
 fn artifacts(folder: &Path, network: NetworkPolicy) -> Artifacts {
-    let models = Cache::open("models", &folder.join("models"), 1_000).unwrap();
-    let blobs = Cache::open("blobs", &folder.join("blobs"), 1_000).unwrap();
+    let models = Cache::open("models", &folder.join("models"), 100_000).unwrap();
+    let blobs = Cache::open("blobs", &folder.join("blobs"), 100_000).unwrap();
     let dirs = vec![folder.join("mine"), folder.join("absent")];
     Artifacts::new(models, blobs, dirs, network, Duration::from_secs(5)).unwrap()
 }
@@ -57,7 +57,8 @@ fn http(status: &str, body: &str) -> String {
 #[test]
 fn cache_keeps_what_was_used_last_within_its_limit() {
     let folder = tempfile::tempdir().unwrap();
-    let cache = Cache::open("test", folder.path(), 250).unwrap();
+    // Small files count a disk's block: two fit, and three do not.
+    let cache = Cache::open("test", folder.path(), 10_000).unwrap();
     let (a, b, c) = ([1; 100], [2; 100], [3; 100]);
     put(&cache, &a).unwrap();
     put(&cache, &b).unwrap();
@@ -66,11 +67,11 @@ fn cache_keeps_what_was_used_last_within_its_limit() {
     assert!(cache.contains(&Digest::of(&[&a])) && cache.contains(&Digest::of(&[&c])));
     assert_eq!(cache.get(&Digest::of(&[&b])).unwrap(), None);
     assert!(matches!(
-        cache.incoming(Digest::ZERO, 251),
+        cache.incoming(Digest::ZERO, 10_001),
         Err(CacheError::Full { .. })
     ));
     drop(cache);
-    let smaller = Cache::open("test", folder.path(), 100).unwrap();
+    let smaller = Cache::open("test", folder.path(), 5_000).unwrap();
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     drop(smaller);
 }
