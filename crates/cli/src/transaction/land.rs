@@ -146,3 +146,6 @@ fn refused(error: &ClientError) -> bool {
         ClientErrorKind::RpcError(RpcError::RpcResponseError { .. })
     )
 }
+
+#[cfg(test)]
+mod tests;
