@@ -244,11 +244,14 @@ impl Session<'_> {
                 plain(&mismatch.to_string()),
                 ended.job.provider
             ));
-        } else if own && ended.result.is_none() && ended.closed && ended.job.commitment == [0; 32] {
-            self.context.say(format_args!(
-                "the job is {} and its account closed already; its result was neither fetched nor checked here",
-                ended.job.status().map_or("unknown", JobStatus::name)
-            ));
+        } else if own
+            && ended.result.is_none()
+            && ended.job.status() == Ok(JobStatus::Settled)
+            && ended.job.commitment == [0; 32]
+        {
+            self.context.say(
+                "the job settled and its account is closed already; its result was neither fetched nor checked here",
+            );
         } else if own && ended.result.is_none() && ended.job.status() == Ok(JobStatus::Settled) {
             self.context.say(format_args!(
                 "NOTHING WAS DELIVERED: the provider {} settled after the challenge window without handing over a \
