@@ -1,28 +1,12 @@
 //! Arguments of the instructions that take more than one value.
 
-use bytemuck::{Pod, Zeroable};
-
 use crate::{
     Address,
     limits::{ENDPOINT_BYTES, MAX_OUTPUTS, MODEL_URI_BYTES, NAME_BYTES},
     terms::JobTerms,
 };
 
-macro_rules! arguments {
-    ($(#[$meta:meta])* pub struct $name:ident { $($body:tt)* }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
-        #[repr(C)]
-        #[cfg_attr(
-            feature = "anchor",
-            derive(anchor_lang::IdlType, anchor_lang::AnchorSerialize, anchor_lang::AnchorDeserialize)
-        )]
-        #[cfg_attr(feature = "borsh", derive(borsh::BorshSerialize, borsh::BorshDeserialize))]
-        pub struct $name { $($body)* }
-    };
-}
-
-arguments! {
+wire! {
     /// What a provider's authority chooses.
     pub struct ProviderArgs {
         /// Hot key of the worker.
@@ -35,7 +19,7 @@ arguments! {
     }
 }
 
-arguments! {
+wire! {
     /// What describes a model. The digest is part of the model's address.
     pub struct ModelArgs {
         /// sha256 of the .onnx file.
@@ -55,7 +39,7 @@ arguments! {
     }
 }
 
-arguments! {
+wire! {
     /// A job's address and terms.
     pub struct JobCreateArgs {
         /// A slot of the last 150.
@@ -68,7 +52,7 @@ arguments! {
     }
 }
 
-arguments! {
+wire! {
     /// A result, hidden, and what goes with it.
     pub struct JobCommitArgs {
         /// See `commitment::Opening`.
@@ -82,7 +66,7 @@ arguments! {
     }
 }
 
-arguments! {
+wire! {
     /// The secrets that end a job.
     pub struct JobFinalizeArgs {
         pub worker_secret: [u8; 32],

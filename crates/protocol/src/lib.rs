@@ -13,6 +13,22 @@
 #[macro_use]
 extern crate std;
 
+/// Declares a struct that travels in instruction data: plain bytes without padding, which are its
+/// borsh encoding, with the derives that the program or a client asks for.
+macro_rules! wire {
+    ($(#[$meta:meta])* pub struct $name:ident { $($body:tt)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+        #[repr(C)]
+        #[cfg_attr(
+            feature = "anchor",
+            derive(anchor_lang::IdlType, anchor_lang::AnchorSerialize, anchor_lang::AnchorDeserialize)
+        )]
+        #[cfg_attr(feature = "borsh", derive(borsh::BorshSerialize, borsh::BorshDeserialize))]
+        pub struct $name { $($body)* }
+    };
+}
+
 pub mod amount;
 pub mod args;
 pub mod commitment;

@@ -20,56 +20,44 @@ pub const PAUSE_SESSIONS: u8 = 4;
 /// Every bit with a meaning.
 pub const PAUSE_ALL: u8 = PAUSE_JOBS | PAUSE_REGISTRATIONS | PAUSE_SESSIONS;
 
-/// What the market's authority may tune. Lamports, seconds, bytes, basis points.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
-#[repr(C)]
-#[cfg_attr(
-    feature = "anchor",
-    derive(
-        anchor_lang::IdlType,
-        anchor_lang::AnchorSerialize,
-        anchor_lang::AnchorDeserialize
-    )
-)]
-#[cfg_attr(
-    feature = "borsh",
-    derive(borsh::BorshSerialize, borsh::BorshDeserialize)
-)]
-pub struct MarketParams {
-    /// Least stake of a provider that has any.
-    pub min_stake: u64,
-    /// Stake behind one sortition ticket.
-    pub ticket_stake: u64,
-    /// Highest ceiling a job may name.
-    pub max_ceiling: u64,
-    /// Least expected loss of cheating, as a multiple of its gain in basis points.
-    pub deterrence_bps: u32,
-    /// How long stake must lie before its provider may audit a job.
-    pub stake_age_secs: u32,
-    /// From stake_unbond to stake_withdraw; exceeds the longest job life.
-    pub unbond_secs: u32,
-    pub min_claim_secs: u32,
-    pub max_claim_secs: u32,
-    pub min_compute_secs: u32,
-    pub max_compute_secs: u32,
-    pub min_challenge_secs: u32,
-    pub max_challenge_secs: u32,
-    /// Time for anyone to open a convened panel.
-    pub panel_open_secs: u32,
-    /// Time for auditors to join.
-    pub panel_join_secs: u32,
-    /// Added to the job's compute window for auditors to commit.
-    pub panel_commit_secs: u32,
-    /// Time for auditors and the primary to reveal.
-    pub panel_reveal_secs: u32,
-    /// Largest input file, in bytes.
-    pub max_input_bytes: u32,
-    /// Largest output limit, in bytes.
-    pub max_output_bytes: u32,
-    /// The market's share of every settled price.
-    pub fee_bps: u16,
-    /// Zero.
-    pub reserved: [u8; 10],
+wire! {
+    /// What the market's authority may tune. Lamports, seconds, bytes, basis points.
+    pub struct MarketParams {
+        /// Least stake of a provider that has any.
+        pub min_stake: u64,
+        /// Stake behind one sortition ticket.
+        pub ticket_stake: u64,
+        /// Highest ceiling a job may name.
+        pub max_ceiling: u64,
+        /// Least expected loss of cheating, as a multiple of its gain in basis points.
+        pub deterrence_bps: u32,
+        /// How long stake must lie before its provider may audit a job.
+        pub stake_age_secs: u32,
+        /// From stake_unbond to stake_withdraw; exceeds the longest job life.
+        pub unbond_secs: u32,
+        pub min_claim_secs: u32,
+        pub max_claim_secs: u32,
+        pub min_compute_secs: u32,
+        pub max_compute_secs: u32,
+        pub min_challenge_secs: u32,
+        pub max_challenge_secs: u32,
+        /// Time for anyone to open a convened panel.
+        pub panel_open_secs: u32,
+        /// Time for auditors to join.
+        pub panel_join_secs: u32,
+        /// Added to the job's compute window for auditors to commit.
+        pub panel_commit_secs: u32,
+        /// Time for auditors and the primary to reveal.
+        pub panel_reveal_secs: u32,
+        /// Largest input file, in bytes.
+        pub max_input_bytes: u32,
+        /// Largest output limit, in bytes.
+        pub max_output_bytes: u32,
+        /// The market's share of every settled price.
+        pub fee_bps: u16,
+        /// Zero.
+        pub reserved: [u8; 10],
+    }
 }
 
 impl MarketParams {

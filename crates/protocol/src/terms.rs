@@ -1,7 +1,5 @@
 //! The terms of a job: what its requester chooses, within what the market allows.
 
-use bytemuck::{Pod, Zeroable};
-
 use crate::{
     Address,
     amount::Lamports,
@@ -15,59 +13,47 @@ use crate::{
 /// Smallest collateral of an audited job, in audit fees: a verdict pays out at most 11.
 pub const COLLATERAL_AUDIT_FEES: u8 = 20;
 
-/// What the requester of a job chooses. Lamports, seconds, bytes, basis points.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
-#[repr(C)]
-#[cfg_attr(
-    feature = "anchor",
-    derive(
-        anchor_lang::IdlType,
-        anchor_lang::AnchorSerialize,
-        anchor_lang::AnchorDeserialize
-    )
-)]
-#[cfg_attr(
-    feature = "borsh",
-    derive(borsh::BorshSerialize, borsh::BorshDeserialize)
-)]
-pub struct JobTerms {
-    /// Most the requester pays; the price rises to it.
-    pub ceiling: u64,
-    /// Where the price starts.
-    pub floor: u64,
-    /// Reserved from the provider's stake while it works; the bound of its slashes.
-    pub collateral: u64,
-    /// Paid to one auditor; 0 without audits.
-    pub audit_fee: u64,
-    /// From floor to ceiling.
-    pub ramp_secs: u32,
-    /// How long the job stays open, each attempt.
-    pub claim_secs: u32,
-    /// From claim to commit.
-    pub compute_secs: u32,
-    /// How long the requester may object.
-    pub challenge_secs: u32,
-    /// Size of the input file.
-    pub input_bytes: u32,
-    /// Most bytes of outputs the requester accepts.
-    pub output_limit: u32,
-    /// Chance of an audit; 0 is an unaudited job.
-    pub audit_bps: u16,
-    /// Auditors of the level-1 panel; 0 without audits.
-    pub panel_size: u8,
-    pub input_uri_len: u8,
-    /// Zero.
-    pub reserved: [u8; 4],
-    /// sha256 of the safetensors input file.
-    pub input_digest: [u8; 32],
-    /// Fixes the requester's half of the audit draw.
-    pub requester_secret_hash: [u8; 32],
-    /// Required runtime class; zero for any.
-    pub runtime_class: [u8; 32],
-    /// The only provider that may claim; zero for any.
-    pub exclusive_provider: Address,
-    /// Where the input can be fetched, ASCII, zero-padded; empty if it is handed to the worker.
-    pub input_uri: [u8; INPUT_URI_BYTES],
+wire! {
+    /// What the requester of a job chooses. Lamports, seconds, bytes, basis points.
+    pub struct JobTerms {
+        /// Most the requester pays; the price rises to it.
+        pub ceiling: u64,
+        /// Where the price starts.
+        pub floor: u64,
+        /// Reserved from the provider's stake while it works; the bound of its slashes.
+        pub collateral: u64,
+        /// Paid to one auditor; 0 without audits.
+        pub audit_fee: u64,
+        /// From floor to ceiling.
+        pub ramp_secs: u32,
+        /// How long the job stays open, each attempt.
+        pub claim_secs: u32,
+        /// From claim to commit.
+        pub compute_secs: u32,
+        /// How long the requester may object.
+        pub challenge_secs: u32,
+        /// Size of the input file.
+        pub input_bytes: u32,
+        /// Most bytes of outputs the requester accepts.
+        pub output_limit: u32,
+        /// Chance of an audit; 0 is an unaudited job.
+        pub audit_bps: u16,
+        /// Auditors of the level-1 panel; 0 without audits.
+        pub panel_size: u8,
+        pub input_uri_len: u8,
+        /// Zero.
+        pub reserved: [u8; 4],
+        /// sha256 of the safetensors input file.
+        pub input_digest: [u8; 32],
+        /// Fixes the requester's half of the audit draw.
+        pub requester_secret_hash: [u8; 32],
+        /// Required runtime class; zero for any.
+        pub runtime_class: [u8; 32],
+        /// The only provider that may claim; zero for any.
+        pub exclusive_provider: Address,
+        /// Where the input can be fetched, ASCII, zero-padded; empty if it is handed to the worker.
+        pub input_uri: [u8; INPUT_URI_BYTES],
+    }
 }
 
 impl JobTerms {

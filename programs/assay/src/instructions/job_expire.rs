@@ -38,13 +38,13 @@ impl JobExpire {
         self.validate()?;
         let (slot, now) = moment()?;
         let provider = self.job.provider;
-        let lost = match self.job.status()? {
+        let status = self.job.status()?;
+        let lost = match status {
             JobStatus::Open => {
                 let refund = self.job.expire_open(now)?;
                 LostClaim { slash: Amount::ZERO, refund }
             }
-            JobStatus::Claimed => self.expire_claimed(now)?,
-            JobStatus::Committed => self.fault_unfinalized(now)?,
+            JobStatus::Claimed | JobStatus::Committed => self.lose_provider(status, now)?,
             JobStatus::Auditing
             | JobStatus::Appealing
             | JobStatus::Settled
@@ -73,27 +73,19 @@ impl JobExpire {
         Ok(())
     }
 
-    fn expire_claimed(&mut self, now: UnixSeconds) -> Result<LostClaim> {
-        let provider = required(&mut self.provider)?;
+    /// Takes the job from its provider: late if it is still claimed, at fault if it had committed.
+    fn lose_provider(&mut self, status: JobStatus, now: UnixSeconds) -> Result<LostClaim> {
+        let provider = self.provider.as_mut().ok_or(Fact::ProviderMissing)?;
         self.job.require_provider(provider.address(), provider.generation)?;
-        let lost = self.job.expire_claim(now)?;
+        let lost = if status == JobStatus::Claimed {
+            provider.jobs_late = provider.jobs_late.saturating_add(1);
+            self.job.expire_claim(now)?
+        } else {
+            provider.jobs_faulted = provider.jobs_faulted.saturating_add(1);
+            self.job.fault_unfinalized(now)?
+        };
         provider.unreserve(Amount(self.job.collateral), lost.slash)?;
-        provider.jobs_late = provider.jobs_late.saturating_add(1);
         escrow::pay(provider, &self.incinerator, lost.slash)?;
         Ok(lost)
     }
-
-    fn fault_unfinalized(&mut self, now: UnixSeconds) -> Result<LostClaim> {
-        let provider = required(&mut self.provider)?;
-        self.job.require_provider(provider.address(), provider.generation)?;
-        let lost = self.job.fault_unfinalized(now)?;
-        provider.unreserve(Amount(self.job.collateral), lost.slash)?;
-        provider.jobs_faulted = provider.jobs_faulted.saturating_add(1);
-        escrow::pay(provider, &self.incinerator, lost.slash)?;
-        Ok(lost)
-    }
-}
-
-fn required(provider: &mut Option<Account<Provider>>) -> Result<&mut Account<Provider>> {
-    provider.as_mut().ok_or_else(|| Fact::ProviderMissing.into())
 }
