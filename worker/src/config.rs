@@ -7,10 +7,11 @@ use std::{
     time::Duration,
 };
 
+use assay_engine::EngineConfig;
 use assay_protocol::{Address, Lamports, limits::MAX_TERM_LAMPORTS};
 use serde::{Deserialize, Serialize};
 
-use crate::{core::Policy, engine::EngineConfig};
+use crate::core::Policy;
 
 mod check;
 mod layers;

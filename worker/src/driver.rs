@@ -14,6 +14,7 @@ use assay_client::{
     PROGRAM_ID,
     protocol::{Address, Digest, JobData, UnixSeconds},
 };
+use assay_engine::{EngineConfig, Host};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -28,7 +29,6 @@ use crate::{
         AcknowledgeError, Command, Computed, Core, Identity, Policy, PrepareFault, RunFault,
         SavedResult, Step, Submitted,
     },
-    engine::{EngineConfig, Host},
     halt::{Halt, HaltPoint},
     metrics,
     store::{Store, StoreError},

@@ -1,8 +1,8 @@
 //! The worker of an Assay provider: watches for jobs, runs them, delivers, gets paid.
 //!
 //! `core` decides and does nothing else. Around it, each role has one module: `chain` talks to RPC
-//! nodes, `engine` runs models in child processes, `artifacts` fetches files by digest, `store`
-//! keeps the journal, `api` serves requesters; `driver` connects them.
+//! nodes, `artifacts` fetches files by digest, `store` keeps the journal, `api` serves requesters; `driver`
+//! connects them and has models run by `assay-engine`.
 
 pub mod api;
 pub mod args;
@@ -11,7 +11,6 @@ pub mod chain;
 pub mod config;
 pub mod core;
 pub mod driver;
-pub mod engine;
 pub mod halt;
 pub mod init;
 pub mod keys;

@@ -4,7 +4,6 @@ use anyhow::Context;
 use assay_worker::{
     args::{Args, Command},
     config::{self, Config, Layers},
-    engine,
     halt::Halt,
     init, logging, run, status,
 };
@@ -19,7 +18,7 @@ fn main() -> ExitCode {
         .nth(1)
         .is_some_and(|argument| argument == "engine")
     {
-        return engine::child_main();
+        return assay_engine::child_main();
     }
     let args = match Args::try_parse() {
         Ok(args) => args,

@@ -8,6 +8,7 @@ use assay_client::{
     delivery::{Models, Policy as PublishedPolicy},
     protocol::Address,
 };
+use assay_engine::{Host, HostConfig};
 use metrics_exporter_prometheus::PrometheusHandle;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
@@ -24,7 +25,6 @@ use crate::{
     },
     config::{Config, ModelList},
     driver::{Driver, Input, Parts, Shared, Times},
-    engine::{Host, HostConfig},
     halt::Halt,
     keys, metrics,
     startup::{self, Expected},

@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-use assay_worker::engine::{
+use assay_engine::{
     Backend, EngineConfig, Host, HostConfig, Model, OrtBackend, Outcome, RunError, to_safetensors,
 };
 

@@ -13,10 +13,10 @@ mod kit;
 
 use std::fs;
 
-use assay_protocol::{Digest, OutputProfile, commitment::error_root};
-use assay_worker::engine::{
+use assay_engine::{
     EngineConfig, EngineError, Fault, InputMismatch, Limits, ModelRefused, Outcome, Tensor,
 };
+use assay_protocol::{Digest, OutputProfile, commitment::error_root};
 
 use kit::{LONG, floats, host, host_with, integers, model, models, outputs, read_floats, run};
 

@@ -9,6 +9,7 @@ mod chain;
 mod config;
 mod context;
 mod delivery;
+mod engine;
 mod explain;
 mod input;
 mod job;
@@ -51,9 +52,19 @@ impl From<Ending> for ExitCode {
     }
 }
 
+fn main() -> ExitCode {
+    // Before anything else: the child has an empty environment and owns its pipes.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|argument| argument == "engine")
+    {
+        return assay_engine::child_main();
+    }
+    serve(Cli::parse())
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
-    let cli = Cli::parse();
+async fn serve(cli: Cli) -> ExitCode {
     match run(cli).await {
         Ok(ending) => ending.into(),
         Err(error) => {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use assay_client::protocol::{Digest, JobData, OutputProfile, text};
+use assay_engine::{EngineError, Fault, Host, InputMismatch, Limits, Model, ProfileMismatch};
 
 use crate::{
     artifacts::{Artifacts, FetchError, Wanted},
     chain::{Chain, ChainError},
     core::PrepareFault,
-    engine::{EngineError, Fault, Host, InputMismatch, Limits, Model, ProfileMismatch},
 };
 
 /// A job that can be run at once.

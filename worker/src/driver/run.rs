@@ -7,14 +7,14 @@ use assay_client::{
     outputs::dtype_name,
     protocol::{JobData, OutputProfile},
 };
+use assay_engine::{
+    Answer, EngineError, Fault, Host, ModelFailure, Outcome, ProfileMismatch, RuntimeFault,
+};
 use tokio::time::Instant;
 
 use super::prepare::Prepared;
 use crate::{
     core::{Body, Computed, Fresh, RunFault},
-    engine::{
-        Answer, EngineError, Fault, Host, ModelFailure, Outcome, ProfileMismatch, RuntimeFault,
-    },
     metrics,
 };
 
@@ -145,7 +145,7 @@ mod tests {
     use bytemuck::Zeroable;
 
     use super::*;
-    use crate::engine::Tensor;
+    use assay_engine::Tensor;
 
     fn job(output_limit: u32) -> JobData {
         let mut job = JobData::zeroed();

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use assay_worker::engine::{DType, ModelInfo, Tensor, TensorInfo};
+use assay_engine::{DType, ModelInfo, Tensor, TensorInfo};
 use half::{bf16, f16};
 use prost::Message;
 

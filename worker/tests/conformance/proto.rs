@@ -1,6 +1,6 @@
 //! The parts of onnx.proto that hold test data.
 
-use assay_worker::engine::DType;
+use assay_engine::DType;
 use prost::Message;
 
 #[derive(Clone, PartialEq, Message)]

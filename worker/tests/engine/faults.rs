@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use assay_worker::engine::{
+use assay_engine::{
     EngineConfig, EngineError, Fault, Host, HostConfig, Limits, Provider, RuntimeFault,
     to_safetensors,
 };

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use assay_worker::engine::{
+use assay_engine::{
     DType, EngineConfig, EngineError, Host, HostConfig, Model, Outcome, Tensor, to_safetensors,
 };
 

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::engine::error::RuntimeFault;
+use crate::error::RuntimeFault;
 
 /// The version that `make bootstrap` installs.
 const VERSION: &str = "1.31.1";

@@ -37,7 +37,8 @@ pub struct HostConfig {
 }
 
 impl HostConfig {
-    /// Starts this very executable as `assay-worker engine`.
+    /// Starts this very executable with the argument `engine`; its `main` must give such a start to
+    /// [`child_main`](crate::child_main) before anything else.
     pub fn new(engine: EngineConfig) -> std::io::Result<Self> {
         let program = std::env::current_exe()?;
         Ok(Self {
@@ -69,7 +70,7 @@ impl Model {
     }
 }
 
-/// The worker's engines.
+/// The engines of this process.
 pub struct Host {
     config: HostConfig,
     /// One permit an engine at work.

@@ -1,9 +1,13 @@
 //! Inference, behind a synchronous [`Backend`] and a process boundary.
 //!
-//! The worker talks to a [`Host`]. It starts `assay-worker engine` as a child process, one for each
-//! model, hands it the model and the input over a pipe and takes the outputs back. The child holds
-//! no keys, and whatever a model does to it (crash, hang, nonsense) comes back as an
-//! [`EngineError`]; only a model that fails by its own rules on a valid input is an answer.
+//! This crate exists to forbid chain clients, keys and configuration files to what runs strangers'
+//! models; it is also the only one that names `ort`.
+//!
+//! The worker and the command line talk to a [`Host`]. It starts their own executable with the
+//! argument `engine` as a child process, one for each model, hands it the model and the input over a
+//! pipe and takes the outputs back. The child holds no keys, and whatever a model does to it (crash,
+//! hang, nonsense) comes back as an [`EngineError`]; only a model that fails by its own rules on a
+//! valid input is an answer.
 //!
 //! | module | does |
 //! |---|---|

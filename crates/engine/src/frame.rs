@@ -1,4 +1,4 @@
-//! What crosses the pipe between worker and engine.
+//! What crosses the pipe between host and engine.
 //!
 //! A frame is `"ASE1" | header length u32le | body length u64le | header | body`: a JSON header
 //! that says what it is, and a body of model or tensor bytes. Lengths are checked before anything

@@ -6,7 +6,7 @@ use ort::{
     value::{DynTensorValueType, DynValue, PrimitiveTensorElementType, Tensor as OrtTensor},
 };
 
-use crate::engine::{
+use crate::{
     error::RuntimeFault,
     info::TensorInfo,
     tensor::{DType, Tensor},

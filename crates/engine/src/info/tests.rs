@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::tensor::to_safetensors;
+use crate::tensor::to_safetensors;
 
 fn info() -> ModelInfo {
     let named = |name: &str| Dimension::Named(name.into());

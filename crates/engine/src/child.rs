@@ -1,4 +1,4 @@
-//! The far end of the pipe: `assay-worker engine`.
+//! The far end of the pipe: this executable, started with the argument `engine`.
 
 use std::{
     io::{self, BufWriter},
@@ -29,10 +29,10 @@ pub fn child_main() -> ExitCode {
                         return;
                     }
                 }
-                // The worker is gone: end now, even in the middle of an inference.
+                // The host is gone: end now, even in the middle of an inference.
                 Ok(None) => std::process::exit(0),
                 Err(error) => {
-                    eprintln!("the worker sent no frame: {error}");
+                    eprintln!("the host sent no frame: {error}");
                     std::process::exit(1);
                 }
             }
@@ -43,7 +43,7 @@ pub fn child_main() -> ExitCode {
     for (request, body) in requests {
         let (response, body) = engine.answer(request, &body);
         if let Err(error) = frame::write(&mut stdout, &response, &body) {
-            eprintln!("the worker takes no answer: {error}");
+            eprintln!("the host takes no answer: {error}");
             return ExitCode::FAILURE;
         }
     }

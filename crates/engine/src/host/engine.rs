@@ -17,13 +17,13 @@ use tokio::{
 };
 
 use super::{Deadline, HostConfig};
-use crate::engine::{
+use crate::{
     error::EngineError,
     frame::{self, PREAMBLE, Request, Response},
     info::ModelInfo,
 };
 
-/// What an engine needs of the worker's environment: to find its libraries and its device. Keys,
+/// What an engine needs of the host's environment: to find its libraries and its device. Keys,
 /// endpoints and everything else stay behind.
 const ENVIRONMENT: [&str; 9] = [
     "CUDA_VISIBLE_DEVICES",
@@ -73,7 +73,7 @@ impl Engine {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        // A terminal's Ctrl-C is for the worker, which lets a running inference finish.
+        // A terminal's Ctrl-C is for the host, which lets a running inference finish.
         #[cfg(unix)]
         command.process_group(0);
         let mut child = command.spawn().map_err(failed)?;
