@@ -3,7 +3,8 @@
 //! The primary rounds each float to a grid of step `s = 2^e` and publishes, as a hint, where
 //! inside its cell the value lay; an auditor shifts its own value by the hint before rounding.
 //! Equal if every deviation is at most `s * (1/2 - 1/256)`, different if any exceeds
-//! `s * (1/2 + 1/256)`.
+//! `s * (1/2 + 1/256)`, below [`SATURATION`]. The first is exact for every float type, the second
+//! for f16, bf16 and f32; f64 may need up to `2^-53 (|x| + s)` more, the rounding of `y - h*s/256`.
 
 /// Grid index of NaN.
 pub const NAN: i64 = i64::MIN;

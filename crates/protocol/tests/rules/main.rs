@@ -9,6 +9,8 @@ mod errors;
 #[cfg(test)]
 mod grid;
 #[cfg(test)]
+mod grid_bounds;
+#[cfg(test)]
 mod layout;
 #[cfg(test)]
 mod market;
