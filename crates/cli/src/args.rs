@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     job::JobCommand, localnet::LocalnetOptions, market::MarketCommand, model::ModelCommand,
-    provider::ProviderCommand, stake::StakeCommand,
+    provider::ProviderCommand, stake::StakeCommand, verify, verify::VerifyOptions,
 };
 
 /// Pay for the inference of ONNX models by staked providers, on Solana.
@@ -102,6 +102,9 @@ pub enum Command {
     /// Look at the market; run it, if it is yours
     #[command(subcommand)]
     Market(MarketCommand),
+    /// Run a job's model again on this machine and compare: match, within tolerance, or fraud
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(VerifyOptions),
     /// Run a local chain with the market on it, until Ctrl-C
     Localnet(LocalnetOptions),
 }

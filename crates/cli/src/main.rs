@@ -1,7 +1,7 @@
 //! `assay`: the command line of the Assay market.
 //!
 //! Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the job ended
-//! without settling, 4 a delivery did not verify.
+//! without settling, 4 a delivery did not verify. `assay verify` answers 1 for fraud and 2 for `cannot tell`.
 
 mod amount;
 mod args;
@@ -23,6 +23,7 @@ mod plain;
 mod provider;
 mod stake;
 mod transaction;
+mod verify;
 mod view;
 
 use std::process::ExitCode;
@@ -40,6 +41,23 @@ pub enum Ending {
     Unsettled,
     /// What was delivered is not what the provider committed to.
     Unverified,
+    /// What the provider committed to is not what the model gives here.
+    Fraud,
+    /// The files at hand do not suffice for a verdict.
+    CannotTell,
+}
+
+impl Ending {
+    /// Its name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Done => "settled",
+            Self::Unsettled => "unsettled",
+            Self::Unverified => "unverified",
+            Self::Fraud => "fraud",
+            Self::CannotTell => "cannot_tell",
+        }
+    }
 }
 
 impl From<Ending> for ExitCode {
@@ -48,6 +66,8 @@ impl From<Ending> for ExitCode {
             Ending::Done => Self::SUCCESS,
             Ending::Unsettled => Self::from(3),
             Ending::Unverified => Self::from(4),
+            Ending::Fraud => Self::FAILURE,
+            Ending::CannotTell => Self::from(2),
         }
     }
 }
@@ -82,6 +102,7 @@ async fn run(cli: Cli) -> anyhow::Result<Ending> {
         Command::Provider(command) => provider::run(&context, command).await,
         Command::Stake(command) => stake::run(&context, command).await,
         Command::Model(command) => model::run(&context, command).await,
+        Command::Verify(options) => verify::run(&context, options).await,
         Command::Localnet(options) => localnet::run(&context, options).await,
     }
 }

@@ -172,7 +172,7 @@ fn too_many(outputs: usize) -> String {
     format!("the model has {outputs} outputs; 1 to {MAX_OUTPUTS} can be registered")
 }
 
-fn parse_profile(text: &str, outputs: usize) -> Result<OutputProfile> {
+pub fn parse_profile(text: &str, outputs: usize) -> Result<OutputProfile> {
     let given: Vec<&str> = text.split(',').map(str::trim).collect();
     if given.len() != outputs {
         bail!(

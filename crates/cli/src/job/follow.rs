@@ -304,7 +304,7 @@ impl<'a> Follower<'a> {
             self.acknowledged,
             &self.sent,
         )
-        .write(&self.keep.receipt)?;
+        .write(&self.keep)?;
         self.say(format!(
             "verified   {} of outputs give the root {:.16}.., which opens the commitment on chain",
             bytes(delivered.delivery.outputs_bytes),

@@ -1,15 +1,16 @@
 //! What a requester keeps: enough to check the result again, without the chain and without the provider.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use anyhow::{Context as _, Result};
 use assay_client::{
     PROGRAM_ID,
-    delivery::{Delivery, Verified},
-    protocol::JobData,
+    delivery::{Delivery, Outcome, Verified},
+    protocol::{JobData, OutputProfile, profile::Comparison},
 };
 use serde::Serialize;
 
+use super::keep::Keep;
 use crate::{transaction::Sent, view::JobView};
 
 /// The receipt file.
@@ -24,6 +25,11 @@ pub struct Receipt<'a> {
     pub price_lamports: u64,
     pub market_share_lamports: u64,
     pub came_back_lamports: u64,
+    /// How each output compares, in the model's order: `exact`, or the exponent of its step.
+    pub profile: Vec<String>,
+    /// The outputs, beside this file; absent for a model error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outputs_file: Option<String>,
     /// Opens the commitment: salt, root, digests.
     pub delivery: &'a Delivery,
     /// Recomputed here from the files.
@@ -46,13 +52,15 @@ impl<'a> Receipt<'a> {
         let share = split_price(Lamports(job.price), BasisPoints(job.fee_bps))
             .map_or(0, |split| split.fee.0);
         Self {
-            version: 1,
+            version: 2,
             program: PROGRAM_ID.to_string(),
             cluster,
             job: view,
             price_lamports: job.price,
             market_share_lamports: share,
             came_back_lamports: job.ceiling.saturating_sub(job.price),
+            profile: entries(&OutputProfile(job.output_profile)),
+            outputs_file: None,
             delivery,
             root: hex::encode(verified.root.0),
             hints_digest: hex::encode(verified.hints_digest.0),
@@ -62,14 +70,38 @@ impl<'a> Receipt<'a> {
         }
     }
 
-    pub fn write(&self, path: &Path) -> Result<()> {
-        let mut text = serde_json::to_string_pretty(self)?;
+    /// Writes it beside the outputs that it is for.
+    pub fn write(mut self, keep: &Keep) -> Result<()> {
+        if self.delivery.outcome == Outcome::Outputs {
+            // Relative to the receipt where they share a folder, so that both can be moved together.
+            let outputs = &keep.outputs;
+            let named = if outputs.parent() == keep.receipt.parent() {
+                outputs
+                    .file_name()
+                    .map(|name| name.to_string_lossy().into_owned())
+            } else {
+                Some(outputs.display().to_string())
+            };
+            self.outputs_file = named;
+        }
+        let mut text = serde_json::to_string_pretty(&self)?;
         text.push('\n');
-        fs::write(path, text).with_context(|| {
+        fs::write(&keep.receipt, text).with_context(|| {
             format!(
                 "cannot write the receipt {}; choose another with --receipt",
-                path.display()
+                keep.receipt.display()
             )
         })
     }
+}
+
+/// A profile as `assay model register --profile` takes it.
+fn entries(profile: &OutputProfile) -> Vec<String> {
+    (0..profile.len())
+        .filter_map(|position| profile.get(position))
+        .map(|comparison| match comparison {
+            Comparison::Exact => "exact".to_owned(),
+            Comparison::Grid(exponent) => exponent.to_string(),
+        })
+        .collect()
 }

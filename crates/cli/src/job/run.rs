@@ -155,11 +155,7 @@ impl Session<'_> {
         let ending = ending(&ended, own);
         let mut report = json!({
             "job": view,
-            "ending": match ending {
-                Ending::Done => "settled",
-                Ending::Unsettled => "unsettled",
-                Ending::Unverified => "unverified",
-            },
+            "ending": ending.name(),
             "quote": self.quote,
             "acknowledged": ended.acknowledged,
             "closed": ended.closed,
@@ -199,7 +195,7 @@ impl Session<'_> {
             ended.acknowledged,
             &ended.sent,
         )
-        .write(receipt)?;
+        .write(&self.keep)?;
         if self.context.options.json {
             if let Some(report) = report.as_object_mut() {
                 report.insert("outcome".into(), serde_json::to_value(delivery.outcome)?);
