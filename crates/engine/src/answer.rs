@@ -4,6 +4,7 @@ use assay_protocol::{
     Digest, OutputProfile,
     commitment::error_root,
     outputs::{EncodingError, Output, RootHasher},
+    profile::Comparison,
 };
 
 use super::{
@@ -22,6 +23,18 @@ pub struct Answer {
     /// The outputs as a safetensors file; none if the model fails on the input.
     pub outputs: Option<Vec<u8>>,
     pub failure: Option<ModelFailure>,
+}
+
+/// Why an auditor has no root to compare.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuditFault {
+    #[error(transparent)]
+    Profile(#[from] ProfileMismatch),
+    #[error(
+        "the hints have {found} bytes where these outputs need {expected}; they are not the primary's, or its \
+         outputs have another shape"
+    )]
+    Hints { expected: usize, found: usize },
 }
 
 /// A registered profile that does not describe the model. Decided before a job is claimed.
@@ -51,8 +64,10 @@ impl Outcome {
                 let encoding = |reason: String| ProfileMismatch::Encoding { reason };
                 matching(tensors.len(), profile)?;
                 let mut hints = Vec::new();
-                let root = primary_root(tensors, profile, &mut hints)
-                    .map_err(|error| encoding(format!("{error:?}")))?;
+                let root = root(tensors, profile, |hasher, output, comparison| {
+                    hasher.primary(output, comparison, |hint| hints.push(hint.cast_unsigned()))
+                })
+                .map_err(|error| encoding(format!("{error:?}")))?;
                 let file = to_safetensors(tensors).map_err(|error| encoding(error.to_string()))?;
                 let hints_digest = Digest::of(&[&hints]);
                 Ok(Answer {
@@ -74,6 +89,38 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// An auditor's root: equal to the primary's exactly if every float is within its tolerance and
+    /// everything else is the same. A model that fails needs no hints.
+    pub fn audit(&self, profile: &OutputProfile, hints: &[u8]) -> Result<Digest, AuditFault> {
+        let Self::Outputs(tensors) = self else {
+            return Ok(error_root());
+        };
+        matching(tensors.len(), profile)?;
+        let expected = tensors
+            .iter()
+            .enumerate()
+            .filter(|(position, tensor)| {
+                tensor.dtype.is_float()
+                    && matches!(profile.get(*position), Some(Comparison::Grid(_)))
+            })
+            .map(|(_, tensor)| tensor.data.len() / tensor.dtype.size())
+            .sum();
+        let found = hints.len();
+        if found != expected {
+            return Err(AuditFault::Hints { expected, found });
+        }
+        let mut hints = hints.iter().map(|byte| byte.cast_signed());
+        root(tensors, profile, |hasher, output, comparison| {
+            hasher.auditor(output, comparison, &mut hints)
+        })
+        .map_err(|error| {
+            let reason = format!("{error:?}");
+            ProfileMismatch::Encoding { reason }.into()
+        })
+    }
+}
+
 fn matching(outputs: usize, profile: &OutputProfile) -> Result<(), ProfileMismatch> {
     let described = profile.len();
     if outputs == described {
@@ -85,10 +132,11 @@ fn matching(outputs: usize, profile: &OutputProfile) -> Result<(), ProfileMismat
     })
 }
 
-fn primary_root(
+/// The root of tensors that `add` encodes one by one.
+fn root(
     tensors: &[Tensor],
     profile: &OutputProfile,
-    hints: &mut Vec<u8>,
+    mut add: impl FnMut(&mut RootHasher, &Output<'_>, Comparison) -> Result<(), EncodingError>,
 ) -> Result<Digest, EncodingError> {
     let mut hasher = RootHasher::new(tensors.len())?;
     for (position, tensor) in tensors.iter().enumerate() {
@@ -105,14 +153,14 @@ fn primary_root(
             shape: &shape,
             data: &tensor.data,
         };
-        hasher.primary(&output, comparison, |hint| hints.push(hint.cast_unsigned()))?;
+        add(&mut hasher, &output, comparison)?;
     }
     Ok(hasher.finish())
 }
 
 #[cfg(test)]
 mod tests {
-    use assay_protocol::{commitment::empty_hints_digest, outputs::DType, profile::Comparison};
+    use assay_protocol::{commitment::empty_hints_digest, outputs::DType};
 
     use super::*;
 
@@ -161,23 +209,19 @@ mod tests {
         assert_eq!(answer.hints_digest, Digest::of(&[&answer.hints]));
 
         let audit = |values: &[f32]| {
-            let tensor = floats("y", values);
-            let output = Output {
-                name: "y",
-                dtype: DType::F32,
-                shape: &[3],
-                data: &tensor.data,
-            };
-            let mut hints = answer.hints.iter().map(|byte| byte.cast_signed());
-            let mut hasher = RootHasher::new(1).unwrap();
-            hasher
-                .auditor(&output, Comparison::Grid(-4), &mut hints)
-                .unwrap();
-            hasher.finish()
+            Outcome::Outputs(vec![floats("y", values)])
+                .audit(&grid, &answer.hints)
+                .unwrap()
         };
         assert_eq!(audit(&[0.325, -1.72, f32::INFINITY]), answer.root);
         assert_ne!(audit(&[0.35, -1.72, f32::INFINITY]), answer.root);
         assert_ne!(audit(&[0.30, -1.7, f32::MAX]), answer.root);
+        let longer = Outcome::Outputs(vec![floats("y", &[0.30, -1.7, f32::INFINITY, 0.0])]);
+        let fault = AuditFault::Hints {
+            expected: 4,
+            found: 3,
+        };
+        assert_eq!(longer.audit(&grid, &answer.hints), Err(fault));
     }
 
     #[test]

@@ -30,7 +30,7 @@ mod inspect;
 mod runtime;
 mod tensor;
 
-pub use answer::{Answer, ProfileMismatch};
+pub use answer::{Answer, AuditFault, ProfileMismatch};
 pub use backend::{Backend, LoadError, ModelFailure, ModelRefused, Outcome, RunError};
 pub use child::child_main;
 pub use config::{EngineConfig, Limits, Optimization, Provider};
