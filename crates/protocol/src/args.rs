@@ -77,6 +77,35 @@ wire! {
     }
 }
 
+wire! {
+    /// What opens the primary's commitment.
+    pub struct JobRevealArgs {
+        pub salt: [u8; 32],
+        pub root: [u8; 32],
+    }
+}
+
+wire! {
+    /// An auditor's result, hidden.
+    pub struct PanelCommitArgs {
+        /// See `commitment::Opening`; the role is the panel's level.
+        pub commitment: [u8; 32],
+        /// Position of the auditor's seat.
+        pub seat: u8,
+    }
+}
+
+wire! {
+    /// What opens an auditor's commitment.
+    pub struct PanelRevealArgs {
+        pub salt: [u8; 32],
+        /// 32 x 0xff means only that the hints could not be had or had the wrong length.
+        pub root: [u8; 32],
+        /// Position of the auditor's seat.
+        pub seat: u8,
+    }
+}
+
 impl JobFinalizeArgs {
     /// Whether the requester acknowledged the result.
     #[inline]

@@ -101,10 +101,15 @@ errors! {
     JobSlotTooRecent = 97, "The job can close only once its open_slot is more than 150 slots old.";
     JobFinalizeDeadlinePassed = 98, "The time to finalize has passed.";
     JobPanelsLive = 99, "The job's panels must be closed first.";
-    JobAuditUnavailable = 100, "Audited jobs cannot be settled by this version of the program.";
-
+    // 100 is retired.
     JobNotExpirable = 101, "Time alone ends only an open, claimed or committed job.";
     JobAttemptMismatch = 102, "The job is in another attempt than the one named.";
+    JobUnaudited = 103, "The job is unaudited: nobody can be asked to judge its result.";
+    JobChallengeWindowPassed = 104, "The job's challenge window has passed.";
+    JobNotConvened = 105, "The job waits for no panel.";
+    JobAlreadyRevealed = 106, "The primary's root is already revealed.";
+    OpeningMismatch = 107, "Salt and root do not open the commitment.";
+    RootInvalid = 108, "The root must not be zero, and the primary's not the one that means unavailable hints.";
 
     TermsCeilingInvalid = 120, "The ceiling must be positive and within the market's limit.";
     TermsFloorInvalid = 121, "The floor must not exceed the ceiling.";
@@ -113,13 +118,43 @@ errors! {
     TermsComputeWindowInvalid = 124, "The compute window lies outside the market's limits.";
     TermsChallengeWindowInvalid = 125, "The challenge window lies outside the market's limits.";
     TermsCollateralInvalid = 126, "The collateral must be at least the ceiling and 20 audit fees, and at most 2^49 lamports.";
-    TermsAuditUnavailable = 127, "Audits are not available yet: audit_bps, panel_size and audit_fee must be 0 (an unaudited job).";
+    // 127 is retired.
     TermsPanelInvalid = 128, "panel_size must be 0 without audits, and 2 or 3 with them; audit_bps at most 10,000.";
     TermsAuditFeeInvalid = 129, "The audit fee must lie between the ceiling and twice the ceiling.";
     TermsDeterrenceTooLow = 130, "audit_bps x (collateral + ceiling) is below the market's deterrence.";
     TermsBytesInvalid = 131, "The input size or the output limit is zero or above the market's limit.";
     TermsSecretHashMissing = 132, "requester_secret_hash must not be zero.";
     TermsInputDigestMissing = 133, "input_digest must not be zero.";
+
+    PanelStateInvalid = 140, "The panel's or the seat's state byte is not the one expected here.";
+    PanelJobMismatch = 141, "The account is not this job's panel of the level asked for.";
+    PanelMissing = 142, "The job's panel exists; its account must be given.";
+    PanelUnexpected = 143, "The job has no such panel; give none.";
+    PanelAlreadyOpen = 144, "The job's panel of this level was opened before.";
+    PanelOpenDeadlinePassed = 145, "The time to open the panel has passed; resolve the job without it.";
+    PanelSlotHashMismatch = 146, "The entry is not the first slot hash at or after the target slot.";
+    PanelSlotHashRetained = 147, "The target's slot hash is still there or not there yet; open the panel with it.";
+    PanelNotLive = 148, "The panel has spoken already.";
+    PanelNotJoining = 149, "The panel's join window has passed.";
+    PanelNotCommitting = 150, "The panel is not in its commit phase.";
+    PanelNotRevealing = 151, "The panel is not in its reveal phase.";
+    PanelNotOver = 152, "The panel may still act; wait for its phase to end.";
+    PanelNotResolved = 153, "The panel has no verdict yet.";
+    PanelSeatsUnsettled = 154, "The panel's seats must be settled first.";
+
+    SeatScoreTooHigh = 160, "The panel is full and every seat's score is at most this ticket's.";
+    SeatProviderSeated = 161, "The provider already holds a seat on one of the job's panels.";
+    SeatPrimaryRefused = 162, "A job's own provider cannot audit it.";
+    SeatStakeTooYoung = 163, "The provider's stake or class changed too shortly before the job was created.";
+    SeatTicketInvalid = 164, "The provider has no ticket of this number.";
+    SeatEvictedMissing = 165, "The seat is held; the account of the provider that leaves it must be given.";
+    SeatEvictedMismatch = 166, "The account is not the provider that leaves the seat.";
+    SeatIndexInvalid = 167, "The panel has no seat of this number.";
+    SeatProviderMismatch = 168, "The seat is not held by this provider.";
+    SeatNotJoined = 169, "The seat is not waiting for a commitment.";
+    SeatNotCommitted = 170, "The seat has no commitment waiting to be revealed.";
+    SeatCommitmentMissing = 171, "The commitment must not be zero.";
+    SeatSettled = 172, "The seat is already settled.";
 }
 
 impl Error {

@@ -80,6 +80,29 @@ events! {
     JobSettled { job: Address, provider: Address, sequence: u64, price: u64, fee: u64, refund: u64, earnings: u64, acknowledged: u64, }
     /// A deadline passed; `status` is where the job went.
     JobExpired { job: Address, provider: Address, sequence: u64, slash: u64, refund: u64, stake: u64, status: u64, }
+    /// The result is to be audited: the job waits for its level-1 panel.
+    JobAudited { job: Address, provider: Address, sequence: u64, target_slot: u64, acknowledged: u64, }
+    /// The requester objected: the job waits for its level-2 panel.
+    JobDisputed { job: Address, requester: Address, sequence: u64, target_slot: u64, bond: u64, }
+    /// The primary's root is known.
+    JobRevealed { job: Address, provider: Address, sequence: u64, root: [u8; 32], }
+    /// The slot hash that was to seed the job's panel is gone; another one will.
+    PanelRetargeted { job: Address, sequence: u64, level: u64, target_slot: u64, }
+    /// A panel takes auditors.
+    PanelOpened { panel: Address, job: Address, sequence: u64, level: u64, seed: [u8; 32], join_deadline: i64, commit_deadline: i64, reveal_deadline: i64, }
+    /// A provider took a seat and moved its bond; `evicted` had to leave it, zero for nobody.
+    PanelJoined { panel: Address, provider: Address, evicted: Address, sequence: u64, seat: u64, score: u64, bond: u64, stake: u64, }
+    /// An auditor's result is fixed.
+    PanelCommitted { panel: Address, provider: Address, sequence: u64, seat: u64, commitment: [u8; 32], }
+    /// An auditor's root is known.
+    PanelRevealed { panel: Address, provider: Address, sequence: u64, seat: u64, root: [u8; 32], }
+    /// The panel of `level` has spoken. `status` is where the job went, `verdict` why. `paid` is the job's price and
+    /// `bonus` what a lost dispute leaves, to the primary; `payouts` went to the panels for their seats.
+    PanelResolved { job: Address, provider: Address, sequence: u64, level: u64, verdict: u64, status: u64, refund: u64, paid: u64, fee: u64, bonus: u64, slash: u64, payouts: u64, burned: u64, stake: u64, earnings: u64, }
+    /// A seat was paid: `returned` of its bond to the stake, `earned` to the earnings.
+    SeatSettled { panel: Address, provider: Address, sequence: u64, seat: u64, returned: u64, earned: u64, stake: u64, earnings: u64, }
+    /// The account is gone.
+    PanelClosed { panel: Address, job: Address, sequence: u64, }
     /// The account is gone.
     JobClosed { job: Address, requester: Address, sequence: u64, refund: u64, }
 }

@@ -15,11 +15,20 @@ use crate::{
     time::{Seconds, UnixSeconds},
 };
 
+mod audit;
 mod moves;
 #[cfg(test)]
 mod tests;
 
+pub use audit::{Finalized, JobPanels};
 pub use moves::{LostClaim, Settlement};
+
+/// Flag: the requester acknowledged the result.
+pub const JOB_ACKNOWLEDGED: u8 = 1;
+/// Flag: the level-1 panel was opened.
+pub const JOB_PANEL_1: u8 = 2;
+/// Flag: the level-2 panel was opened.
+pub const JOB_PANEL_2: u8 = 4;
 
 /// Account data of a job, after the discriminator. Amounts in lamports, times in unix seconds,
 /// windows in seconds. Money fields: `escrow`, `dispute_bond`, `refund_due`.
@@ -31,6 +40,7 @@ pub struct JobData {
     /// A [`JobStatus`].
     pub status: u8,
     pub bump: u8,
+    /// [`JOB_ACKNOWLEDGED`], [`JOB_PANEL_1`], [`JOB_PANEL_2`].
     pub flags: u8,
     pub sequence: u32,
     /// Pays, may cancel and dispute, gets refunds and the rent.
@@ -105,7 +115,7 @@ pub struct JobData {
     pub panel_size: u8,
     /// Convened panel level; 0 for none.
     pub level: u8,
-    /// The last panel's verdict; 0 for none.
+    /// The last panel's [`crate::verdict::Verdict`]; 0 for none.
     pub verdict: u8,
     /// Panels not yet closed.
     pub live_panels: u8,

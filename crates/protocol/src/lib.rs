@@ -1,7 +1,7 @@
 //! The rules of the Assay market, in one place.
 //!
 //! Layouts of all accounts, the job's status and its transition table, price, fees, slashes,
-//! deadlines, digests, commitments, canonical outputs and instruction arguments. The on-chain
+//! deadlines, digests, commitments, canonical outputs, sortition, verdicts and instruction arguments. The on-chain
 //! program and everything off chain use these same types, so a rule has one copy.
 //!
 //! This crate exists to forbid I/O, clocks, randomness and (unless asked for by feature) Anchor:
@@ -44,11 +44,13 @@ pub mod profile;
 pub mod provider;
 pub mod seeds;
 pub mod session;
+pub mod sortition;
 pub mod status;
 pub mod terms;
 pub mod text;
 pub mod time;
 pub mod treasury;
+pub mod verdict;
 
 #[cfg(not(target_os = "solana"))]
 pub mod grid;

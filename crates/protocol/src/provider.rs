@@ -6,9 +6,12 @@ use crate::{
     Address, LAYOUT_VERSION,
     amount::{Lamports, Split},
     args::ProviderArgs,
+    digest::is_zero,
     error::{Error, Result},
+    job::JobData,
     limits::ENDPOINT_BYTES,
     market::MarketParams,
+    panel::SettledSeat,
     text,
     time::{Seconds, UnixSeconds},
 };
@@ -56,7 +59,7 @@ pub struct ProviderData {
     pub total_slashed: u64,
     /// Panel seats not yet settled.
     pub live_seats: u32,
-    /// Claimed or committed jobs not yet ended.
+    /// Jobs claimed and not yet ended.
     pub live_jobs: u32,
     pub jobs_settled: u32,
     pub jobs_faulted: u32,
@@ -64,8 +67,12 @@ pub struct ProviderData {
     pub jobs_released: u32,
     /// Unbonding time promised at registration; a later, longer one does not apply.
     pub unbond_secs: u32,
+    /// Panel seats that earned a fee.
+    pub audits_paid: u32,
+    /// Panel seats that lost their bond or a part of it.
+    pub audits_lost: u32,
     pub endpoint_len: u8,
-    pub reserved_bytes: [u8; 51],
+    pub reserved_bytes: [u8; 43],
 }
 
 /// Who registers a provider, and when.
@@ -263,6 +270,93 @@ impl ProviderData {
         self.total_earned = self.total_earned.saturating_add(split.earned.0);
         self.jobs_settled = self.jobs_settled.saturating_add(1);
         Ok(())
+    }
+
+    /// Books what a lost dispute leaves to the primary beside the price; the caller moves the
+    /// lamports.
+    #[inline]
+    pub fn earn_bonus(&mut self, bonus: Lamports) -> Result<()> {
+        self.earnings = Lamports(self.earnings).plus(bonus)?.0;
+        self.total_earned = self.total_earned.saturating_add(bonus.0);
+        Ok(())
+    }
+
+    /// Sortition tickets: whole ticket stakes in what is not unbonding.
+    #[inline]
+    pub fn tickets(&self, ticket_stake: Lamports) -> Result<u32> {
+        let staked = Lamports(self.stake).minus(Lamports(self.unbonding))?;
+        let tickets = staked.0.checked_div(ticket_stake.0).unwrap_or(0);
+        Ok(u32::try_from(tickets).unwrap_or(u32::MAX))
+    }
+
+    /// Whether this provider, at `address`, may audit a job with this ticket; its free stake is
+    /// checked by [`Self::take_seat`].
+    #[inline]
+    pub fn require_auditor(&self, address: &Address, job: &JobData, ticket: u32) -> Result<()> {
+        if job.provider == *address {
+            return Err(Error::SeatPrimaryRefused);
+        }
+        if !is_zero(&job.runtime_class) && job.runtime_class != self.runtime_class {
+            return Err(Error::ProviderClassMismatch);
+        }
+        let aged = UnixSeconds(self.aged_at).after(Seconds(job.stake_age_secs))?;
+        if aged.0 > job.created_at {
+            return Err(Error::SeatStakeTooYoung);
+        }
+        if ticket >= self.tickets(Lamports(job.ticket_stake))? {
+            return Err(Error::SeatTicketInvalid);
+        }
+        Ok(())
+    }
+
+    /// Moves a seat's bond out of the free stake; the caller moves the lamports.
+    #[inline]
+    pub fn take_seat(&mut self, bond: Lamports) -> Result<()> {
+        if bond > self.free_stake()? {
+            return Err(Error::ProviderStakeInsufficient);
+        }
+        self.stake = Lamports(self.stake).minus(bond)?.0;
+        self.live_seats = self
+            .live_seats
+            .checked_add(1)
+            .ok_or(Error::AmountOverflow)?;
+        self.changed()
+    }
+
+    /// Takes a seat's bond back from a better ticket; the caller moves the lamports.
+    #[inline]
+    pub fn leave_seat(&mut self, bond: Lamports) -> Result<()> {
+        self.stake = Lamports(self.stake).plus(bond)?.0;
+        self.unseat()
+    }
+
+    /// Books a settled seat: the bond, as far as the payout reaches, back to the stake, the rest
+    /// to the earnings. Returns both parts; the caller moves the lamports.
+    #[inline]
+    pub fn settle_seat(&mut self, seat: &SettledSeat) -> Result<(Lamports, Lamports)> {
+        let returned = seat.payout.min(seat.bond);
+        let earned = seat.payout.minus(returned)?;
+        let lost = seat.bond.minus(returned)?;
+        self.stake = Lamports(self.stake).plus(returned)?.0;
+        self.earnings = Lamports(self.earnings).plus(earned)?.0;
+        self.total_earned = self.total_earned.saturating_add(earned.0);
+        self.total_slashed = self.total_slashed.saturating_add(lost.0);
+        if earned != Lamports::ZERO {
+            self.audits_paid = self.audits_paid.saturating_add(1);
+        }
+        if lost != Lamports::ZERO {
+            self.audits_lost = self.audits_lost.saturating_add(1);
+        }
+        self.unseat()?;
+        Ok((returned, earned))
+    }
+
+    fn unseat(&mut self) -> Result<()> {
+        self.live_seats = self
+            .live_seats
+            .checked_sub(1)
+            .ok_or(Error::InvariantViolated)?;
+        self.changed()
     }
 
     /// Counts the change and checks `reserved + unbonding <= stake`.

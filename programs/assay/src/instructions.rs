@@ -9,7 +9,9 @@ instructions! {
     provider_register provider_update provider_deregister
     stake_deposit stake_unbond stake_withdraw earnings_withdraw
     model_register model_retire model_close
-    job_create job_cancel job_claim job_release job_commit job_finalize job_expire job_close
+    job_create job_cancel job_claim job_release job_commit job_finalize job_dispute job_reveal job_expire
+    job_close
+    panel_open panel_retarget panel_join panel_commit panel_reveal panel_resolve seat_settle panel_close
 }
 
 /// Slot and time of this instruction, the two first fields of every event.

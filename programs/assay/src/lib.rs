@@ -8,13 +8,17 @@
 
 use anchor_lang::prelude::*;
 use assay_protocol::{
-    args::{JobCommitArgs, JobCreateArgs, JobFinalizeArgs, ModelArgs, ProviderArgs},
+    args::{
+        JobCommitArgs, JobCreateArgs, JobFinalizeArgs, JobRevealArgs, ModelArgs, PanelCommitArgs,
+        PanelRevealArgs, ProviderArgs,
+    },
     market::MarketParams,
 };
 
 pub mod admin;
 pub mod escrow;
 pub mod instructions;
+pub mod slot_hashes;
 pub mod state;
 
 #[cfg(target_arch = "bpf")]
@@ -134,6 +138,11 @@ pub mod assay {
         ctx.accounts.handle()
     }
 
+    /// Requester: objects in the challenge window, with a bond. Committed to Appealing.
+    pub fn job_dispute(ctx: &mut Context<JobDispute>) -> Result<()> {
+        ctx.accounts.handle()
+    }
+
     // A provider's operator.
 
     /// Operator: takes an open job and reserves its collateral. Open to Claimed.
@@ -151,12 +160,61 @@ pub mod assay {
         ctx.accounts.handle(&args)
     }
 
-    /// Operator: reveals its secret and is paid. Committed to Settled.
+    /// Operator: reveals its secret; is paid, or audited. Committed to Settled or Auditing.
     pub fn job_finalize(ctx: &mut Context<JobFinalize>, args: JobFinalizeArgs) -> Result<()> {
         ctx.accounts.handle(&args)
     }
 
+    /// Operator: takes a seat on a panel with the score of one of its tickets, and moves the bond.
+    pub fn panel_join(ctx: &mut Context<PanelJoin>, ticket: u32) -> Result<()> {
+        ctx.accounts.handle(ticket)
+    }
+
+    /// Operator: fixes an auditor's result by its hiding hash.
+    pub fn panel_commit(ctx: &mut Context<PanelCommit>, args: PanelCommitArgs) -> Result<()> {
+        ctx.accounts.handle(&args)
+    }
+
+    // Anyone who knows what opens a commitment.
+
+    /// Anyone: shows an auditor's root.
+    pub fn panel_reveal(ctx: &mut Context<PanelReveal>, args: PanelRevealArgs) -> Result<()> {
+        ctx.accounts.handle(&args)
+    }
+
+    /// Anyone: shows the primary's root.
+    pub fn job_reveal(ctx: &mut Context<JobReveal>, args: JobRevealArgs) -> Result<()> {
+        ctx.accounts.handle(&args)
+    }
+
     // Anyone, once time alone decides.
+
+    /// Anyone: opens the convened panel with the first slot hash at or after its target.
+    pub fn panel_open(ctx: &mut Context<PanelOpen>, entry: u16) -> Result<()> {
+        let bump = ctx.bumps.panel;
+        ctx.accounts.handle(entry, bump)
+    }
+
+    /// Anyone: names a later slot where the target's hash is gone.
+    pub fn panel_retarget(ctx: &mut Context<PanelRetarget>) -> Result<()> {
+        ctx.accounts.handle()
+    }
+
+    /// Anyone: lets the convened panel speak. Auditing to Settled, Faulted or Appealing; Appealing
+    /// to Settled, Faulted or Unresolved.
+    pub fn panel_resolve(ctx: &mut Context<PanelResolve>) -> Result<()> {
+        ctx.accounts.handle()
+    }
+
+    /// Anyone: pays one seat what the verdict fixed.
+    pub fn seat_settle(ctx: &mut Context<SeatSettle>, seat: u8) -> Result<()> {
+        ctx.accounts.handle(seat)
+    }
+
+    /// Anyone: closes a settled panel; the rent goes to whoever opened it.
+    pub fn panel_close(ctx: &mut Context<PanelClose>) -> Result<()> {
+        ctx.accounts.handle()
+    }
 
     /// Anyone: Open to Expired, Claimed to Open or Expired, Committed to Faulted.
     pub fn job_expire(ctx: &mut Context<JobExpire>) -> Result<()> {

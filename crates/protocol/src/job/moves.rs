@@ -4,8 +4,7 @@ use super::JobData;
 use crate::{
     Address,
     amount::{BasisPoints, Lamports, Split, late_slash, release_slash, split_price},
-    args::{JobCommitArgs, JobFinalizeArgs},
-    commitment::secret_hash,
+    args::JobCommitArgs,
     digest::is_zero,
     error::{Error, Result},
     limits::MAX_ATTEMPTS,
@@ -123,35 +122,7 @@ impl JobData {
         self.advance(JobStatus::Committed)
     }
 
-    /// Checks the revealed secrets and the moment; pays out an unaudited job.
-    ///
-    /// With the requester's secret at once, without it after the challenge window. An
-    /// acknowledged, unaudited job has no draw to escape from, so until somebody expires it, it may
-    /// be finalized past the deadline: a halt of the chain must not cost an honest provider.
-    #[inline]
-    pub fn finalize(&mut self, args: &JobFinalizeArgs, now: UnixSeconds) -> Result<Settlement> {
-        self.require(JobStatus::Committed, Error::JobNotCommitted)?;
-        let overdue = !self.finalize_deadline()?.allows(now);
-        if overdue && !(args.is_acknowledged() && self.is_unaudited()) {
-            return Err(Error::JobFinalizeDeadlinePassed);
-        }
-        if secret_hash(&args.worker_secret).0 != self.worker_secret_hash {
-            return Err(Error::JobWorkerSecretMismatch);
-        }
-        if args.is_acknowledged() {
-            if secret_hash(&args.requester_secret).0 != self.requester_secret_hash {
-                return Err(Error::JobRequesterSecretMismatch);
-            }
-        } else if self.challenge_deadline()?.allows(now) {
-            return Err(Error::JobChallengeWindowOpen);
-        }
-        if !self.is_unaudited() {
-            return Err(Error::JobAuditUnavailable);
-        }
-        self.settle(now)
-    }
-
-    fn settle(&mut self, now: UnixSeconds) -> Result<Settlement> {
+    pub(super) fn settle(&mut self, now: UnixSeconds) -> Result<Settlement> {
         let price = Lamports(self.price);
         let split = split_price(price, BasisPoints(self.fee_bps))?;
         let refund = self.end(JobStatus::Settled, now)?.minus(price)?;
@@ -190,7 +161,7 @@ impl JobData {
     }
 
     /// Ends the job and empties its escrow; returns what was in it.
-    fn end(&mut self, status: JobStatus, now: UnixSeconds) -> Result<Lamports> {
+    pub(super) fn end(&mut self, status: JobStatus, now: UnixSeconds) -> Result<Lamports> {
         let escrow = Lamports(self.escrow);
         self.escrow = 0;
         self.ended_at = now.0;
@@ -199,7 +170,7 @@ impl JobData {
     }
 
     #[inline]
-    fn require(&self, status: JobStatus, otherwise: Error) -> Result<()> {
+    pub(super) fn require(&self, status: JobStatus, otherwise: Error) -> Result<()> {
         if self.status == status as u8 {
             Ok(())
         } else {
@@ -209,7 +180,7 @@ impl JobData {
 
     /// The only place that changes the status: asks the table first.
     #[inline]
-    fn advance(&mut self, next: JobStatus) -> Result<()> {
+    pub(super) fn advance(&mut self, next: JobStatus) -> Result<()> {
         if !self.status()?.can_become(next) {
             return Err(Error::JobTransitionForbidden);
         }

@@ -43,7 +43,6 @@ impl JobCreate {
         self.market.require_running(PAUSE_JOBS)?;
         self.model.require_active()?;
         check_open_slot(args.open_slot, slot)?;
-        require!(!args.terms.is_audited(), Fact::TermsAuditUnavailable);
         require!(args.reserved == [0; 4], Fact::TermsBytesInvalid);
         args.terms.check(&self.market.params)?;
         Ok(())

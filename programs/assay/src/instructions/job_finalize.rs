@@ -1,6 +1,8 @@
 use anchor_lang::{address_eq, prelude::*};
 use assay_protocol::{
-    Lamports as Amount, args::JobFinalizeArgs, error::Error as Fact, events::JobSettled,
+    Lamports as Amount, UnixSeconds, args::JobFinalizeArgs, error::Error as Fact,
+    events::{JobAudited, JobSettled},
+    job::{Finalized, Settlement},
 };
 
 use super::moment;
@@ -35,7 +37,31 @@ impl JobFinalize {
     pub fn handle(&mut self, args: &JobFinalizeArgs) -> Result<()> {
         self.validate()?;
         let (slot, now) = moment()?;
-        let settled = self.job.finalize(args, now)?;
+        let job = *self.job.address();
+        match self.job.finalize(&job, args, slot, now)? {
+            Finalized::Settled(settled) => self.settle(args, &settled, (slot, now)),
+            Finalized::Audited => {
+                emit!(JobAudited {
+                    slot,
+                    time: now.0,
+                    job,
+                    provider: *self.provider.address(),
+                    sequence: u64::from(self.job.sequence),
+                    target_slot: self.job.target_slot,
+                    acknowledged: u64::from(args.is_acknowledged()),
+                });
+                Ok(())
+            }
+        }
+    }
+
+    #[inline]
+    fn settle(
+        &mut self,
+        args: &JobFinalizeArgs,
+        settled: &Settlement,
+        (slot, now): (u64, UnixSeconds),
+    ) -> Result<()> {
         self.provider.unreserve(Amount(self.job.collateral), Amount::ZERO)?;
         self.provider.earn(settled.split)?;
         escrow::pay(&self.job, &self.provider, Amount(self.job.price))?;

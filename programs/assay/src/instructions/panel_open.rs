@@ -1,0 +1,55 @@
+use anchor_lang::prelude::*;
+use assay_protocol::{error::Error as Fact, events::PanelOpened, panel::PanelOpening, sortition::panel_seed};
+
+use super::moment;
+use crate::{
+    slot_hashes,
+    state::{Job, Panel},
+};
+
+#[derive(Accounts)]
+pub struct PanelOpen {
+    /// Pays the rent and gets it back on close.
+    #[account(mut)]
+    pub payer: Signer,
+    #[account(mut)]
+    pub job: Account<Job>,
+    #[account(
+        init,
+        payer = payer,
+        seeds = [b"panel", job.address().as_ref(), job.level_seed()],
+        bump
+    )]
+    pub panel: Account<Panel>,
+    pub system_program: Program<System>,
+}
+
+impl PanelOpen {
+    pub fn handle(&mut self, entry: u16, bump: u8) -> Result<()> {
+        let (slot, now) = moment()?;
+        let first = slot_hashes::entry(entry)?.ok_or(Fact::PanelSlotHashMismatch)?;
+        let older = slot_hashes::entry(entry.saturating_add(1))?;
+        self.job.open_panel(first.slot, older.map(|entry| entry.slot), now)?;
+        let at = PanelOpening {
+            job: *self.job.address(),
+            rent_payer: *self.payer.address(),
+            bump,
+            seed: panel_seed(self.job.address(), self.job.level, &first.hash),
+            now,
+        };
+        self.panel.open(&at, &self.job)?;
+        emit!(PanelOpened {
+            slot,
+            time: now.0,
+            panel: *self.panel.address(),
+            job: at.job,
+            sequence: u64::from(self.panel.sequence),
+            level: u64::from(self.panel.level),
+            seed: at.seed.0,
+            join_deadline: self.panel.join_deadline,
+            commit_deadline: self.panel.commit_deadline,
+            reveal_deadline: self.panel.reveal_deadline,
+        });
+        Ok(())
+    }
+}
