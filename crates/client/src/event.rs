@@ -55,7 +55,10 @@ event_enum! {
     ProviderRegistered ProviderUpdated ProviderDeregistered
     StakeDeposited StakeUnbonded StakeWithdrawn EarningsWithdrawn
     ModelRegistered ModelRetired ModelClosed
-    JobCreated JobCancelled JobClaimed JobReleased JobCommitted JobSettled JobExpired JobClosed
+    JobCreated JobCancelled JobClaimed JobReleased JobCommitted JobSettled JobExpired
+    JobAudited JobDisputed JobRevealed
+    PanelRetargeted PanelOpened PanelJoined PanelCommitted PanelRevealed PanelResolved SeatSettled PanelClosed
+    JobClosed
 }
 
 /// The program's events in a transaction's logs, in order.

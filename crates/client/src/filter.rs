@@ -1,6 +1,6 @@
 //! What to ask an RPC node for, so that it sends only the accounts that matter.
 
-use assay_protocol::{Address, JobData, JobStatus, ModelData, ProviderData};
+use assay_protocol::{Address, JobData, JobStatus, ModelData, PanelData, ProviderData};
 
 use crate::{account::Layout, discriminator};
 
@@ -62,6 +62,11 @@ pub fn provider_operator(operator: &Address) -> Filter {
     )
 }
 
+/// Panels of this job.
+pub fn panel_job(job: &Address) -> Filter {
+    at(std::mem::offset_of!(PanelData, job), job.as_ref())
+}
+
 fn at(offset: usize, bytes: &[u8]) -> Filter {
     Filter::Bytes {
         offset: discriminator::LENGTH + offset,
@@ -91,6 +96,7 @@ mod tests {
         assert_eq!(offset(&model_author(&key)), 16);
         assert_eq!(offset(&model_digest(&[1; 32])), 80);
         assert_eq!(offset(&provider_operator(&key)), 48);
+        assert_eq!(offset(&panel_job(&key)), 16);
     }
 
     #[test]

@@ -5,17 +5,23 @@
 mod job;
 mod market;
 mod model;
+mod panel;
 mod provider;
 
 use solana_instruction::AccountMeta;
 
 pub use job::{
-    JobCancel, JobClaim, JobClose, JobCommit, JobCreate, JobExpire, JobFinalize, JobRelease,
+    JobCancel, JobClaim, JobClose, JobCommit, JobCreate, JobDispute, JobExpire, JobFinalize,
+    JobRelease, JobReveal,
 };
 pub use market::{
     AuthorityAccept, AuthorityPropose, MarketInit, MarketPause, MarketUpdate, TreasuryWithdraw,
 };
 pub use model::{ModelClose, ModelRegister, ModelRetire};
+pub use panel::{
+    PanelClose, PanelCommit, PanelJoin, PanelOpen, PanelResolve, PanelRetarget, PanelReveal,
+    SeatSettle,
+};
 pub use provider::{
     EarningsWithdraw, ProviderDeregister, ProviderRegister, ProviderUpdate, StakeDeposit,
     StakeUnbond, StakeWithdraw,
@@ -30,6 +36,8 @@ pub enum Access {
     Writable,
     Signer,
     WritableSigner,
+    /// Only read; the program's id stands for "none".
+    OptionalReadonly,
     /// Writable; the program's id stands for "none".
     OptionalWritable,
 }
@@ -50,7 +58,7 @@ impl Access {
 
     /// Whether the program's id may stand in the account's place.
     pub const fn is_optional(self) -> bool {
-        matches!(self, Self::OptionalWritable)
+        matches!(self, Self::OptionalReadonly | Self::OptionalWritable)
     }
 }
 
@@ -92,8 +100,18 @@ pub const ALL: &[InstructionSpec] = &[
     JobRelease::SPEC,
     JobCommit::SPEC,
     JobFinalize::SPEC,
+    JobDispute::SPEC,
+    JobReveal::SPEC,
     JobExpire::SPEC,
     JobClose::SPEC,
+    PanelOpen::SPEC,
+    PanelRetarget::SPEC,
+    PanelJoin::SPEC,
+    PanelCommit::SPEC,
+    PanelReveal::SPEC,
+    PanelResolve::SPEC,
+    SeatSettle::SPEC,
+    PanelClose::SPEC,
 ];
 
 /// Something that can stand at an account's place.

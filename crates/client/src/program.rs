@@ -15,6 +15,9 @@ pub const INSTRUCTIONS_SYSVAR: Address =
 /// The sysvar with the chain's slot and time; deadlines are judged by it.
 pub const CLOCK_SYSVAR: Address =
     Address::from_str_const("SysvarC1ock11111111111111111111111111111111");
+/// The sysvar with the hashes of recent slots; they seed panels.
+pub const SLOT_HASHES_SYSVAR: Address =
+    Address::from_str_const("SysvarS1otHashes111111111111111111111111111");
 /// Creates accounts and moves lamports out of wallets.
 pub const SYSTEM_PROGRAM: Address = Address::from_str_const("11111111111111111111111111111111");
 /// Owns the account that names the program's upgrade authority.

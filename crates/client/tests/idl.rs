@@ -77,6 +77,7 @@ fn account_discriminators_are_those_of_the_idl() {
         protocol::ProviderData::NAME,
         protocol::ModelData::NAME,
         protocol::JobData::NAME,
+        protocol::PanelData::NAME,
     ] {
         let account = list(&idl, "accounts")
             .iter()

@@ -2,7 +2,7 @@
 
 use assay_protocol::{
     Address,
-    args::{JobCommitArgs, JobCreateArgs, JobFinalizeArgs},
+    args::{JobCommitArgs, JobCreateArgs, JobFinalizeArgs, JobRevealArgs},
 };
 
 use super::instruction;
@@ -95,7 +95,7 @@ instruction! {
 }
 
 instruction! {
-    /// Reveals the secrets and settles.
+    /// Reveals the secrets; settles the job, or sends it to audit.
     JobFinalize = "job_finalize" {
         operator: Address,
         provider: Address,
@@ -108,6 +108,35 @@ instruction! {
         provider: Writable = this.provider,
         job: Writable = this.job,
         requester: Writable = this.requester,
+    }
+    data { args }
+}
+
+instruction! {
+    /// Objects to a committed result, for a bond: five drawn auditors decide.
+    JobDispute = "job_dispute" {
+        requester: Address,
+        job: Address,
+    }
+    accounts |this| {
+        requester: WritableSigner = this.requester,
+        job: Writable = this.job,
+        system_program: Readonly = SYSTEM_PROGRAM,
+    }
+    data { }
+}
+
+instruction! {
+    /// Opens the primary's commitment for the panel; whoever knows the opening may send it.
+    JobReveal = "job_reveal" {
+        job: Address,
+        /// The job's convened panel.
+        panel: Address,
+        args: JobRevealArgs,
+    }
+    accounts |this| {
+        job: Writable = this.job,
+        panel: Readonly = this.panel,
     }
     data { args }
 }

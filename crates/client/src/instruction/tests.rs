@@ -1,6 +1,9 @@
 use assay_protocol::{
     Address, Digest,
-    args::{JobCommitArgs, JobCreateArgs, JobFinalizeArgs, ModelArgs, ProviderArgs},
+    args::{
+        JobCommitArgs, JobCreateArgs, JobFinalizeArgs, JobRevealArgs, ModelArgs, PanelCommitArgs,
+        PanelRevealArgs, ProviderArgs,
+    },
     market::MarketParams,
     terms::JobTerms,
 };
@@ -160,6 +163,17 @@ fn one_of_each() -> Vec<Instruction> {
             args: finalize,
         }
         .instruction(),
+        JobDispute {
+            requester: a,
+            job: b,
+        }
+        .instruction(),
+        JobReveal {
+            job: a,
+            panel: b,
+            args: JobRevealArgs::zeroed(),
+        }
+        .instruction(),
         JobExpire {
             job: a,
             requester: b,
@@ -174,9 +188,71 @@ fn one_of_each() -> Vec<Instruction> {
     ]
 }
 
+/// The rest of them: one of each about a panel.
+fn one_of_each_panel() -> Vec<Instruction> {
+    let [a, b, c, d, e] = [key(1), key(2), key(3), key(4), key(5)];
+    vec![
+        PanelOpen {
+            payer: a,
+            job: b,
+            level: 1,
+            entry: 3,
+        }
+        .instruction(),
+        PanelRetarget { job: a }.instruction(),
+        PanelJoin {
+            operator: a,
+            provider: b,
+            job: c,
+            level: 2,
+            other_panel: Some(d),
+            evicted: Some(e),
+            ticket: 7,
+        }
+        .instruction(),
+        PanelCommit {
+            operator: a,
+            provider: b,
+            panel: c,
+            args: PanelCommitArgs::zeroed(),
+        }
+        .instruction(),
+        PanelReveal {
+            job: a,
+            panel: b,
+            args: PanelRevealArgs::zeroed(),
+        }
+        .instruction(),
+        PanelResolve {
+            job: a,
+            provider: b,
+            requester: c,
+            panel1: Some(d),
+            panel2: Some(e),
+        }
+        .instruction(),
+        SeatSettle {
+            panel: a,
+            provider: b,
+            seat: 4,
+        }
+        .instruction(),
+        PanelClose {
+            job: a,
+            panel: b,
+            rent_payer: c,
+        }
+        .instruction(),
+    ]
+}
+
+fn every_one() -> Vec<Instruction> {
+    [one_of_each(), one_of_each_panel()].concat()
+}
+
 #[test]
 fn every_instruction_has_the_accounts_of_its_specification() {
-    let instructions = one_of_each();
+    let instructions = every_one();
     assert_eq!(instructions.len(), ALL.len());
     for (built, spec) in instructions.iter().zip(ALL) {
         assert_eq!(
@@ -368,11 +444,59 @@ fn job_expire_without_provider_names_the_program_in_its_place() {
     assert_eq!((place.pubkey, place.is_writable), (PROGRAM_ID, false));
 }
 
+#[test]
+fn accounts_about_panels_follow_from_the_job_and_the_level() {
+    let job = key(3);
+    let metas = |instruction: Instruction| -> Vec<_> {
+        let flags = |m: &AccountMeta| (m.pubkey, m.is_signer, m.is_writable);
+        instruction.accounts.iter().map(flags).collect()
+    };
+    let opened = PanelOpen {
+        payer: key(1),
+        job,
+        level: 2,
+        entry: 0x0102,
+    }
+    .instruction();
+    assert_eq!(opened.data[8..], [2, 1]);
+    assert_eq!(
+        metas(opened),
+        [
+            (key(1), true, true),
+            (job, false, true),
+            (address::panel(&job, 2), false, true),
+            (SYSTEM_PROGRAM, false, false),
+        ]
+    );
+    let joined = PanelJoin {
+        operator: key(1),
+        provider: key(2),
+        job,
+        level: 2,
+        other_panel: Some(address::panel(&job, 1)),
+        evicted: None,
+        ticket: 5,
+    }
+    .instruction();
+    assert_eq!(joined.data[8..], [5, 0, 0, 0]);
+    assert_eq!(
+        metas(joined),
+        [
+            (key(1), true, false),
+            (key(2), false, true),
+            (job, false, false),
+            (address::panel(&job, 2), false, true),
+            (address::panel(&job, 1), false, false),
+            (PROGRAM_ID, false, false),
+        ]
+    );
+}
+
 /// Arguments have one size each, so these are the bounds; the priority fee is in.
 #[test]
 fn every_transaction_fits_a_packet() {
     let budget = crate::budget::Budget::generous(u64::MAX).instructions();
-    for (built, spec) in one_of_each().into_iter().zip(ALL) {
+    for (built, spec) in every_one().into_iter().zip(ALL) {
         let payer = key(200);
         let instructions = [budget.clone(), vec![built]].concat();
         let message = solana_message::Message::new(&instructions, Some(&payer));
