@@ -67,8 +67,15 @@ fn market_hint(error: MarketError) -> Option<&'static str> {
             "`assay job show` says where the job stands"
         }
         E::JobSlotTooRecent => "that is about a minute after the job was created; try again then",
-        E::TermsAuditUnavailable => {
-            "leave the audit options out: jobs of this version are unaudited"
+        E::JobUnaudited => "only jobs created with --audit can be disputed",
+        E::JobChallengeWindowPassed | E::JobNotConvened | E::PanelNotOver => {
+            "`assay job show` says where the job stands and how long its phase lasts"
+        }
+        E::PanelSeatsUnsettled | E::PanelNotResolved => {
+            "`assay job advance` does what can be done by now"
+        }
+        E::TermsPanelInvalid | E::TermsAuditFeeInvalid | E::TermsDeterrenceTooLow => {
+            "leave --audit-fee and --collateral out to have them computed"
         }
         E::TermsCeilingInvalid
         | E::TermsClaimWindowInvalid
