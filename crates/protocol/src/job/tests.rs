@@ -9,6 +9,8 @@ use crate::{
     market::MarketParams,
 };
 
+mod audit;
+
 const START: i64 = 1_700_000_000;
 const WORKER_SECRET: [u8; 32] = [4; 32];
 const REQUESTER_SECRET: [u8; 32] = [5; 32];
@@ -85,6 +87,14 @@ fn reveal(acknowledged: u8) -> JobFinalizeArgs {
         worker_secret: WORKER_SECRET,
         requester_secret: REQUESTER_SECRET,
         acknowledged,
+    }
+}
+
+/// Finalizes an unaudited job.
+fn finalize(job: &mut JobData, args: &JobFinalizeArgs, now: UnixSeconds) -> Result<Settlement> {
+    match job.finalize(&key(8), args, 1_000, now)? {
+        Finalized::Settled(settlement) => Ok(settlement),
+        Finalized::Audited => panic!("an unaudited job went to audit"),
     }
 }
 
@@ -165,22 +175,22 @@ fn crank_follows_where_the_action_ended() {
     // Committed at 30, so the challenge window ends at 110 and the grace a day later.
     let end = 110 + 86_400;
     assert_eq!(
-        committed().finalize(&reveal(0), at(110)),
+        finalize(&mut committed(), &reveal(0), at(110)),
         Err(Error::JobChallengeWindowOpen)
     );
-    assert!(committed().finalize(&reveal(0), at(111)).is_ok());
-    assert!(committed().finalize(&reveal(1), at(30)).is_ok());
-    assert!(committed().finalize(&reveal(0), at(end)).is_ok());
+    assert!(finalize(&mut committed(), &reveal(0), at(111)).is_ok());
+    assert!(finalize(&mut committed(), &reveal(1), at(30)).is_ok());
+    assert!(finalize(&mut committed(), &reveal(0), at(end)).is_ok());
     assert_eq!(
-        committed().finalize(&reveal(0), at(end + 1)),
+        finalize(&mut committed(), &reveal(0), at(end + 1)),
         Err(Error::JobFinalizeDeadlinePassed)
     );
     // An acknowledged, unaudited job has no draw to escape from: until it is expired, it is paid.
-    assert!(committed().finalize(&reveal(1), at(end + 1)).is_ok());
+    assert!(finalize(&mut committed(), &reveal(1), at(end + 1)).is_ok());
     let mut audited = committed();
     audited.audit_bps = 1;
     assert_eq!(
-        audited.finalize(&reveal(1), at(end + 1)),
+        finalize(&mut audited, &reveal(1), at(end + 1)),
         Err(Error::JobFinalizeDeadlinePassed)
     );
     assert_eq!(
@@ -306,7 +316,7 @@ fn finalize_checks_both_secrets_and_pays_once() {
         ..reveal(1)
     };
     assert_eq!(
-        committed().finalize(&wrong, at(31)),
+        finalize(&mut committed(), &wrong, at(31)),
         Err(Error::JobWorkerSecretMismatch)
     );
     let wrong = JobFinalizeArgs {
@@ -314,17 +324,17 @@ fn finalize_checks_both_secrets_and_pays_once() {
         ..reveal(1)
     };
     assert_eq!(
-        committed().finalize(&wrong, at(31)),
+        finalize(&mut committed(), &wrong, at(31)),
         Err(Error::JobRequesterSecretMismatch)
     );
     let unread = JobFinalizeArgs {
         requester_secret: [0; 32],
         ..reveal(0)
     };
-    assert!(committed().finalize(&unread, at(111)).is_ok());
+    assert!(finalize(&mut committed(), &unread, at(111)).is_ok());
 
     let mut job = committed();
-    let settled = job.finalize(&reveal(1), at(31)).unwrap();
+    let settled = finalize(&mut job, &reveal(1), at(31)).unwrap();
     // Claimed after 20 of 40 seconds at 600; 2.5 % of it is 15.
     assert_eq!(
         (settled.split.fee, settled.split.earned),
@@ -333,22 +343,12 @@ fn finalize_checks_both_secrets_and_pays_once() {
     assert_eq!(settled.refund, Lamports(400));
     assert_eq!((job.escrow, job.status()), (0, Ok(JobStatus::Settled)));
     assert_eq!(
-        job.finalize(&reveal(1), at(31)),
+        finalize(&mut job, &reveal(1), at(31)),
         Err(Error::JobNotCommitted)
     );
     assert_eq!(
         job.fault_unfinalized(at(90_000)),
         Err(Error::JobNotCommitted)
-    );
-}
-
-#[test]
-fn audited_jobs_are_not_paid_without_an_audit() {
-    let mut job = committed();
-    job.audit_bps = 1;
-    assert_eq!(
-        job.finalize(&reveal(1), at(31)),
-        Err(Error::JobAuditUnavailable)
     );
 }
 
@@ -524,7 +524,7 @@ fn apply(job: &mut JobData, act: Act, now: UnixSeconds) -> Result<Moved> {
             (0, 0, 0)
         }
         Act::Finalize(acknowledged) => {
-            let settled = job.finalize(&reveal(acknowledged), now)?;
+            let settled = finalize(job, &reveal(acknowledged), now)?;
             (
                 settled.split.fee.0 + settled.split.earned.0,
                 settled.refund.0,

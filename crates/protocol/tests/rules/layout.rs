@@ -4,7 +4,10 @@ use std::mem::{offset_of, size_of, size_of_val};
 
 use assay_protocol::{
     JobData, MarketData, ModelData, PanelData, ProviderData, SeatData, SessionData, TreasuryData,
-    args::{JobCommitArgs, JobCreateArgs, JobFinalizeArgs, ModelArgs, ProviderArgs},
+    args::{
+        JobCommitArgs, JobCreateArgs, JobFinalizeArgs, JobRevealArgs, ModelArgs, PanelCommitArgs,
+        PanelRevealArgs, ProviderArgs,
+    },
     market::MarketParams,
     terms::JobTerms,
 };
@@ -51,7 +54,8 @@ pub fn all() -> Vec<Layout> {
         layout!(ProviderData {
             version status bump flags sequence authority operator rent_payer runtime_class endpoint
             stake reserved unbonding earnings fees_due unbond_at aged_at generation total_earned
-            total_slashed live_seats live_jobs jobs_settled jobs_faulted jobs_late jobs_released unbond_secs endpoint_len reserved_bytes
+            total_slashed live_seats live_jobs jobs_settled jobs_faulted jobs_late jobs_released unbond_secs audits_paid audits_lost
+            endpoint_len reserved_bytes
         }),
         layout!(ModelData {
             version status bump flags sequence author rent_payer digest size retired_at created_at
@@ -70,7 +74,7 @@ pub fn all() -> Vec<Layout> {
         }),
         layout!(PanelData {
             version status bump flags sequence job rent_payer seed opened_at join_deadline
-            commit_deadline reveal_deadline bonds level size joined committed revealed reserved
+            commit_deadline reveal_deadline bonds bond level size joined committed revealed reserved
             seats
         }),
         layout!(SeatData {
@@ -100,6 +104,9 @@ pub fn all() -> Vec<Layout> {
         layout!(JobFinalizeArgs {
             worker_secret requester_secret acknowledged
         }),
+        layout!(JobRevealArgs { salt root }),
+        layout!(PanelCommitArgs { commitment seat }),
+        layout!(PanelRevealArgs { salt root seat }),
     ]
 }
 
@@ -142,6 +149,9 @@ fn sizes_are_frozen() {
             ("JobCreateArgs", 304),
             ("JobCommitArgs", 97),
             ("JobFinalizeArgs", 65),
+            ("JobRevealArgs", 64),
+            ("PanelCommitArgs", 33),
+            ("PanelRevealArgs", 65),
         ]
     );
 }
