@@ -289,8 +289,12 @@ impl Config {
         for path in ours.into_iter().chain(&mut self.artifacts.model_dirs) {
             *path = base.join(&*path);
         }
-        if let Some(library) = &mut self.engine.library {
-            *library = base.join(&*library);
+        let engine = &mut self.engine;
+        for path in [&mut engine.library, &mut engine.program]
+            .into_iter()
+            .flatten()
+        {
+            *path = base.join(&*path);
         }
     }
 }

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct EngineConfig {
     /// ONNX Runtime's shared library. Unset: `ORT_DYLIB_PATH`, then where `make bootstrap` puts it.
     pub library: Option<PathBuf>,
+    /// What is started, with the argument `engine`, to run models. Unset: this executable. Whoever
+    /// sets it answers for what it computes.
+    pub program: Option<PathBuf>,
     pub provider: Provider,
     /// Which of several devices, counted as the provider counts them.
     pub device: i32,
@@ -33,6 +36,7 @@ impl Default for EngineConfig {
     fn default() -> Self {
         Self {
             library: None,
+            program: None,
             provider: Provider::default(),
             device: 0,
             threads: 1,

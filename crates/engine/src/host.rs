@@ -37,10 +37,13 @@ pub struct HostConfig {
 }
 
 impl HostConfig {
-    /// Starts this very executable with the argument `engine`; its `main` must give such a start to
-    /// [`child_main`](crate::child_main) before anything else.
+    /// Starts `engine.program`, or else this very executable, with the argument `engine`; its `main`
+    /// must give such a start to [`child_main`](crate::child_main) before anything else.
     pub fn new(engine: EngineConfig) -> std::io::Result<Self> {
-        let program = std::env::current_exe()?;
+        let program = match &engine.program {
+            Some(program) => program.clone(),
+            None => std::env::current_exe()?,
+        };
         Ok(Self {
             engine,
             program,

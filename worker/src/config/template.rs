@@ -71,6 +71,9 @@ fetch_timeout_secs = 600
 
 [engine]
 # library = "/path/to/libonnxruntime.so"   # else ORT_DYLIB_PATH, else where `make bootstrap` puts it
+# What is started with the argument `engine` to run models; else this executable. A model's file is verified before it
+# is handed over: whoever puts another engine here cheats itself first.
+# program = "/path/to/assay-worker"
 # cpu, cuda, tensorrt, coreml, directml. A provider that is missing is an error, never a fallback.
 provider = "cpu"
 device = 0

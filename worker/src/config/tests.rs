@@ -158,4 +158,10 @@ fn paths_are_meant_from_the_files_folder() {
     let config = load_with(&(minimal() + "data_dir = \"/var/lib/assay\"\n"), &[], &[]).unwrap();
     assert!(config.operator.is_absolute() && config.operator.ends_with("operator.json"));
     assert_eq!(config.data_dir, Path::new("/var/lib/assay"));
+    let flags = ["engine.program=bin/engine", "engine.library=/lib/x.so"];
+    let config = load_with(&minimal(), &[], &flags).unwrap();
+    let program = config.engine.program.clone().unwrap();
+    assert!(program.is_absolute() && program.ends_with("bin/engine"));
+    let library = config.engine.library.clone().unwrap();
+    assert_eq!(library, Path::new("/lib/x.so"));
 }
