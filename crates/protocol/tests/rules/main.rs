@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod amount;
 #[cfg(test)]
+mod auditor;
+#[cfg(test)]
 mod commitment;
 #[cfg(test)]
 mod errors;
@@ -17,9 +19,13 @@ mod market;
 #[cfg(test)]
 mod outputs;
 #[cfg(test)]
+mod panel;
+#[cfg(test)]
 mod profile;
 #[cfg(test)]
 mod provider;
+#[cfg(test)]
+mod sortition;
 #[cfg(test)]
 mod status;
 #[cfg(test)]
@@ -28,3 +34,5 @@ mod terms;
 mod text;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod verdict;

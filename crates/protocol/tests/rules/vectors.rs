@@ -21,6 +21,8 @@ use serde_json::{Value, json};
 
 use super::{layout, outputs};
 
+mod panels;
+
 #[test]
 fn vectors_are_unchanged() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors/protocol.json");
@@ -46,6 +48,9 @@ fn all() -> Value {
         "commitments": commitments(),
         "secrets": secrets(),
         "draws": draws(),
+        "panels": panels::panels(),
+        "auditors": panels::auditors(),
+        "verdicts": panels::verdicts(),
         "roots": roots(),
         "fixed": { "error_root": hex::encode(error_root().0), "empty_hints_digest": hex::encode(empty_hints_digest().0) },
         "grid": grid(),
