@@ -91,6 +91,8 @@ calls! {
     StakeDeposit StakeUnbond StakeWithdraw EarningsWithdraw
     ModelRegister ModelRetire ModelClose
     JobCreate JobCancel JobClaim JobRelease JobCommit JobFinalize JobExpire JobClose
+    JobDispute JobReveal
+    PanelOpen PanelRetarget PanelJoin PanelCommit PanelReveal PanelResolve SeatSettle PanelClose
 }
 
 /// What one transaction can carry: a call, an instruction, or several of either.

@@ -1,20 +1,23 @@
 //! A job's way: what its requester, a provider's operator and anybody send.
 
 use assay_client::{
-    address,
+    PROGRAM_ID, address,
     instruction::{
         JobCancel, JobClaim, JobClose, JobCommit, JobCreate, JobExpire, JobFinalize, JobRelease,
     },
     protocol::{
         Address, Digest, JobStatus, UnixSeconds,
         args::{JobCommitArgs, JobCreateArgs, JobFinalizeArgs},
-        commitment::{empty_hints_digest, secret_hash},
+        commitment::{Opening, Role, empty_hints_digest, secret_hash},
         limits::OPEN_SLOT_AGE,
         terms::JobTerms,
     },
 };
 
-use crate::{Call, Model, Outcome, Provider, SOL, World};
+use crate::{
+    Call, Model, Outcome, Provider, SOL, World,
+    panel::{ROOT, salt},
+};
 
 /// What every worker here reveals at the end.
 pub const WORKER_SECRET: [u8; 32] = [0x3c; 32];
@@ -176,13 +179,26 @@ impl World {
         self.send(self.job_release(job, provider)).accepted()
     }
 
-    /// What a worker commits to here, in the job's current attempt.
+    /// What a worker commits to here, in the job's current attempt: [`ROOT`].
     pub fn commit_args(&self, job: &Job) -> JobCommitArgs {
+        let data = self.job(&job.account);
+        let opening = Opening {
+            program_id: &PROGRAM_ID,
+            job: &job.account,
+            attempt: data.attempt,
+            role: Role::Primary,
+            provider: &data.provider,
+            generation: data.generation,
+            salt: &salt(&data.provider),
+            root: &Digest(ROOT),
+            hints_digest: &empty_hints_digest(),
+            runtime_class: &data.runtime_class,
+        };
         JobCommitArgs {
-            commitment: Digest::of(&[b"commitment", job.account.as_ref()]).0,
+            commitment: opening.commitment().0,
             worker_secret_hash: secret_hash(&WORKER_SECRET).0,
             hints_digest: empty_hints_digest().0,
-            attempt: self.job(&job.account).attempt,
+            attempt: data.attempt,
         }
     }
 

@@ -9,9 +9,11 @@ mod events;
 mod flows;
 mod held;
 mod job;
+mod panel;
 mod provider;
 #[cfg(test)]
 mod tests;
+pub mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,11 +96,12 @@ impl Ledger {
             .filter(|change| change.before.is_some() || change.after.is_some())
             .collect();
         for change in &changes {
-            self.check_account(deed, change)?;
+            self.check_account(deed, change, &changes)?;
         }
-        flows::check(deed, &changes)?;
+        let judged = job::judgement(deed, &changes);
+        flows::check(deed, &changes, judged.as_ref())?;
         if let Some(name) = deed.only_instruction() {
-            job::check_step(deed, name, &changes)?;
+            job::check_step(deed, name, &changes, judged.as_ref())?;
         }
         provider::check_totals(deed, &changes)?;
         events::check(deed, &changes)?;
@@ -111,11 +114,19 @@ impl Ledger {
         provider::check_reserved(&self.held)
     }
 
-    fn check_account(&self, deed: &Deed<'_>, change: &Change<'_>) -> Result<(), Violation> {
+    fn check_account(
+        &self,
+        deed: &Deed<'_>,
+        change: &Change<'_>,
+        changes: &[Change<'_>],
+    ) -> Result<(), Violation> {
         if let Some(after) = change.after {
             held::check_address(change, after)?;
             held::check_backed(deed, change, after)?;
-            held::check_sequence(change, after)?;
+            held::check_sequence(deed, change, after)?;
+            if let Some(panel) = after.panel() {
+                panel::check_state(panel)?;
+            }
         }
         match (
             change.before.map(|held| &held.state),
@@ -132,9 +143,14 @@ impl Ledger {
             (Some(State::Job(before)), None) => job::check_closed(deed, before),
             (None, Some(State::Provider(after))) => provider::check_registered(deed, after),
             (Some(State::Provider(before)), Some(State::Provider(after))) => {
-                provider::check_change(deed, &change.address, before, after)
+                provider::check_change(deed, (&change.address, before, after), changes)
             }
             (Some(State::Provider(before)), None) => provider::check_deregistered(before),
+            (None, Some(State::Panel(after))) => panel::check_opened(deed, after, changes),
+            (Some(State::Panel(before)), Some(State::Panel(after))) => {
+                panel::check_change(deed, before, after, changes)
+            }
+            (Some(State::Panel(before)), None) => panel::check_closed(deed, before),
             (Some(before), Some(after)) => held::check_kind(before, after),
             (Some(State::Market(_) | State::Treasury(_)), None) => {
                 ensure(false, 3, || format!("{} was closed", change.address))

@@ -5,6 +5,7 @@
 //! be accepted. Whatever is sent, accepted or refused, passes through the [`Ledger`], which holds the protocol's
 //! invariants against it and fails the test where one is broken.
 
+mod audit;
 pub mod bench;
 mod call;
 pub mod chain;
@@ -15,14 +16,18 @@ mod market;
 mod model;
 mod nonce;
 mod outcome;
+pub mod panel;
 mod provider;
+mod slots;
 mod world;
 
+pub use audit::Court;
 pub use call::{Batch, Call};
 pub use job::{Job, WORKER_SECRET};
 pub use ledger::Ledger;
 pub use model::Model;
 pub use nonce::Nonce;
 pub use outcome::{Outcome, Refusal};
+pub use panel::{OTHER_ROOT, ROOT};
 pub use provider::Provider;
 pub use world::{PACKET_BYTES, SOL, World, transaction_bytes};

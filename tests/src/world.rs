@@ -52,6 +52,7 @@ impl World {
             authority: chain::UPGRADE_AUTHORITY,
             wallets: 0,
         };
+        world.retain_every_slot();
         world.fee_payer = world.wallet();
         world.fund(chain::UPGRADE_AUTHORITY, WALLET_LAMPORTS);
         world
@@ -140,7 +141,7 @@ impl World {
         let mut clock = self.clock();
         clock.unix_timestamp += i64::from(seconds);
         clock.slot += u64::from(seconds) * 5 / 2;
-        self.chain.set_sysvar(&clock);
+        self.set_clock(&clock);
     }
 
     /// Lets the clock stand at this moment, no earlier than now.
@@ -153,7 +154,12 @@ impl World {
     pub fn pass_slots(&mut self, slots: u64) {
         let mut clock = self.clock();
         clock.slot += slots;
-        self.chain.set_sysvar(&clock);
+        self.set_clock(&clock);
+    }
+
+    fn set_clock(&mut self, clock: &Clock) {
+        self.chain.set_sysvar(clock);
+        self.retain_every_slot();
     }
 
     /// Moves on to another recent blockhash.
@@ -212,7 +218,7 @@ impl World {
         &self.ledger
     }
 
-    fn read<T: Layout>(&self, address: &Address) -> T {
+    pub(crate) fn read<T: Layout>(&self, address: &Address) -> T {
         let account = self
             .account(address)
             .unwrap_or_else(|| panic!("no account at {address}"));
@@ -267,6 +273,7 @@ impl World {
             after: &self.accounts(&addresses),
             slot: self.slot(),
             now: self.now(),
+            slot_hashes: &self.slot_hashes().0,
             logs: &meta.logs,
         };
         let rent = |bytes| self.chain.minimum_balance_for_rent_exemption(bytes);

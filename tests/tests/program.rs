@@ -26,6 +26,7 @@ mod program {
     mod model_register;
     mod model_retire;
     mod packet;
+    mod panel_resolve;
     mod prefunded;
     mod provider_deregister;
     mod provider_register;

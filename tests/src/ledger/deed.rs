@@ -3,10 +3,11 @@
 use std::fmt;
 
 use assay_client::{
-    PROGRAM_ID, discriminator,
+    PROGRAM_ID, account, discriminator,
     instruction::{self, InstructionSpec},
     program::INCINERATOR,
-    protocol::{Address, UnixSeconds},
+    protocol::{Address, JobData, UnixSeconds},
+    slot_hashes::SlotHash,
 };
 use solana_account::Account;
 use solana_instruction::Instruction;
@@ -23,6 +24,8 @@ pub struct Deed<'a> {
     pub after: &'a [(Address, Account)],
     pub slot: u64,
     pub now: UnixSeconds,
+    /// Newest first, as the transaction saw them.
+    pub slot_hashes: &'a [SlotHash],
     pub logs: &'a [String],
 }
 
@@ -89,12 +92,20 @@ impl Act<'_> {
 
     /// The first argument, of instructions that take one amount.
     pub fn amount(&self) -> u64 {
-        let bytes = self
-            .instruction
-            .data
-            .get(8..16)
-            .and_then(|bytes| bytes.try_into().ok());
+        let bytes = self.argument(0, 8).try_into();
         bytes.map_or(0, u64::from_le_bytes)
+    }
+
+    /// The first argument, of instructions that take one u32.
+    pub fn small_argument(&self) -> u32 {
+        let bytes = self.argument(0, 4).try_into();
+        bytes.map_or(0, u32::from_le_bytes)
+    }
+
+    /// Bytes of the arguments; none where they are cut.
+    pub fn argument(&self, from: usize, length: usize) -> &[u8] {
+        let data = self.instruction.data.get(8 + from..8 + from + length);
+        data.unwrap_or_default()
     }
 }
 
@@ -117,6 +128,17 @@ impl Deed<'_> {
         let mut acts = self.acts();
         let first = acts.next()?;
         acts.next().is_none().then_some(first.spec.name)
+    }
+
+    /// The job at this address before the transaction.
+    pub(super) fn job(&self, address: &Address) -> Option<JobData> {
+        let found = self.before.iter().find(|(each, _)| each == address);
+        found.and_then(|(_, account)| account::decode(&account.data).ok())
+    }
+
+    /// Whether a panel speaks among other instructions: then only sums are known, no single step.
+    pub(super) fn is_mixed_verdict(&self) -> bool {
+        self.only_instruction().is_none() && self.acts().any(|act| act.spec.name == "panel_resolve")
     }
 
     /// Whether nobody but the program moved lamports.

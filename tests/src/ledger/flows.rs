@@ -10,12 +10,18 @@ use assay_client::{
 use super::{
     Change, State,
     deed::{Deed, Violation, ensure},
+    panel,
+    verdict::Judgement,
 };
 
 /// Invariants 1 and 4: each wallet gains exactly what the program's accounts lost to it. Only for transactions in
 /// which nobody but the program moves lamports.
-pub(super) fn check(deed: &Deed<'_>, changes: &[Change<'_>]) -> Result<(), Violation> {
-    if !deed.is_pure() {
+pub(super) fn check(
+    deed: &Deed<'_>,
+    changes: &[Change<'_>],
+    judged: Option<&Judgement>,
+) -> Result<(), Violation> {
+    if !deed.is_pure() || deed.is_mixed_verdict() {
         return Ok(());
     }
     let mut due: BTreeMap<Address, i128> = BTreeMap::from([(deed.payer, -i128::from(deed.fee))]);
@@ -26,7 +32,14 @@ pub(super) fn check(deed: &Deed<'_>, changes: &[Change<'_>]) -> Result<(), Viola
             change.after.map(|held| &held.state),
         ) {
             (_, Some(State::Job(after))) => {
-                let price = newly_paid(change.before.map(|held| &held.state), after.status);
+                let before = change.before.map(|held| &held.state);
+                if let (Some(judged), Some(State::Job(before))) = (judged, before) {
+                    let kept = i128::from(after.refund_due) - i128::from(before.refund_due);
+                    owe(after.requester, judged.refund - kept);
+                    owe(INCINERATOR, judged.burned);
+                    continue;
+                }
+                let price = newly_paid(before, after.status);
                 owe(
                     after.requester,
                     -change.gain() - i128::from(if price { after.price } else { 0 }),
@@ -41,8 +54,18 @@ pub(super) fn check(deed: &Deed<'_>, changes: &[Change<'_>]) -> Result<(), Viola
             (None, Some(State::Model(after))) => owe(after.rent_payer, -change.gain()),
             (Some(State::Model(before)), None) => owe(before.rent_payer, -change.gain()),
             (Some(State::Provider(before)), Some(State::Provider(after))) => {
-                let slash = after.total_slashed - before.total_slashed;
-                owe(INCINERATOR, i128::from(slash));
+                let lost = panel::moves(changes, Some(&change.address)).lost;
+                let slash = i128::from(after.total_slashed - before.total_slashed) - lost;
+                // What a verdict takes pays auditors first: its rest is counted with the job.
+                if judged.is_none() {
+                    owe(INCINERATOR, slash);
+                }
+            }
+            (None, Some(State::Panel(after))) => {
+                owe(after.rent_payer, i128::from(after.bonds) - change.gain());
+            }
+            (Some(State::Panel(before)), None) => {
+                owe(before.rent_payer, -change.gain() - i128::from(before.bonds));
             }
             (None, Some(State::Market(_) | State::Treasury(_))) => {
                 let payer = deed.acts().find_map(|act| act.account("payer"));

@@ -4,7 +4,8 @@ use assay_client::{
     account::{Layout, decode},
     address, discriminator,
     protocol::{
-        Digest, JobData, LAYOUT_VERSION, MarketData, ModelData, ProviderData, TreasuryData,
+        Digest, JobData, LAYOUT_VERSION, MarketData, ModelData, PanelData, ProviderData,
+        TreasuryData,
     },
 };
 use solana_account::Account;
@@ -31,6 +32,7 @@ pub enum State {
     Provider(Box<ProviderData>),
     Model(Box<ModelData>),
     Job(Box<JobData>),
+    Panel(Box<PanelData>),
 }
 
 impl Held {
@@ -38,6 +40,8 @@ impl Held {
         let data = &account.data;
         let state = if is::<JobData>(data) {
             decode(data).map(|job| State::Job(Box::new(job)))
+        } else if is::<PanelData>(data) {
+            decode(data).map(|panel| State::Panel(Box::new(panel)))
         } else if is::<ProviderData>(data) {
             decode(data).map(|provider| State::Provider(Box::new(provider)))
         } else if is::<ModelData>(data) {
@@ -71,6 +75,15 @@ impl Held {
         }
     }
 
+    /// The panel, if it is one.
+    pub fn panel(&self) -> Option<&PanelData> {
+        if let State::Panel(panel) = &self.state {
+            Some(panel)
+        } else {
+            None
+        }
+    }
+
     /// The provider, if it is one.
     pub fn provider(&self) -> Option<&ProviderData> {
         if let State::Provider(provider) = &self.state {
@@ -89,6 +102,7 @@ impl Held {
                 sum(&[provider.stake, provider.earnings, provider.fees_due])
             }
             State::Treasury(treasury) => sum(&[treasury.collected]),
+            State::Panel(panel) => sum(&[panel.bonds]),
             State::Market(_) | State::Model(_) => 0,
         }
     }
@@ -108,6 +122,7 @@ impl Held {
             State::Provider(provider) => provider.sequence,
             State::Model(model) => model.sequence,
             State::Job(job) => job.sequence,
+            State::Panel(panel) => panel.sequence,
         }
     }
 
@@ -118,6 +133,7 @@ impl Held {
             State::Provider(provider) => provider.version,
             State::Model(model) => model.version,
             State::Job(job) => job.version,
+            State::Panel(panel) => panel.version,
         }
     }
 }
@@ -138,6 +154,7 @@ pub(super) fn check_address(change: &Change<'_>, after: &Held) -> Result<(), Vio
         State::Provider(provider) => address::provider(&provider.authority),
         State::Model(model) => address::model(&model.author, &Digest(model.digest)),
         State::Job(job) => address::job(&job.requester, job.open_slot, job.index),
+        State::Panel(panel) => address::panel(&panel.job, panel.level),
     };
     ensure(change.address == expected, 6, || {
         format!("{} should live at {expected}: {after:?}", change.address)
@@ -175,11 +192,17 @@ pub(super) fn check_backed(
 }
 
 /// Sequence numbers start at 1 and grow with every change.
-pub(super) fn check_sequence(change: &Change<'_>, after: &Held) -> Result<(), Violation> {
+pub(super) fn check_sequence(
+    deed: &Deed<'_>,
+    change: &Change<'_>,
+    after: &Held,
+) -> Result<(), Violation> {
     ensure(after.version() == LAYOUT_VERSION, 3, || {
         format!("{} has layout version {}", change.address, after.version())
     })?;
     match change.before {
+        // A panel may be joined in the transaction that opens it.
+        None if deed.only_instruction().is_none() => Ok(()),
         None => ensure(after.sequence() == 1, 3, || {
             format!(
                 "{} starts with sequence number {}",

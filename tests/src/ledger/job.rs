@@ -8,9 +8,12 @@ use assay_client::protocol::{
 };
 
 use super::{
-    Change, State,
+    Change, Held, State,
     deed::{Deed, Violation, ensure},
+    verdict::{self, Judgement},
 };
+
+mod audit;
 
 const MAX_ATTEMPTS: u8 = 3;
 const OPEN_SLOT_AGE: u64 = 150;
@@ -68,15 +71,16 @@ pub(super) fn check_change(
     if before == after {
         return Ok(());
     }
-    ensure(!is_ended(before), 4, || {
-        format!("an ended job changed: {before:?} to {after:?}")
-    })?;
+    if is_ended(before) {
+        return audit::check_panels_closed(before, after);
+    }
     ensure(frozen(before) == frozen(after), 3, || {
         format!("terms changed: {before:?} to {after:?}")
     })?;
     let steps = deed.acts().count();
+    let stays = before.status == after.status && audit::may_stay(deed);
     ensure(
-        is_reachable(status(before)?, status(after)?, steps),
+        stays || is_reachable(status(before)?, status(after)?, steps),
         3,
         || {
             format!(
@@ -102,6 +106,7 @@ pub(super) fn check_change(
 fn frozen(job: &JobData) -> JobData {
     JobData {
         status: 0,
+        flags: 0,
         sequence: 0,
         provider: Default::default(),
         generation: 0,
@@ -151,6 +156,8 @@ struct Effect {
     slash: u64,
     price: u64,
     refund: u64,
+    /// What the requester adds.
+    deposit: u64,
 }
 
 /// Where a transaction is a single instruction, its effect on a job follows from the transition alone.
@@ -158,7 +165,11 @@ pub(super) fn check_step(
     deed: &Deed<'_>,
     instruction: &str,
     changes: &[Change<'_>],
+    judged: Option<&Judgement>,
 ) -> Result<(), Violation> {
+    if let Some(judged) = judged {
+        return audit::check_resolved(deed, judged, changes);
+    }
     let mut slashed = 0;
     for change in changes {
         let (Some(State::Job(before)), Some(State::Job(after))) = (
@@ -174,7 +185,9 @@ pub(super) fn check_step(
         check_moment(deed, instruction, before, after)?;
         slashed += effect.slash;
         let owed = i128::from(after.refund_due) - i128::from(before.refund_due);
-        let left = i128::from(effect.refund) + i128::from(effect.price) - owed;
+        let left = i128::from(effect.refund) + i128::from(effect.price)
+            - owed
+            - i128::from(effect.deposit);
         ensure(-change.gain() == left, 4, || {
             format!(
                 "{instruction}: {effect:?}, but the job lost {} lamports",
@@ -191,9 +204,25 @@ pub(super) fn check_step(
     })
 }
 
+/// The verdict of a transaction that is one panel_resolve, from the accounts as they were before.
+pub(super) fn judgement(deed: &Deed<'_>, changes: &[Change<'_>]) -> Option<Judgement> {
+    if deed.only_instruction() != Some("panel_resolve") {
+        return None;
+    }
+    let before = |change: &Change<'_>| change.before.and_then(Held::job).copied();
+    let job = changes.iter().find_map(before)?;
+    let panel = |level: u8| {
+        let mut panels = changes.iter().filter_map(|change| change.before?.panel());
+        panels.find(|panel| panel.level == level)
+    };
+    Some(verdict::judge(&job, [panel(1), panel(2)]))
+}
+
 /// The table of payments for unaudited jobs: section 5's rows without a panel.
 fn effect(instruction: &str, before: &JobData, after: &JobData) -> Result<Effect, Violation> {
-    use JobStatus::{Cancelled, Claimed, Committed, Expired, Faulted, Open, Settled};
+    use JobStatus::{
+        Appealing, Auditing, Cancelled, Claimed, Committed, Expired, Faulted, Open, Settled,
+    };
     let late = before.collateral.min(before.ceiling);
     let lost = if instruction == "job_release" {
         late / 4
@@ -202,7 +231,12 @@ fn effect(instruction: &str, before: &JobData, after: &JobData) -> Result<Effect
     };
     let step = (status(before)?, status(after)?);
     let effect = match step {
-        (Open, Claimed) | (Claimed, Committed) => Effect::default(),
+        (Open, Claimed) | (Claimed, Committed) | (Committed, Auditing) => Effect::default(),
+        (Committed, Appealing) => Effect {
+            deposit: 5 * before.audit_fee,
+            ..Effect::default()
+        },
+        (was, is) if was == is => Effect::default(),
         (Open, Cancelled | Expired) => Effect {
             refund: before.escrow,
             ..Effect::default()
@@ -229,7 +263,7 @@ fn effect(instruction: &str, before: &JobData, after: &JobData) -> Result<Effect
             Effect {
                 price: before.price,
                 refund: refund.unwrap_or_default(),
-                slash: 0,
+                ..Effect::default()
             }
         }
         step => {
@@ -273,6 +307,11 @@ fn check_moment(
             deed.acts().any(|act| act.is_acknowledged())
                 || (now > challenge && now <= challenge + FINALIZE_GRACE_SECS)
         }
+        ("job_dispute", _) => now <= challenge && after.level == 2,
+        ("panel_open" | "panel_retarget", _) => {
+            now <= before.convened_at + i64::from(before.panel_open_secs)
+        }
+        ("job_reveal", _) => audit::is_revealed(deed, before, after),
         ("job_expire", 1) => now > claim,
         ("job_expire", 2) => now > compute && (is_ended(after) || after.opened_at == compute),
         ("job_expire", 3) => now > challenge + FINALIZE_GRACE_SECS,
@@ -320,6 +359,7 @@ fn check_provider(
             *effect
                 == Effect {
                     refund: effect.refund,
+                    deposit: effect.deposit,
                     ..Effect::default()
                 },
             7,

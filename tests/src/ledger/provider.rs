@@ -7,7 +7,7 @@ use assay_client::protocol::{Address, ProviderData};
 use super::{
     Change, Held, State,
     deed::{Deed, Violation, ensure},
-    job,
+    job, panel,
 };
 
 /// A new provider has nothing, and its generation is the slot.
@@ -38,14 +38,14 @@ pub(super) fn check_deregistered(before: &ProviderData) -> Result<(), Violation>
 /// Invariant 7: only the authority's instructions take money out or change keys; slashes are counted.
 pub(super) fn check_change(
     deed: &Deed<'_>,
-    account: &Address,
-    before: &ProviderData,
-    after: &ProviderData,
+    (account, before, after): (&Address, &ProviderData, &ProviderData),
+    changes: &[Change<'_>],
 ) -> Result<(), Violation> {
     let mut configured = false;
     let mut earnings_taken = false;
     let mut unbonded = false;
-    let mut stake = i128::from(before.stake) - slashed(before, after);
+    let seats = panel::moves(changes, Some(account));
+    let mut stake = i128::from(before.stake) - slashed(before, after) + seats.lost + seats.stake;
     for act in deed.acts() {
         let authorised = act.account("authority") == Some(before.authority)
             && act.account("provider") == Some(*account);
@@ -93,9 +93,14 @@ fn slashed(before: &ProviderData, after: &ProviderData) -> i128 {
 
 /// Across any transaction: what was slashed was burned, and what jobs paid was earned.
 pub(super) fn check_totals(deed: &Deed<'_>, changes: &[Change<'_>]) -> Result<(), Violation> {
-    let mut slash = 0;
+    if deed.acts().any(|act| act.spec.name == "panel_resolve") {
+        // Held against the table of verdicts where it is alone.
+        return Ok(());
+    }
+    let seats = panel::moves(changes, None);
+    let mut slash = -seats.lost;
     let mut earned = 0;
-    let mut paid = 0;
+    let mut paid = seats.earned;
     for change in changes {
         match (
             change.before.map(|held| &held.state),
@@ -125,6 +130,7 @@ pub(super) fn check_totals(deed: &Deed<'_>, changes: &[Change<'_>]) -> Result<()
 
 /// Invariant 2: every provider's `reserved` is the collateral of its live jobs and lies within its stake.
 pub(super) fn check_reserved(held: &BTreeMap<Address, Held>) -> Result<(), Violation> {
+    let mut seats = panel::count_seats(held)?;
     let mut live: BTreeMap<(Address, u64), (u64, u32)> = BTreeMap::new();
     for job in held
         .values()
@@ -142,16 +148,24 @@ pub(super) fn check_reserved(held: &BTreeMap<Address, Held>) -> Result<(), Viola
         let (collateral, jobs) = live
             .remove(&(*account, provider.generation))
             .unwrap_or_default();
+        let sits = seats
+            .remove(&(*account, provider.generation))
+            .unwrap_or_default();
         let bound = u128::from(provider.reserved) + u128::from(provider.unbonding);
         let holds = provider.reserved == collateral
             && provider.live_jobs == jobs
-            && provider.live_seats == 0
+            && provider.live_seats == sits
             && bound <= u128::from(provider.stake);
         ensure(holds, 2, || {
-            format!("{jobs} live jobs with a collateral of {collateral}, but {provider:?}")
+            format!(
+                "{sits} seats and {jobs} live jobs with a collateral of {collateral}, but {provider:?}"
+            )
         })?;
     }
     ensure(live.is_empty(), 2, || {
         format!("live jobs of providers that do not exist: {live:?}")
+    })?;
+    ensure(seats.is_empty(), 2, || {
+        format!("seats of providers that do not exist: {seats:?}")
     })
 }

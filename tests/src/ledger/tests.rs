@@ -82,6 +82,7 @@ impl Record {
             after: &self.after,
             slot: world.slot(),
             now: world.now(),
+            slot_hashes: &world.slot_hashes().0,
             logs: &self.logs,
         };
         let entered = world

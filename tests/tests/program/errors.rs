@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use assay_client::protocol::Error;
 
 /// What the program refuses although no transaction gets that far yet.
-const OUT_OF_REACH: [(Error, &str); 11] = [
+const OUT_OF_REACH: [(Error, &str); 6] = [
     (
         Error::AmountInsufficient,
         "every subtraction is of an amount that was checked or reserved before",
@@ -26,23 +26,6 @@ const OUT_OF_REACH: [(Error, &str); 11] = [
     (
         Error::JobTransitionForbidden,
         "each instruction names the status it starts from",
-    ),
-    (Error::JobPanelsLive, "panels come with audits"),
-    (
-        Error::JobAuditUnavailable,
-        "audited terms are refused at creation",
-    ),
-    (
-        Error::TermsPanelInvalid,
-        "audited terms are refused before they are read",
-    ),
-    (
-        Error::TermsAuditFeeInvalid,
-        "audited terms are refused before they are read",
-    ),
-    (
-        Error::TermsDeterrenceTooLow,
-        "audited terms are refused before they are read",
     ),
 ];
 

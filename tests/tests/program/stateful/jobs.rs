@@ -55,7 +55,6 @@ impl Job {
 fn terms_kept(terms: &JobTerms, shadow: &Shadow) -> Outcome {
     let params = &shadow.params;
     let audited = terms.audit_bps != 0 || terms.panel_size != 0 || terms.audit_fee != 0;
-    rule(!audited, Error::TermsAuditUnavailable)?;
     rule(
         (1..=params.max_ceiling).contains(&terms.ceiling),
         Error::TermsCeilingInvalid,
@@ -81,6 +80,7 @@ fn terms_kept(terms: &JobTerms, shadow: &Shadow) -> Outcome {
         challenge.contains(&terms.challenge_secs),
         Error::TermsChallengeWindowInvalid,
     )?;
+    rule(!audited, Error::TermsPanelInvalid)?;
     rule(
         terms.input_bytes > 0 && terms.output_limit > 0,
         Error::TermsBytesInvalid,
