@@ -172,19 +172,113 @@ pub struct Resolution {
 /// The verdict of the panel that was convened last.
 #[inline]
 pub fn decide(case: &Case) -> Result<Resolution> {
-    let mut resolution = match case.origin {
-        Origin::Draw => case.level1()?,
-        Origin::Dissent | Origin::Silence | Origin::Dispute => case.level2()?,
+    let first = Tally::of(&case.level1);
+    let second = Tally::of(&case.level2);
+    let ruling = match case.origin {
+        Origin::Draw => case.level1(&first)?,
+        Origin::Dissent | Origin::Silence | Origin::Dispute => case.level2(&first, &second)?,
     };
-    if resolution.status != JobStatus::Appealing {
-        resolution.burned = case.rest(&resolution)?;
+    let stakes = &case.stakes;
+    let mut resolution = Resolution {
+        verdict: ruling.verdict,
+        status: ruling.status,
+        refund: ruling.refund,
+        paid: ruling.paid,
+        bonus: ruling.bonus,
+        slash: ruling.slash,
+        burned: Lamports::ZERO,
+        level1: NO_PAYOUTS,
+        level2: NO_PAYOUTS,
+    };
+    if ruling.status == JobStatus::Appealing {
+        return Ok(resolution);
     }
+    // Checked: more would have to be there than is, or nothing is paid.
+    let mut rest = stakes
+        .escrow
+        .plus(stakes.dispute_bond)?
+        .plus(
+            case.bond()?
+                .times(first.joined.wrapping_add(second.joined))?,
+        )?
+        .plus(ruling.slash)?
+        .minus(ruling.refund)?
+        .minus(ruling.paid)?
+        .minus(ruling.bonus)?;
+    let panels = [
+        (&case.level1, &ruling.level1, &mut resolution.level1),
+        (&case.level2, &ruling.level2, &mut resolution.level2),
+    ];
+    for (seats, rates, payouts) in panels {
+        for (seat, payout) in seats.iter().zip(payouts) {
+            *payout = rates.of(*seat);
+            rest = rest.minus(*payout)?;
+        }
+    }
+    resolution.burned = rest;
     Ok(resolution)
 }
 
+/// A resolution by what each kind of seat gets.
+struct Ruling {
+    verdict: Verdict,
+    status: JobStatus,
+    refund: Lamports,
+    paid: Lamports,
+    bonus: Lamports,
+    slash: Lamports,
+    level1: Rates,
+    level2: Rates,
+}
+
+impl Ruling {
+    const fn new(verdict: Verdict, status: JobStatus) -> Self {
+        Self {
+            verdict,
+            status,
+            refund: Lamports::ZERO,
+            paid: Lamports::ZERO,
+            bonus: Lamports::ZERO,
+            slash: Lamports::ZERO,
+            level1: Rates::revealed(Lamports::ZERO),
+            level2: Rates::revealed(Lamports::ZERO),
+        }
+    }
+
+    const fn appeal(verdict: Verdict) -> Self {
+        Self::new(verdict, JobStatus::Appealing)
+    }
+}
+
+/// What a seat gets for what it revealed, its bond included; a silent one gets nothing.
+#[derive(Clone, Copy)]
+struct Rates {
+    equal: Lamports,
+    different: Lamports,
+    unavailable: Lamports,
+}
+
+impl Rates {
+    const fn revealed(paid: Lamports) -> Self {
+        Self {
+            equal: paid,
+            different: paid,
+            unavailable: paid,
+        }
+    }
+
+    const fn of(&self, seat: SeatOutcome) -> Lamports {
+        match seat {
+            SeatOutcome::Empty | SeatOutcome::Joined | SeatOutcome::Committed => Lamports::ZERO,
+            SeatOutcome::Equal => self.equal,
+            SeatOutcome::Different => self.different,
+            SeatOutcome::Unavailable => self.unavailable,
+        }
+    }
+}
+
 impl Case {
-    fn level1(&self) -> Result<Resolution> {
-        let seats = Tally::of(&self.level1);
+    fn level1(&self, seats: &Tally) -> Result<Ruling> {
         if seats.joined == 0 {
             return self.pay(Verdict::Unattended);
         }
@@ -192,45 +286,38 @@ impl Case {
             return self.fault(Verdict::PrimarySilent);
         }
         if seats.revealed == 0 {
-            return Ok(Resolution::appeal(Verdict::Silence));
+            return Ok(Ruling::appeal(Verdict::Silence));
         }
         if seats.equal != seats.revealed {
-            return Ok(Resolution::appeal(Verdict::Dissent));
+            return Ok(Ruling::appeal(Verdict::Dissent));
         }
-        let mut resolution = self.pay(Verdict::Confirmed)?;
-        let paid = self.bond()?.plus(self.stakes.audit_fee)?;
-        resolution.level1 = each(
-            &self.level1,
-            &Rates {
-                equal: paid,
-                ..Rates::NONE
-            },
-        );
-        resolution.refund = resolution.refund.minus(self.fees(seats.equal)?)?;
-        Ok(resolution)
+        let mut ruling = self.pay(Verdict::Confirmed)?;
+        ruling.refund = ruling.refund.minus(self.fees(seats.equal)?)?;
+        ruling.level1.equal = self.bond()?.plus(self.stakes.audit_fee)?;
+        Ok(ruling)
     }
 
-    fn level2(&self) -> Result<Resolution> {
-        let seats = Tally::of(&self.level2);
+    fn level2(&self, first: &Tally, seats: &Tally) -> Result<Ruling> {
         if !self.primary_revealed && seats.committed != 0 {
             return self.fault(Verdict::PrimarySilent);
         }
-        let against = seats.revealed.saturating_sub(seats.equal);
+        // At most five seats: the difference is exact.
+        let against = seats.revealed.wrapping_sub(seats.equal);
         if seats.revealed >= QUORUM && seats.equal > against {
-            return self.uphold(&seats);
+            return self.uphold(first, seats);
         }
         if seats.revealed >= QUORUM && against > seats.equal {
             return self.fault(Verdict::Overturned);
         }
-        self.leave_open(&seats)
+        self.leave_open(seats)
     }
 
     /// The requester's escrow less the price; the price to the primary.
-    fn pay(&self, verdict: Verdict) -> Result<Resolution> {
-        Ok(Resolution {
+    fn pay(&self, verdict: Verdict) -> Result<Ruling> {
+        Ok(Ruling {
             refund: self.stakes.escrow.minus(self.stakes.price)?,
             paid: self.stakes.price,
-            ..Resolution::empty(verdict, JobStatus::Settled)
+            ..Ruling::new(verdict, JobStatus::Settled)
         })
     }
 
@@ -238,122 +325,82 @@ impl Case {
     /// auditors that said so, two fees each on level 1 (which took the risk of dissenting) and one
     /// on level 2. With a silent primary nothing can be compared: every reveal of the panel that
     /// waited for it earns one fee.
-    fn fault(&self, verdict: Verdict) -> Result<Resolution> {
-        let bond = self.bond()?;
-        let one = bond.plus(self.stakes.audit_fee)?;
-        let two = one.plus(self.stakes.audit_fee)?;
-        let silent = verdict == Verdict::PrimarySilent;
-        let rates = |paid| Rates {
-            equal: if silent { paid } else { Lamports::ZERO },
-            different: paid,
-            unavailable: paid,
-        };
-        let first = if self.origin == Origin::Draw {
-            one
-        } else {
-            two
-        };
-        Ok(Resolution {
+    fn fault(&self, verdict: Verdict) -> Result<Ruling> {
+        let fee = self.stakes.audit_fee;
+        let one = self.bond()?.plus(fee)?;
+        let two = one.plus(fee)?;
+        let mut ruling = Ruling {
             refund: self.stakes.escrow.plus(self.stakes.dispute_bond)?,
             slash: self.stakes.collateral,
-            level1: each(&self.level1, &rates(first)),
-            level2: each(&self.level2, &rates(one)),
-            ..Resolution::empty(verdict, JobStatus::Faulted)
-        })
+            level1: Rates::revealed(if self.origin == Origin::Draw {
+                one
+            } else {
+                two
+            }),
+            level2: Rates::revealed(one),
+            ..Ruling::new(verdict, JobStatus::Faulted)
+        };
+        if verdict == Verdict::Overturned {
+            ruling.level1.equal = Lamports::ZERO;
+            ruling.level2.equal = Lamports::ZERO;
+        }
+        Ok(ruling)
     }
 
     /// Level 2 agrees with the primary. Who dissented lost its bond, which pays level 2; whoever
     /// only said that hints were missing loses a part, and what the fees then lack comes out of
     /// the price, never out of the stake.
-    fn uphold(&self, seats: &Tally) -> Result<Resolution> {
+    fn uphold(&self, first: &Tally, seats: &Tally) -> Result<Ruling> {
         let fee = self.stakes.audit_fee;
         let bond = self.bond()?;
-        let mut resolution = self.pay(Verdict::Upheld)?;
+        let mut ruling = self.pay(Verdict::Upheld)?;
         let mut fee2 = fee;
         match self.origin {
             Origin::Dispute => {
-                resolution.bonus = self.stakes.dispute_bond.minus(self.fees(seats.equal)?)?;
+                ruling.bonus = self.stakes.dispute_bond.minus(self.fees(seats.equal)?)?;
             }
             Origin::Silence => {}
             Origin::Draw | Origin::Dissent => {
-                let first = Tally::of(&self.level1);
-                let lost = first
-                    .lost(bond, fee.times(2)?)?
-                    .plus(seats.lost(bond, fee)?)?;
+                let excused = fee.plus(fee)?;
+                let lost = first.lost(bond, excused)?.plus(seats.lost(bond, fee)?)?;
                 let lack = self.fees(seats.equal)?.0.saturating_sub(lost.0);
                 let taken = Lamports(lack.min(self.stakes.price.0));
-                resolution.paid = resolution.paid.minus(taken)?;
-                resolution.refund = resolution.refund.minus(self.fees(first.equal)?)?;
-                fee2 = seats.share(lost.plus(taken)?, seats.equal, fee);
+                ruling.paid = ruling.paid.minus(taken)?;
+                ruling.refund = ruling.refund.minus(self.fees(first.equal)?)?;
+                ruling.level1.equal = bond.plus(fee)?;
+                ruling.level1.unavailable = bond.minus(excused)?;
+                fee2 = share(lost.plus(taken)?, seats.equal, fee);
             }
         }
-        resolution.level1 = each(
-            &self.level1,
-            &Rates {
-                equal: bond.plus(fee)?,
-                unavailable: bond.minus(fee.times(2)?)?,
-                ..Rates::NONE
-            },
-        );
-        resolution.level2 = each(
-            &self.level2,
-            &Rates {
-                equal: bond.plus(fee2)?,
-                unavailable: bond.minus(fee)?,
-                ..Rates::NONE
-            },
-        );
-        Ok(resolution)
+        ruling.level2.equal = bond.plus(fee2)?;
+        ruling.level2.unavailable = bond.minus(fee)?;
+        Ok(ruling)
     }
 
     /// Level 2 does not decide. A dissent stays unresolved: nobody is slashed or paid for the job.
     /// A silence or a dispute settles for the primary: otherwise a dispute where nobody can judge
     /// would be free inference.
-    fn leave_open(&self, seats: &Tally) -> Result<Resolution> {
+    fn leave_open(&self, seats: &Tally) -> Result<Ruling> {
         let fee = self.stakes.audit_fee;
         let bond = self.bond()?;
-        let mut resolution = self.pay(Verdict::Undecided)?;
+        let mut ruling = self.pay(Verdict::Undecided)?;
         let mut fee2 = fee;
-        let mut level1 = NO_PAYOUTS;
         match self.origin {
             Origin::Draw | Origin::Dissent => {
-                let budget = self.fees(self.stakes.panel_size)?;
-                fee2 = seats.share(budget, seats.revealed, fee);
-                resolution.status = JobStatus::Unresolved;
-                resolution.paid = Lamports::ZERO;
-                resolution.refund = self.stakes.escrow.minus(fee2.times(seats.revealed)?)?;
-                level1 = each(&self.level1, &Rates::revealed(bond));
+                fee2 = share(self.fees(self.stakes.panel_size)?, seats.revealed, fee);
+                ruling.status = JobStatus::Unresolved;
+                ruling.paid = Lamports::ZERO;
+                ruling.refund = self.stakes.escrow.minus(fee2.times(seats.revealed)?)?;
+                ruling.level1 = Rates::revealed(bond);
             }
             Origin::Silence => {}
             Origin::Dispute => {
                 let rest = self.stakes.dispute_bond.minus(self.fees(seats.revealed)?)?;
-                resolution.refund = resolution.refund.plus(rest)?;
+                ruling.refund = ruling.refund.plus(rest)?;
             }
         }
-        resolution.level1 = level1;
-        resolution.level2 = each(&self.level2, &Rates::revealed(bond.plus(fee2)?));
-        Ok(resolution)
-    }
-
-    /// What is left for the incinerator; `AmountInsufficient` if more would be paid out
-    /// than is there.
-    fn rest(&self, resolution: &Resolution) -> Result<Lamports> {
-        let seats = Tally::of(&self.level1)
-            .joined
-            .saturating_add(Tally::of(&self.level2).joined);
-        let mut rest = self
-            .stakes
-            .escrow
-            .plus(self.stakes.dispute_bond)?
-            .plus(self.bond()?.times(seats)?)?
-            .plus(resolution.slash)?
-            .minus(resolution.refund)?
-            .minus(resolution.paid)?
-            .minus(resolution.bonus)?;
-        for payout in resolution.level1.iter().chain(&resolution.level2) {
-            rest = rest.minus(*payout)?;
-        }
-        Ok(rest)
+        ruling.level2 = Rates::revealed(bond.plus(fee2)?);
+        Ok(ruling)
     }
 
     fn bond(&self) -> Result<Lamports> {
@@ -365,54 +412,10 @@ impl Case {
     }
 }
 
-/// What a seat gets for what it revealed; a silent one gets nothing.
-struct Rates {
-    equal: Lamports,
-    different: Lamports,
-    unavailable: Lamports,
-}
-
-impl Rates {
-    const NONE: Self = Self::revealed(Lamports::ZERO);
-
-    const fn revealed(paid: Lamports) -> Self {
-        Self {
-            equal: paid,
-            different: paid,
-            unavailable: paid,
-        }
+/// An equal share of `budget` for `seats` seats, rounded down, at most `fee`.
+fn share(budget: Lamports, seats: u8, fee: Lamports) -> Lamports {
+    if seats == 0 {
+        return Lamports::ZERO;
     }
-}
-
-fn each(seats: &Outcomes, rates: &Rates) -> Payouts {
-    let mut payouts = NO_PAYOUTS;
-    for (paid, seat) in payouts.iter_mut().zip(seats) {
-        *paid = match seat {
-            SeatOutcome::Empty | SeatOutcome::Joined | SeatOutcome::Committed => Lamports::ZERO,
-            SeatOutcome::Equal => rates.equal,
-            SeatOutcome::Different => rates.different,
-            SeatOutcome::Unavailable => rates.unavailable,
-        };
-    }
-    payouts
-}
-
-impl Resolution {
-    const fn empty(verdict: Verdict, status: JobStatus) -> Self {
-        Self {
-            verdict,
-            status,
-            refund: Lamports::ZERO,
-            paid: Lamports::ZERO,
-            bonus: Lamports::ZERO,
-            slash: Lamports::ZERO,
-            burned: Lamports::ZERO,
-            level1: NO_PAYOUTS,
-            level2: NO_PAYOUTS,
-        }
-    }
-
-    const fn appeal(verdict: Verdict) -> Self {
-        Self::empty(verdict, JobStatus::Appealing)
-    }
+    Lamports((budget.0 / u64::from(seats)).min(fee.0))
 }

@@ -42,12 +42,4 @@ impl Tally {
             .saturating_sub(self.unavailable);
         bond.times(whole)?.plus(excused.times(self.unavailable)?)
     }
-
-    /// An equal share of `budget` for `seats` seats, rounded down, at most `fee`.
-    pub fn share(&self, budget: Lamports, seats: u8, fee: Lamports) -> Lamports {
-        if seats == 0 {
-            return Lamports::ZERO;
-        }
-        Lamports((budget.0 / u64::from(seats)).min(fee.0))
-    }
 }
