@@ -125,6 +125,35 @@ impl fmt::Display for Span {
     }
 }
 
+/// A chance in basis points, written 5%, 0.5% or 100%.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate(pub u16);
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong =
+            || format!("{text:?} is no chance; write 5%, 0.5% or 100%, with at most two decimals");
+        // A bare 5 could mean five percent, or always, or a ten-thousandth.
+        let number = text.trim().strip_suffix('%').ok_or_else(wrong)?.trim();
+        let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if (whole.is_empty() && part.is_empty())
+            || !digits(whole)
+            || !digits(part)
+            || part.len() > 2
+        {
+            return Err(wrong());
+        }
+        let bps = format!("{whole}{part:0<2}").parse::<u16>();
+        bps.ok()
+            .filter(|bps| *bps <= 10_000)
+            .map(Self)
+            .ok_or_else(wrong)
+    }
+}
+
 /// How long from `now` until `then`; nothing if it is over.
 pub fn until(then: i64, now: i64) -> Span {
     Span(u32::try_from(then.saturating_sub(now).max(0)).unwrap_or(u32::MAX))
@@ -208,6 +237,24 @@ mod tests {
         assert_eq!(Span(90_061).to_string(), "1d 1h 1m 1s");
         assert_eq!(Span(0).to_string(), "0s");
         assert_eq!(until(10, 20), Span(0));
+    }
+
+    #[test]
+    fn chances_need_their_percent_sign() {
+        let read = |text: &str| text.parse::<Rate>().map(|rate| rate.0).ok();
+        assert_eq!(
+            (read("5%"), read("0.5 %"), read("100%")),
+            (Some(500), Some(50), Some(10_000))
+        );
+        assert_eq!(
+            (read("0%"), read(".01%"), read("33.33%")),
+            (Some(0), Some(1), Some(3_333))
+        );
+        for wrong in [
+            "5", "", "%", ".%", "-1%", "100.01%", "0.001%", "1e1%", "five%",
+        ] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! `assay job`: pay for inferences and watch them.
 
+mod auditors;
 mod create;
 mod fate;
 mod follow;
 mod handover;
+mod honesty;
 mod keep;
 mod list;
 mod place;
@@ -12,6 +14,7 @@ mod quote;
 mod receipt;
 mod results;
 mod run;
+mod terms;
 
 use anyhow::Result;
 use assay_client::{
