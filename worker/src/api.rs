@@ -96,6 +96,10 @@ fn router<C: Chain>(api: Arc<Api<C>>) -> Router {
         .route("/v1/jobs/{job}/result", get(jobs::result::<C>))
         .route("/v1/jobs/{job}/outputs", get(jobs::outputs::<C>))
         .route("/v1/jobs/{job}/hints", get(jobs::hints::<C>))
+        .route(
+            "/v1/jobs/{job}/audits/{level}/outputs",
+            get(jobs::audit_outputs::<C>),
+        )
         .route("/v1/jobs/{job}/acknowledge", post(jobs::acknowledge::<C>))
         .route("/v1/info", get(info::<C>))
         .layer(middleware::from_fn_with_state(gate, limit))

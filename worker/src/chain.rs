@@ -4,10 +4,14 @@
 //! `submitter` brings transactions to their end, `watcher` passes on what a websocket hints at.
 //! Reading again is the truth, a notification only makes it come sooner.
 
-use assay_client::protocol::{Address, JobData, ModelData, ProviderData, UnixSeconds};
+use assay_client::{
+    protocol::{Address, JobData, ModelData, PanelData, ProviderData, UnixSeconds},
+    slot_hashes::SlotHashes,
+};
 use solana_message::Hash;
 use solana_transaction_error::TransactionError;
 
+pub mod instructions;
 mod rpc;
 pub mod submitter;
 pub mod watcher;
@@ -66,6 +70,10 @@ pub trait Chain: Send + Sync + 'static {
     /// Every open job.
     fn open_jobs(&self)
     -> impl Future<Output = Result<Vec<(Address, JobData)>, ChainError>> + Send;
+    /// Every job that is audited or appealed.
+    fn judged_jobs(
+        &self,
+    ) -> impl Future<Output = Result<Vec<(Address, JobData)>, ChainError>> + Send;
     /// Every job that this provider works on or has worked on last.
     fn provider_jobs(
         &self,
@@ -76,6 +84,16 @@ pub trait Chain: Send + Sync + 'static {
         &self,
         jobs: &[Address],
     ) -> impl Future<Output = Result<Vec<(Address, Option<JobData>)>, ChainError>> + Send;
+    /// These panels, likewise.
+    fn panels(
+        &self,
+        panels: &[Address],
+    ) -> impl Future<Output = Result<Vec<(Address, Option<PanelData>)>, ChainError>> + Send;
+    /// Every provider.
+    fn providers(
+        &self,
+    ) -> impl Future<Output = Result<Vec<(Address, ProviderData)>, ChainError>> + Send;
+    fn slot_hashes(&self) -> impl Future<Output = Result<SlotHashes, ChainError>> + Send;
     fn provider(
         &self,
         address: &Address,

@@ -14,6 +14,7 @@ use assay_protocol::{
     limits::OPEN_SLOT_AGE,
 };
 
+mod audit;
 mod command;
 mod conditions;
 mod follow;
@@ -25,9 +26,13 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+pub use audit::{
+    AuditCommand, AuditCounts, AuditIntent, AuditPolicy, AuditReport, AuditStep, Audits, Evidence,
+    Examined, PrimaryOpening, Recalled, SavedSeat, TryKey,
+};
 pub use command::{
-    AcknowledgeError, Acknowledgement, Body, Command, Computed, Fresh, Intent, PrepareFault,
-    Report, RunFault, SavedResult, Step, Submitted,
+    AcknowledgeError, Acknowledgement, Action, Body, Command, Computed, Fresh, Intent,
+    PrepareFault, Report, RunFault, SavedResult, Step, Submitted,
 };
 pub use policy::{Identity, Policy, Refusal};
 
@@ -137,7 +142,7 @@ impl Core {
             work.is_busy()
                 || matches!(
                     work.phase,
-                    Phase::Waiting | Phase::Stuck | Phase::Sending(_)
+                    Phase::Waiting | Phase::Audited | Phase::Stuck | Phase::Sending(_)
                 )
         };
         let restored = self.restored.keys().copied();
@@ -157,7 +162,7 @@ impl Core {
             } else {
                 match work.phase {
                     Phase::Wanted | Phase::Preparing | Phase::Ready => counts.candidates += 1,
-                    Phase::Waiting | Phase::Sending(_) => counts.committed += 1,
+                    Phase::Waiting | Phase::Audited | Phase::Sending(_) => counts.committed += 1,
                     Phase::Stuck => counts.stuck += 1,
                     Phase::Running | Phase::Saving | Phase::Refused(_) | Phase::Over => {}
                 }
@@ -177,6 +182,7 @@ impl Core {
             | Phase::Saving
             | Phase::Sending(_)
             | Phase::Waiting
+            | Phase::Audited
             | Phase::Stuck
             | Phase::Over => None,
         }
@@ -369,7 +375,10 @@ impl Core {
         if commitment::secret_hash(secret).0 != work.job.requester_secret_hash {
             return Err(AcknowledgeError::SecretMismatch);
         }
-        if work.status().is_some_and(JobStatus::is_terminal) || work.acknowledged.is_some() {
+        // A job that is judged or over needs no acknowledgement any more.
+        let late =
+            work.phase == Phase::Audited || work.status().is_some_and(JobStatus::is_terminal);
+        if late || work.acknowledged.is_some() {
             return Ok(Acknowledgement::Known);
         }
         if work.is_ours(&self.me.provider, JobStatus::Committed) {

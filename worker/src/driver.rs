@@ -26,8 +26,8 @@ use crate::{
     artifacts::Artifacts,
     chain::{Chain, ChainError, Clock, submitter::Submitter},
     core::{
-        AcknowledgeError, Command, Computed, Core, Identity, Policy, PrepareFault, RunFault,
-        SavedResult, Step, Submitted,
+        AcknowledgeError, AuditPolicy, Audits, Command, Computed, Core, Identity, Policy,
+        PrepareFault, RunFault, SavedResult, Step, Submitted,
     },
     halt::{Halt, HaltPoint},
     metrics,
@@ -35,7 +35,9 @@ use crate::{
 };
 
 mod acknowledge;
+mod audits;
 mod effects;
+mod examine;
 mod poll;
 mod preparations;
 mod prepare;
@@ -43,6 +45,8 @@ mod restart;
 mod run;
 
 pub use acknowledge::AcknowledgeFailure;
+pub use audits::AuditEffect;
+use audits::Auditing;
 use poll::{Listing, Reading};
 use preparations::Preparations;
 use prepare::Prepared;
@@ -78,6 +82,7 @@ pub enum Effect {
         outcome: Submitted,
         reading: Option<JobReading>,
     },
+    Audit(AuditEffect),
     /// An acknowledgement came before the commitment was seen; the job was read again for it.
     Reread {
         job: Address,
@@ -121,6 +126,9 @@ pub struct Parts<C> {
     pub operator: Address,
     pub provider: Address,
     pub policy: Policy,
+    pub audit: AuditPolicy,
+    /// Least number of others that could audit a job before it is claimed.
+    pub min_auditors: usize,
     pub times: Times,
     pub shared: Arc<Shared>,
     pub halt: Halt,
@@ -138,6 +146,7 @@ pub enum DriverError {
 pub struct Driver<C> {
     parts: Parts<C>,
     core: Core,
+    audits: Auditing,
     now: UnixSeconds,
     /// Of the newest reading of the chain's clock.
     slot: u64,
@@ -163,10 +172,13 @@ impl<C: Chain> Driver<C> {
         let me = Identity {
             program_id: PROGRAM_ID,
             provider: parts.provider,
+            operator: parts.operator,
         };
         let core = Core::new(me, parts.policy.clone());
+        let audits = Audits::new(me, parts.audit.clone());
         Self {
             preparations: Preparations::new(parts.policy.preparing_jobs),
+            audits: Auditing::new(audits, parts.policy.preparing_jobs),
             parts,
             core,
             now: UnixSeconds::default(),
@@ -197,6 +209,7 @@ impl<C: Chain> Driver<C> {
         self.parts.shared.accepting.store(true, Ordering::Relaxed);
         self.parts.shared.ready.store(true, Ordering::Relaxed);
         self.core.start(self.now);
+        self.audits.core.start();
         tracing::info!("ready: taking jobs");
         let mut draining_until = None;
         loop {
@@ -235,16 +248,18 @@ impl<C: Chain> Driver<C> {
         );
         self.parts.shared.accepting.store(false, Ordering::Relaxed);
         self.core.handle_shutdown();
+        self.audits.core.handle_shutdown();
     }
 
     fn may_end(&self, until: Instant) -> bool {
-        let waiting = self.core.counts().committed > 0;
-        self.core.is_idle() && (!waiting || Instant::now() >= until)
+        let seats = self.audits.core.counts();
+        let waiting = self.core.counts().committed + seats.joined + seats.committed > 0;
+        self.core.is_idle() && self.audits.core.is_idle() && (!waiting || Instant::now() >= until)
     }
 
     async fn take(&mut self, input: Input) -> Result<(), DriverError> {
         match input {
-            Input::Job(address, job) => self.core.handle_job(address, &job, self.now),
+            Input::Job(address, job) => self.read(address, Some(Some(job))),
             Input::Blob(digest) => self.core.handle_blob(&digest.0, self.now),
             Input::Acknowledge { job, secret, reply } => {
                 self.acknowledge(job, secret, reply, true).await
@@ -296,6 +311,7 @@ impl<C: Chain> Driver<C> {
                 self.core
                     .handle_submitted(job, attempt, step, outcome, self.now);
             }
+            Effect::Audit(effect) => self.take_audit_effect(effect),
             Effect::Reread {
                 job,
                 reading,
@@ -313,8 +329,14 @@ impl<C: Chain> Driver<C> {
 
     fn read(&mut self, job: Address, reading: Option<JobReading>) {
         match reading {
-            Some(Some(data)) => self.core.handle_job(job, &data, self.now),
-            Some(None) => self.core.handle_gone(job, self.slot, self.now),
+            Some(Some(data)) => {
+                self.core.handle_job(job, &data, self.now);
+                self.audits.core.handle_job(job, &data, self.now);
+            }
+            Some(None) => {
+                self.core.handle_gone(job, self.slot, self.now);
+                self.audits.core.handle_gone(job, self.slot);
+            }
             None => {}
         }
     }

@@ -21,6 +21,16 @@ pub enum HaltPoint {
     AckSaved,
     /// The finalizing transaction is on its way.
     FinalizeSent,
+    /// The chain says that a panel judges the job.
+    Audited,
+    /// What opens the job's commitment to the panel is on its way.
+    JobRevealSent,
+    /// Auditor: what asks for a seat is on its way.
+    JoinSent,
+    /// Auditor: the seat's result is in the journal; no commitment was sent.
+    SeatResultSaved,
+    /// Auditor: the seat's commitment is on its way.
+    SeatCommitSent,
 }
 
 impl fmt::Display for HaltPoint {

@@ -3,7 +3,7 @@
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
-use crate::core::{Counts, Report, Step};
+use crate::core::{Action, AuditCounts, AuditReport, Counts, Report};
 
 /// Reports of jobs, by `report`.
 pub const JOBS: &str = "assay_worker_jobs_total";
@@ -11,6 +11,13 @@ pub const JOBS: &str = "assay_worker_jobs_total";
 pub const EARNED: &str = "assay_worker_earned_lamports_total";
 /// Transactions, by `step` and `outcome`.
 pub const TRANSACTIONS: &str = "assay_worker_transactions_total";
+/// What happened in audits, by `report`.
+pub const AUDITS: &str = "assay_worker_audits_total";
+/// Lamports earned by settled seats, and lost with their bonds.
+pub const AUDIT_EARNED: &str = "assay_worker_audit_earned_lamports_total";
+pub const AUDIT_LOST: &str = "assay_worker_audit_lost_lamports_total";
+/// Seats and defended jobs now, by `state`.
+pub const SEATS_NOW: &str = "assay_worker_seats";
 /// Jobs now, by `state`.
 pub const JOBS_NOW: &str = "assay_worker_jobs";
 /// Seconds of an inference.
@@ -34,6 +41,10 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     describe_counter!(JOBS, "What became of jobs, by report");
     describe_counter!(EARNED, "Lamports earned by settled jobs");
     describe_counter!(TRANSACTIONS, "Transactions by step and outcome");
+    describe_counter!(AUDITS, "What happened in audits, by report");
+    describe_counter!(AUDIT_EARNED, "Lamports earned by settled seats");
+    describe_counter!(AUDIT_LOST, "Lamports of bonds lost by settled seats");
+    describe_gauge!(SEATS_NOW, "Panel seats and defended jobs now, by state");
     describe_gauge!(JOBS_NOW, "Jobs now, by state");
     describe_histogram!(RUN_SECONDS, "Seconds of an inference");
     describe_counter!(FAILURES, "Failed preparations and runs, by code");
@@ -51,8 +62,8 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     Ok(handle)
 }
 
-pub fn transaction(step: Step, outcome: &'static str) {
-    counter!(TRANSACTIONS, "step" => step.name(), "outcome" => outcome).increment(1);
+pub fn transaction(action: Action, outcome: &'static str) {
+    counter!(TRANSACTIONS, "step" => action.name(), "outcome" => outcome).increment(1);
 }
 
 pub fn report(report: &Report) {
@@ -80,6 +91,27 @@ pub fn counts(counts: &Counts) {
     for (state, count) in states {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         gauge!(JOBS_NOW, "state" => state).set(count);
+    }
+}
+
+pub fn audit_report(report: &AuditReport) {
+    counter!(AUDITS, "report" => report.name()).increment(1);
+    if let AuditReport::Settled { bond, payout, .. } = report {
+        counter!(AUDIT_EARNED).increment(payout.saturating_sub(*bond));
+        counter!(AUDIT_LOST).increment(bond.saturating_sub(*payout));
+    }
+}
+
+pub fn audits(counts: &AuditCounts) {
+    let states = [
+        ("defended", counts.defended),
+        ("joined", counts.joined),
+        ("committed", counts.committed),
+        ("revealed", counts.revealed),
+    ];
+    for (state, count) in states {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        gauge!(SEATS_NOW, "state" => state).set(count);
     }
 }
 

@@ -76,6 +76,8 @@ pub async fn run(config: Config, halt: Halt) -> anyhow::Result<()> {
         operator: operator.pubkey(),
         provider,
         policy: config.policy()?,
+        audit: config.audit_policy()?,
+        min_auditors: config.policy.min_auditors,
         times: times(&config),
         shared: Arc::new(Shared::default()),
         halt,

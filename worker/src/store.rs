@@ -13,6 +13,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
+mod audits;
 mod jobs;
 mod results;
 mod schema;
@@ -21,6 +22,7 @@ mod transactions;
 #[cfg(test)]
 mod tests;
 
+pub use audits::{AuditRow, SeatRow};
 pub use jobs::{JobRow, Totals};
 pub use results::Delivered;
 pub use transactions::{PendingTransaction, SentTransaction, TransactionEnd};

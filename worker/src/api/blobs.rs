@@ -1,4 +1,5 @@
-//! Inputs, handed over by requesters without a server of their own.
+//! Inputs, handed over by requesters without a server of their own, and what auditors fetch: inputs,
+//! and the hints of committed results.
 
 use std::sync::Arc;
 
@@ -19,8 +20,17 @@ pub async fn get<C: Chain>(
     Path(digest): Path<String>,
 ) -> Result<Response, ApiError> {
     let digest = parse(&digest)?;
-    let reading = tokio::task::spawn_blocking(move || api.artifacts.blobs.get(&digest));
-    match reading.await.map_err(ApiError::internal)?? {
+    let artifacts = Arc::clone(&api.artifacts);
+    let reading = tokio::task::spawn_blocking(move || artifacts.blobs.get(&digest));
+    let bytes = match reading.await.map_err(ApiError::internal)?? {
+        Some(bytes) => Some(bytes),
+        None => {
+            api.store
+                .call(move |store| store.public_hints(&digest))
+                .await?
+        }
+    };
+    match bytes {
         Some(bytes) => Ok(bytes.into_response()),
         None => Err(ApiError::new(
             StatusCode::NOT_FOUND,

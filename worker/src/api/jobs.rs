@@ -7,7 +7,10 @@ use assay_client::{
         Acknowledgement, Delivery, Outcome, OutputInfo, Pending, REQUESTER_HEADER, Request,
         SIGNATURE_HEADER, SignedHeaders, TIMESTAMP_HEADER, UnauthenticError, authenticate,
     },
-    protocol::{Address, Digest, JobStatus, commitment::secret_hash},
+    protocol::{
+        Address, Digest, JobStatus, commitment::secret_hash, job::JOB_ACKNOWLEDGED,
+        panel::SeatState,
+    },
 };
 use axum::{
     Json,
@@ -109,6 +112,53 @@ fn invalid(error: AcknowledgeError) -> ApiError {
     ApiError::new(status, code, error)
 }
 
+/// What a seat of ours computed, for a requester who has nothing from the primary to rely on: the
+/// job was not acknowledged, or was disputed. Only once our root is public, so that no auditor can
+/// copy it.
+pub async fn audit_outputs<C: Chain>(
+    State(api): State<Arc<Api<C>>>,
+    Path((job, level)): Path<(String, u8)>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let address: Address = job.parse().map_err(|_| unknown())?;
+    let signer = requester(&api, &method, &uri, &headers, &[])?;
+    let audits = api
+        .store
+        .call(move |store| store.audits(Some(&address), 1))
+        .await?;
+    let row = audits.first().ok_or_else(unknown)?;
+    let on_chain = &row.evidence.job;
+    require(signer, on_chain.requester)?;
+    // A dispute goes to level 2 without a first panel.
+    let disputed = on_chain.level == 2 && !on_chain.has_panel(1);
+    if on_chain.flags & JOB_ACKNOWLEDGED != 0 && !disputed {
+        let message =
+            "this job was acknowledged and not disputed: its result is its provider's to deliver";
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "acknowledged",
+            message,
+        ));
+    }
+    let [first, second] = &row.evidence.panels;
+    let panel = if level == 1 { first } else { second };
+    let revealed = panel.as_ref().is_some_and(|panel| {
+        let mut seats = panel.seats.iter();
+        seats.any(|seat| seat.provider == api.provider && seat.state >= SeatState::Revealed as u8)
+    });
+    if !revealed {
+        let state = "audited".to_owned();
+        return Ok((StatusCode::ACCEPTED, Json(Pending { state })).into_response());
+    }
+    let bytes = api
+        .store
+        .call(move |store| store.seat_outputs(&address, level))
+        .await?;
+    bytes.map(IntoResponse::into_response).ok_or_else(gone)
+}
+
 #[derive(Clone, Copy)]
 enum FileKind {
     Outputs,
@@ -152,11 +202,43 @@ async fn own_job<C: Chain>(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<JobRow, ApiError> {
-    let unknown = || {
-        let message = "this worker does not work on such a job; it is delivered by the provider that claimed it";
-        ApiError::new(StatusCode::NOT_FOUND, "job_unknown", message)
-    };
     let address: Address = job.parse().map_err(|_| unknown())?;
+    let requester = requester(api, method, uri, headers, body)?;
+    let row = api
+        .store
+        .call(move |store| store.job(&address))
+        .await?
+        .ok_or_else(unknown)?;
+    require(requester, row.requester)?;
+    Ok(row)
+}
+
+fn unknown() -> ApiError {
+    let message =
+        "this worker does not work on such a job; it is delivered by the provider that claimed it";
+    ApiError::new(StatusCode::NOT_FOUND, "job_unknown", message)
+}
+
+fn require(signer: Address, requester: Address) -> Result<(), ApiError> {
+    if signer == requester {
+        return Ok(());
+    }
+    let message = "only the job's requester gets its result";
+    Err(ApiError::new(
+        StatusCode::FORBIDDEN,
+        "not_the_requester",
+        message,
+    ))
+}
+
+/// Who signed the request.
+fn requester<C: Chain>(
+    api: &Api<C>,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Address, ApiError> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let signed = SignedHeaders {
         requester: header(REQUESTER_HEADER),
@@ -170,29 +252,14 @@ async fn own_job<C: Chain>(
         body,
         operator: &api.operator,
     };
-    let requester = authenticate(signed, &request, wall_clock()).map_err(|error| {
+    authenticate(signed, &request, wall_clock()).map_err(|error| {
         let code = match error {
             UnauthenticError::Header(_) => "signature_missing",
             UnauthenticError::Stale { .. } => "signature_stale",
             UnauthenticError::Signature => "signature_wrong",
         };
         ApiError::new(StatusCode::UNAUTHORIZED, code, error)
-    })?;
-    let row = api
-        .store
-        .call(move |store| store.job(&address))
-        .await?
-        .ok_or_else(unknown)?;
-    if row.requester == requester {
-        Ok(row)
-    } else {
-        let message = "only the job's requester gets its result";
-        Err(ApiError::new(
-            StatusCode::FORBIDDEN,
-            "not_the_requester",
-            message,
-        ))
-    }
+    })
 }
 
 /// The result, once its commitment is on chain and so cannot be taken back. The requester may see
@@ -207,7 +274,7 @@ async fn committed<C: Chain>(api: &Api<C>, row: &JobRow) -> Result<Option<Delive
         return Ok(None);
     };
     let landed = match row.phase.as_str() {
-        "committed" | "settled" | "faulted" => true,
+        "committed" | "audited" | "settled" | "faulted" | "unresolved" => true,
         "gone" => {
             api.store
                 .call(move |store| store.commit_landed(&job, attempt))

@@ -12,7 +12,7 @@ use solana_signer::Signer;
 
 use super::*;
 use crate::{
-    core::{Body, Report, Step},
+    core::{Action, Body, Report, Step},
     store::{SentTransaction, TransactionEnd},
     wall_clock,
 };
@@ -161,7 +161,7 @@ async fn result_whose_commitment_never_landed_is_kept_back() {
         signature: [1; 64],
         job: gone,
         attempt: 1,
-        step: Step::Commit,
+        action: Action::Job(Step::Commit),
         bytes: vec![1],
         last_valid_block_height: 1,
     };

@@ -9,8 +9,9 @@ use assay_client::{
     PROGRAM_ID,
     account::Layout,
     filter::{self, Filter},
-    program::CLOCK_SYSVAR,
-    protocol::{Address, JobData, JobStatus, ModelData, ProviderData},
+    program::{CLOCK_SYSVAR, SLOT_HASHES_SYSVAR},
+    protocol::{Address, JobData, JobStatus, ModelData, PanelData, ProviderData},
+    slot_hashes::SlotHashes,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::de::DeserializeOwned;
@@ -26,7 +27,9 @@ use solana_message::Hash;
 use solana_signature::Signature;
 
 use super::{Chain, ChainError, Clock, Cost, SignatureState, Simulation};
-use wire::{asked_job, decode, encoding, filter_json, host, is_the_nodes_fault, read_clock, text};
+use wire::{
+    asked, decode, encoding, filter_json, host, is_the_nodes_fault, listed, read_clock, text,
+};
 
 mod wire;
 
@@ -136,10 +139,11 @@ impl RpcChain {
             .map_err(|why| self.unreadable(name, why))
     }
 
-    async fn job_accounts(&self, only: Filter) -> Result<Vec<(Address, JobData)>, ChainError> {
-        let filters: Vec<Value> = filter::accounts::<JobData>()
+    /// Accounts of one type, filtered further by `only`.
+    async fn listed<T: Layout>(&self, only: Vec<Filter>) -> Result<Vec<(Address, T)>, ChainError> {
+        let filters: Vec<Value> = filter::accounts::<T>()
             .iter()
-            .chain([&only])
+            .chain(&only)
             .map(filter_json)
             .collect();
         let mut config = encoding();
@@ -154,39 +158,18 @@ impl RpcChain {
                 json!([PROGRAM_ID.to_string(), config]),
             )
             .await?;
-        // A job of a later layout is not ours to judge; the others are no worse for it.
-        Ok(accounts.iter().filter_map(job_account).collect())
-    }
-}
-
-impl Chain for RpcChain {
-    async fn clock(&self) -> Result<Clock, ChainError> {
-        let name = "getAccountInfo";
-        let parameters = json!([CLOCK_SYSVAR.to_string(), encoding()]);
-        let answer: Response<Option<UiAccount>> = self
-            .ask(name, RpcRequest::GetAccountInfo, parameters)
-            .await?;
-        let data = answer.value.and_then(|account| account.data.decode());
-        data.as_deref()
-            .and_then(read_clock)
-            .ok_or_else(|| self.unreadable(name, "no Clock sysvar"))
+        // An account of a later layout is not ours to judge; the others are no worse for it.
+        Ok(accounts.iter().filter_map(listed).collect())
     }
 
-    async fn open_jobs(&self) -> Result<Vec<(Address, JobData)>, ChainError> {
-        self.job_accounts(filter::job_status(JobStatus::Open)).await
-    }
-
-    async fn provider_jobs(
+    /// Each of these accounts, none for those that do not exist.
+    async fn asked<T: Layout>(
         &self,
-        provider: &Address,
-    ) -> Result<Vec<(Address, JobData)>, ChainError> {
-        self.job_accounts(filter::job_provider(provider)).await
-    }
-
-    async fn jobs(&self, jobs: &[Address]) -> Result<Vec<(Address, Option<JobData>)>, ChainError> {
+        wanted: &[Address],
+    ) -> Result<Vec<(Address, Option<T>)>, ChainError> {
         let name = "getMultipleAccounts";
-        let mut all = Vec::with_capacity(jobs.len());
-        for page in jobs.chunks(100) {
+        let mut all = Vec::with_capacity(wanted.len());
+        for page in wanted.chunks(100) {
             let addresses: Vec<String> = page.iter().map(ToString::to_string).collect();
             let answer: Response<Vec<Option<UiAccount>>> = self
                 .ask(
@@ -199,9 +182,66 @@ impl Chain for RpcChain {
                 return Err(self.unreadable(name, "another number of accounts than was asked for"));
             }
             // One account that anybody may have changed must not hide the others.
-            all.extend(page.iter().zip(answer.value).filter_map(asked_job));
+            all.extend(page.iter().zip(answer.value).filter_map(asked));
         }
         Ok(all)
+    }
+
+    /// A sysvar's data.
+    async fn sysvar(&self, address: Address) -> Result<Vec<u8>, ChainError> {
+        let name = "getAccountInfo";
+        let parameters = json!([address.to_string(), encoding()]);
+        let answer: Response<Option<UiAccount>> = self
+            .ask(name, RpcRequest::GetAccountInfo, parameters)
+            .await?;
+        let data = answer.value.and_then(|account| account.data.decode());
+        data.ok_or_else(|| self.unreadable(name, format!("no sysvar {address}")))
+    }
+}
+
+impl Chain for RpcChain {
+    async fn clock(&self) -> Result<Clock, ChainError> {
+        let data = self.sysvar(CLOCK_SYSVAR).await?;
+        read_clock(&data).ok_or_else(|| self.unreadable("getAccountInfo", "no Clock sysvar"))
+    }
+
+    async fn slot_hashes(&self) -> Result<SlotHashes, ChainError> {
+        let data = self.sysvar(SLOT_HASHES_SYSVAR).await?;
+        SlotHashes::decode(&data).map_err(|why| self.unreadable("getAccountInfo", why))
+    }
+
+    async fn open_jobs(&self) -> Result<Vec<(Address, JobData)>, ChainError> {
+        self.listed(vec![filter::job_status(JobStatus::Open)]).await
+    }
+
+    async fn judged_jobs(&self) -> Result<Vec<(Address, JobData)>, ChainError> {
+        let status = |status| vec![filter::job_status(status)];
+        let mut jobs = self.listed(status(JobStatus::Auditing)).await?;
+        // In this order: what changes between the two is in the second.
+        jobs.extend(self.listed(status(JobStatus::Appealing)).await?);
+        Ok(jobs)
+    }
+
+    async fn provider_jobs(
+        &self,
+        provider: &Address,
+    ) -> Result<Vec<(Address, JobData)>, ChainError> {
+        self.listed(vec![filter::job_provider(provider)]).await
+    }
+
+    async fn jobs(&self, jobs: &[Address]) -> Result<Vec<(Address, Option<JobData>)>, ChainError> {
+        self.asked(jobs).await
+    }
+
+    async fn panels(
+        &self,
+        panels: &[Address],
+    ) -> Result<Vec<(Address, Option<PanelData>)>, ChainError> {
+        self.asked(panels).await
+    }
+
+    async fn providers(&self) -> Result<Vec<(Address, ProviderData)>, ChainError> {
+        self.listed(Vec::new()).await
     }
 
     async fn provider(&self, address: &Address) -> Result<Option<ProviderData>, ChainError> {

@@ -9,7 +9,6 @@ use std::{sync::Arc, time::Duration};
 use assay_client::{
     Failure,
     budget::Budget,
-    instruction::{JobClaim, JobCommit, JobFinalize, JobRelease},
     protocol::{Address, UnixSeconds},
 };
 use solana_instruction::Instruction;
@@ -21,7 +20,7 @@ use solana_transaction_error::TransactionError;
 
 use super::{Chain, ChainError};
 use crate::{
-    core::{Intent, Step, Submitted},
+    core::{Action, AuditStep, Step, Submitted},
     halt::{Halt, HaltPoint},
     metrics,
     store::{SentTransaction, Store, StoreError, TransactionEnd},
@@ -39,12 +38,14 @@ pub struct SubmitterConfig {
 }
 
 /// What a transaction is for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Purpose {
     pub job: Address,
     pub attempt: u8,
-    pub requester: Address,
-    pub intent: Intent,
+    pub action: Action,
+    pub instruction: Instruction,
+    /// What to simulate in its place, where the instruction only holds later.
+    pub draft: Option<Instruction>,
     pub now: UnixSeconds,
 }
 
@@ -75,31 +76,31 @@ impl<C: Chain> Submitter<C> {
     pub async fn submit(&self, purpose: Purpose) -> Submitted {
         match self.start(&purpose).await {
             Ok(Started::Refused(failure)) => {
-                let step = purpose.intent.step().name();
+                let step = purpose.action.name();
                 tracing::info!(job = %purpose.job, step, reason = %failure, "not sent: it would fail");
-                metrics::transaction(purpose.intent.step(), "refused");
+                metrics::transaction(purpose.action, "refused");
                 Submitted::Refused(failure.market())
             }
             Ok(Started::Sent(sent)) => self.follow(&sent).await,
             Err(error) => {
-                tracing::warn!(job = %purpose.job, step = purpose.intent.step().name(), %error, "not sent");
-                metrics::transaction(purpose.intent.step(), "unsent");
+                tracing::warn!(job = %purpose.job, step = purpose.action.name(), %error, "not sent");
+                metrics::transaction(purpose.action, "unsent");
                 Submitted::Expired
             }
         }
     }
 
     async fn start(&self, purpose: &Purpose) -> Result<Started, SubmitError> {
-        let instruction = self.instruction(purpose);
         let price = self.unit_price(purpose).await;
-        let draft = self.sign(Budget::generous(price), &instruction, &Hash::default())?;
+        let simulated = purpose.draft.as_ref().unwrap_or(&purpose.instruction);
+        let draft = self.sign(Budget::generous(price), simulated, &Hash::default())?;
         let simulation = self.chain.simulate(&draft.1).await?;
         if let Some(error) = simulation.error {
             return Ok(Started::Refused(Failure::of(&error)));
         }
         let (hash, last_valid_block_height) = self.chain.blockhash().await?;
         let budget = Budget::simulated(simulation.units, price);
-        let (signature, bytes) = self.sign(budget, &instruction, &hash)?;
+        let (signature, bytes) = self.sign(budget, &purpose.instruction, &hash)?;
         if bytes.len() > 1_232 {
             return Err(SubmitError::TooLarge(bytes.len()));
         }
@@ -107,7 +108,7 @@ impl<C: Chain> Submitter<C> {
             signature: signature.into(),
             job: purpose.job,
             attempt: purpose.attempt,
-            step: purpose.intent.step(),
+            action: purpose.action,
             bytes,
             last_valid_block_height,
         };
@@ -115,7 +116,7 @@ impl<C: Chain> Submitter<C> {
         self.store
             .call(move |store| store.save_transaction(&journaled, now))
             .await?;
-        if sent.step == Step::Claim {
+        if sent.action == Action::Job(Step::Claim) {
             self.halt.at(HaltPoint::ClaimIntentSaved);
         }
         Ok(Started::Sent(sent))
@@ -143,16 +144,14 @@ impl<C: Chain> Submitter<C> {
     async fn send(&self, sent: &SentTransaction, announced: &mut bool) {
         // A refusal here proves nothing: the signature's state does.
         if let Err(error) = self.chain.send(&sent.bytes).await {
-            tracing::debug!(job = %sent.job, step = sent.step.name(), %error, "sending was answered with an error");
+            tracing::debug!(job = %sent.job, step = sent.action.name(), %error, "sending was answered with an error");
         }
         if !*announced {
             *announced = true;
             let signature = Signature::from(sent.signature);
-            tracing::debug!(job = %sent.job, step = sent.step.name(), %signature, "transaction sent");
-            match sent.step {
-                Step::Commit => self.halt.at(HaltPoint::CommitSent),
-                Step::Finalize => self.halt.at(HaltPoint::FinalizeSent),
-                Step::Claim | Step::Release => {}
+            tracing::debug!(job = %sent.job, step = sent.action.name(), %signature, "transaction sent");
+            if let Some(point) = sent_point(sent.action) {
+                self.halt.at(point);
             }
         }
     }
@@ -172,12 +171,12 @@ impl<C: Chain> Submitter<C> {
 
     async fn end(&self, sent: &SentTransaction, end: End) -> Submitted {
         let signature = Signature::from(sent.signature);
-        let (step, job) = (sent.step.name(), sent.job);
+        let (step, job) = (sent.action.name(), sent.job);
         let (end, outcome) = match end {
             End::Landed => {
                 let cost = self.chain.cost(&sent.signature).await;
                 tracing::info!(%job, step, %signature, fee = cost.fee, units = cost.compute_units, "transaction landed");
-                metrics::transaction(sent.step, "landed");
+                metrics::transaction(sent.action, "landed");
                 let end = TransactionEnd::Landed {
                     fee: cost.fee,
                     compute_units: cost.compute_units,
@@ -188,7 +187,7 @@ impl<C: Chain> Submitter<C> {
                 let failure = Failure::of(&error);
                 let cost = self.chain.cost(&sent.signature).await;
                 tracing::warn!(%job, step, %signature, reason = %failure, "transaction failed on chain");
-                metrics::transaction(sent.step, "failed");
+                metrics::transaction(sent.action, "failed");
                 let end = TransactionEnd::Refused {
                     error: failure.to_string(),
                     fee: cost.fee,
@@ -197,7 +196,7 @@ impl<C: Chain> Submitter<C> {
             }
             End::Expired => {
                 tracing::warn!(%job, step, %signature, "transaction expired without landing");
-                metrics::transaction(sent.step, "expired");
+                metrics::transaction(sent.action, "expired");
                 (TransactionEnd::Expired, Submitted::Expired)
             }
         };
@@ -210,48 +209,6 @@ impl<C: Chain> Submitter<C> {
             tracing::warn!(%job, step, %error, "the end of a transaction is not in the journal");
         }
         outcome
-    }
-
-    fn instruction(&self, purpose: &Purpose) -> Instruction {
-        let (operator, provider) = (self.operator.pubkey(), self.provider);
-        let Purpose {
-            job,
-            attempt,
-            requester,
-            ..
-        } = *purpose;
-        match purpose.intent {
-            Intent::Claim { min_price } => JobClaim {
-                operator,
-                provider,
-                job,
-                min_price: min_price.0,
-            }
-            .instruction(),
-            Intent::Commit(args) => JobCommit {
-                operator,
-                provider,
-                job,
-                args,
-            }
-            .instruction(),
-            Intent::Finalize(args) => JobFinalize {
-                operator,
-                provider,
-                job,
-                requester,
-                args,
-            }
-            .instruction(),
-            Intent::Release => JobRelease {
-                operator,
-                provider,
-                job,
-                requester,
-                attempt,
-            }
-            .instruction(),
-        }
     }
 
     async fn unit_price(&self, purpose: &Purpose) -> u64 {
@@ -277,6 +234,24 @@ impl<C: Chain> Submitter<C> {
         // A transaction is its signatures, counted in one byte, and the message.
         let bytes = [&[1], signature.as_ref(), message.as_slice()].concat();
         Ok((signature, bytes))
+    }
+}
+
+fn sent_point(action: Action) -> Option<HaltPoint> {
+    match action {
+        Action::Job(Step::Commit) => Some(HaltPoint::CommitSent),
+        Action::Job(Step::Finalize) => Some(HaltPoint::FinalizeSent),
+        Action::Audit(AuditStep::Join) => Some(HaltPoint::JoinSent),
+        Action::Audit(AuditStep::Commit) => Some(HaltPoint::SeatCommitSent),
+        Action::Audit(AuditStep::RevealPrimary) => Some(HaltPoint::JobRevealSent),
+        Action::Job(Step::Claim | Step::Release)
+        | Action::Audit(
+            AuditStep::Open
+            | AuditStep::Reveal
+            | AuditStep::Resolve
+            | AuditStep::Settle
+            | AuditStep::Close,
+        ) => None,
     }
 }
 

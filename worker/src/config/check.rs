@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use assay_protocol::Address;
 use url::Url;
 
-use super::{Config, ConfigError, ModelList};
+use super::{AuditConfig, Config, ConfigError, ModelList};
 
 impl Config {
     /// Every check that needs nothing but the configuration: no port and no key is touched.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         self.authority()?;
         self.policy.models.digests()?;
+        self.audit.authorities()?;
         if self.chain.rpc.is_empty() {
             return invalid("chain.rpc", "name at least one RPC endpoint");
         }
@@ -81,6 +83,19 @@ impl Config {
             );
         }
         Ok(())
+    }
+}
+
+impl AuditConfig {
+    /// Wallets in the same hands as this worker's provider.
+    pub(super) fn authorities(&self) -> Result<BTreeSet<Address>, ConfigError> {
+        let read = |text: &String| {
+            text.parse().map_err(|_| ConfigError::Invalid {
+                key: "audit.siblings",
+                reason: format!("{text:?} is no address; give authorities in base58"),
+            })
+        };
+        self.siblings.iter().map(read).collect()
     }
 }
 

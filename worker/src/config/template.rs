@@ -41,6 +41,11 @@ models = "any"
 max_collateral_lamports = 562949953421312
 # Leave out jobs whose collateral is more than so many times their highest price.
 max_collateral_ratio = 4
+# The same for jobs that may be audited: the market asks at least 20 audit fees for them.
+max_audited_ratio = 400
+# Take jobs that may be drawn for audit, if so many others could audit them at that moment.
+audited = true
+min_auditors = 2
 # Leave out jobs with a longer challenge window: without an acknowledgement their pay and collateral wait for it.
 max_challenge_secs = 3600
 # Leave out jobs that allow less time from claim to commit.
@@ -57,6 +62,19 @@ watched_jobs = 10000
 shutdown_secs = 30
 # How long outputs of ended jobs are kept for their requesters.
 retention_hours = 168
+
+[audit]
+# Take seats on the panels that judge other providers' jobs. Our own jobs are defended in any case.
+enabled = true
+# A seat takes up to seven transactions; its fee must be at least this.
+min_fee_lamports = 40000
+# Each seat has five fees of the stake in it until its panel has spoken.
+max_seats = 8
+# Kept back to land a commitment; at most a quarter of the commit phase is. Hints that the primary has not served by then
+# are called unavailable.
+margin_secs = 60
+# Authorities of other providers in the same hands: their jobs are never audited, nor those that they or we request.
+siblings = []
 
 [artifacts]
 # Folders with .onnx files, found by digest; others are fetched from the model's uri.

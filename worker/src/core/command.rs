@@ -7,7 +7,7 @@ use assay_protocol::{
     args::{JobCommitArgs, JobFinalizeArgs},
 };
 
-use super::policy::Refusal;
+use super::{audit::AuditStep, policy::Refusal};
 
 /// One effect. The shell carries it out and answers with the event named in each doc.
 #[derive(Clone, Debug)]
@@ -86,9 +86,27 @@ impl Step {
             Self::Release => "release",
         }
     }
+}
+
+/// What any transaction of this worker is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    Job(Step),
+    Audit(AuditStep),
+}
+
+impl Action {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Job(step) => step.name(),
+            Self::Audit(step) => step.name(),
+        }
+    }
 
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|step| step.name() == name)
+        let jobs = Step::ALL.into_iter().map(Self::Job);
+        let audits = AuditStep::ALL.into_iter().map(Self::Audit);
+        jobs.chain(audits).find(|action| action.name() == name)
     }
 }
 
@@ -174,6 +192,10 @@ pub enum Report {
         price: Lamports,
         earned: Lamports,
     },
+    /// Drawn for audit or disputed: a panel judges it.
+    Audited,
+    /// A panel could not decide: nobody is paid for the job, nobody is slashed.
+    Unresolved,
     /// Given back, or taken away after its compute deadline.
     Lost,
     Faulted,
@@ -190,6 +212,8 @@ impl Report {
             Self::Claimed { .. } => "claimed",
             Self::Committed => "committed",
             Self::Settled { .. } => "settled",
+            Self::Audited => "audited",
+            Self::Unresolved => "unresolved",
             Self::Lost => "lost",
             Self::Faulted => "faulted",
             Self::SecretsMissing => "secrets_missing",
@@ -200,8 +224,10 @@ impl Report {
     /// Whether nothing more will happen.
     pub fn is_final(self) -> bool {
         match self {
-            Self::Claimed { .. } | Self::Committed | Self::SecretsMissing => false,
-            Self::Settled { .. } | Self::Lost | Self::Faulted | Self::Gone => true,
+            Self::Claimed { .. } | Self::Committed | Self::Audited | Self::SecretsMissing => false,
+            Self::Settled { .. } | Self::Unresolved | Self::Lost | Self::Faulted | Self::Gone => {
+                true
+            }
         }
     }
 }

@@ -22,7 +22,11 @@ impl Core {
             JobStatus::Claimed if mine => self.follow_claimed(address, now),
             JobStatus::Committed if mine => self.follow_committed(address, now),
             JobStatus::Auditing | JobStatus::Appealing if mine => {
-                self.leave(address, Phase::Stuck, now);
+                self.follow_audited(address, now);
+            }
+            JobStatus::Unresolved if mine => {
+                self.report(address, Report::Unresolved);
+                self.leave(address, Phase::Over, now);
             }
             JobStatus::Settled if mine => {
                 let price = Lamports(work.job.price);
@@ -94,6 +98,15 @@ impl Core {
         } else if !preparing {
             self.prepare(address, now);
         }
+    }
+
+    /// The verdict is the audits' matter; the job waits for its end here.
+    fn follow_audited(&mut self, address: Address, now: UnixSeconds) {
+        if let Some(work) = self.work.get_mut(&address) {
+            work.ours = Some(work.job.attempt);
+        }
+        self.report(address, Report::Audited);
+        self.leave(address, Phase::Audited, now);
     }
 
     fn follow_committed(&mut self, address: Address, now: UnixSeconds) {

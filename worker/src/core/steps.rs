@@ -96,6 +96,7 @@ impl Core {
             | Phase::Saving
             | Phase::Sending(_)
             | Phase::Waiting
+            | Phase::Audited
             | Phase::Stuck
             | Phase::Over => {}
         }
@@ -120,6 +121,7 @@ impl Core {
                 | Phase::Refused(_)
                 | Phase::Saving
                 | Phase::Sending(_)
+                | Phase::Audited
                 | Phase::Stuck
                 | Phase::Over => None,
             })
@@ -174,6 +176,7 @@ impl Core {
                 | Phase::Saving
                 | Phase::Sending(_)
                 | Phase::Waiting
+                | Phase::Audited
                 | Phase::Stuck
                 | Phase::Over => false,
             })

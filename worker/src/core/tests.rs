@@ -74,6 +74,7 @@ fn unwanted_jobs_are_not_even_prepared() {
         let mut world = World::with(1, change, |policy| {
             policy.min_price.0 = 10;
             policy.models = Some([[1; 32]].into());
+            policy.audited = false;
         });
         world.drain();
         assert_eq!(world.left, [(address(0), refusal)], "said once");

@@ -26,6 +26,8 @@ pub(super) enum Phase {
     Sending(Step),
     /// Committed; waits for the acknowledgement or the end of the challenge window.
     Waiting,
+    /// A panel judges it; the audits' core acts for it.
+    Audited,
     /// Ours on chain, but nothing more can be done for it.
     Stuck,
     /// Ended, or in other hands.
@@ -107,6 +109,7 @@ impl Work {
             | Phase::Ready
             | Phase::Refused(_)
             | Phase::Waiting
+            | Phase::Audited
             | Phase::Stuck
             | Phase::Over => false,
         }

@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use assay_client::protocol::{Address, JobData, JobStatus};
 
-use super::{Chain, Command, Driver, DriverError, Effect, HaltPoint, prepare, reread, run};
-use crate::{chain::submitter::Purpose, core::Report, metrics};
+use super::{Chain, Command, Driver, DriverError, Effect, HaltPoint, audits, prepare, reread, run};
+use crate::{
+    chain::{instructions, submitter::Purpose},
+    core::{Action, Report},
+    metrics,
+};
 
 impl<C: Chain> Driver<C> {
     /// Carries out everything that the core wants done.
@@ -47,7 +51,17 @@ impl<C: Chain> Driver<C> {
                 } => self.report(job, attempt, report).await?,
             }
         }
-        Ok(())
+        self.carry_out_audits().await
+    }
+
+    /// Where files come from.
+    pub(super) fn sources(&self) -> prepare::Sources<C> {
+        prepare::Sources {
+            chain: Arc::clone(&self.parts.chain),
+            artifacts: Arc::clone(&self.parts.artifacts),
+            host: Arc::clone(&self.parts.host),
+            limits: self.parts.engine.limits.clone(),
+        }
     }
 
     fn prepare(&mut self, address: Address) {
@@ -62,14 +76,13 @@ impl<C: Chain> Driver<C> {
             .values()
             .find(same)
             .map(|prepared| prepared.model.clone());
-        let sources = prepare::Sources {
-            chain: Arc::clone(&self.parts.chain),
-            artifacts: Arc::clone(&self.parts.artifacts),
-            host: Arc::clone(&self.parts.host),
-            limits: self.parts.engine.limits.clone(),
+        let sources = self.sources();
+        let auditors = prepare::Auditors {
+            needed: self.parts.min_auditors,
+            provider: self.parts.provider,
         };
         let work = async move {
-            prepare::prepare(&sources, &job, shared)
+            prepare::prepare(&sources, &job, shared, &auditors)
                 .await
                 .map_err(|error| {
                     metrics::failure(error.code());
@@ -90,8 +103,9 @@ impl<C: Chain> Driver<C> {
         let purpose = Purpose {
             job: address,
             attempt,
-            requester: job.requester,
-            intent,
+            action: Action::Job(intent.step()),
+            instruction: instructions::job(audits::sender(&self.parts), address, job, intent),
+            draft: None,
             now: self.now,
         };
         let (chain, submitter) = (
@@ -105,7 +119,7 @@ impl<C: Chain> Driver<C> {
             Effect::Submitted {
                 job: address,
                 attempt,
-                step: purpose.intent.step(),
+                step: intent.step(),
                 outcome,
                 reading,
             }
@@ -180,6 +194,8 @@ impl<C: Chain> Driver<C> {
             Report::Claimed { .. } => self.parts.halt.at(HaltPoint::ClaimLanded),
             Report::Committed => self.parts.halt.at(HaltPoint::CommitLanded),
             Report::Settled { .. }
+            | Report::Audited
+            | Report::Unresolved
             | Report::Lost
             | Report::Faulted
             | Report::SecretsMissing
@@ -204,6 +220,11 @@ fn say(address: &Address, attempt: u8, job: &JobData, report: &Report) {
         }
         Report::Settled { price, earned } => {
             tracing::info!(job = %address, attempt, price = price.0, earned = earned.0, audited, "job settled: paid");
+        }
+        // The audits' core tells more.
+        Report::Audited => {}
+        Report::Unresolved => {
+            tracing::warn!(job = %address, attempt, "job unresolved: the panel could not decide; unpaid, the collateral is back");
         }
         Report::Lost => tracing::warn!(job = %address, attempt, "job lost: given back or too late"),
         Report::Faulted => {

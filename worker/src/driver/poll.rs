@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use assay_client::protocol::{Address, JobData, ProviderData, UnixSeconds};
+use std::collections::{BTreeMap, BTreeSet};
+
+use assay_client::protocol::{Address, JobData, PanelData, ProviderData, UnixSeconds};
 use tokio::time::Instant;
 
 use super::{Chain, ChainError, Driver, Effect};
@@ -18,11 +20,18 @@ pub struct Reading {
     pub clock: Clock,
     pub provider: Option<ProviderData>,
     pub live: Vec<(Address, Option<JobData>)>,
+    /// Of audits that are ours.
+    pub panels: Panels,
 }
+
+/// Panels of levels 1 and 2, by job; read after the job.
+pub type Panels = BTreeMap<Address, [Option<PanelData>; 2]>;
 
 /// What new work and fees ask for. It may fail or take long without keeping claimed jobs waiting.
 pub struct Listing {
     pub open: Result<Vec<(Address, JobData)>, ChainError>,
+    /// Jobs that are judged, and the panels among them that may have a seat for us.
+    pub judged: Result<(Vec<(Address, JobData)>, Panels), ChainError>,
     pub balance: Option<Result<u64, ChainError>>,
 }
 
@@ -32,10 +41,14 @@ impl<C: Chain> Driver<C> {
         self.polling = true;
         self.polls = self.polls.wrapping_add(1);
         let (chain, provider) = (Arc::clone(&self.parts.chain), self.parts.provider);
-        let live = self.core.live_jobs();
-        self.spawn(
-            async move { Effect::Polled(read(&*chain, provider, live).await.map(Box::new)) },
-        );
+        let mut live: BTreeSet<Address> = self.core.live_jobs().into_iter().collect();
+        let audits = self.audits.core.live_jobs();
+        live.extend(&audits);
+        let panels = self.audits.with_panels(audits);
+        self.spawn(async move {
+            let live = live.into_iter().collect();
+            Effect::Polled(read(&*chain, provider, live, panels).await.map(Box::new))
+        });
     }
 
     /// Lists open jobs, and at times the balance, unless that is still under way.
@@ -47,7 +60,9 @@ impl<C: Chain> Driver<C> {
         let accepting = self.parts.shared.accepting.load(Ordering::Relaxed);
         let operator = (self.polls % BALANCE_EVERY == 1).then_some(self.parts.operator);
         let chain = Arc::clone(&self.parts.chain);
-        self.spawn(async move { Effect::Listed(list(&*chain, accepting, operator).await) });
+        let candidates = self.audits.core.candidates();
+        let panels = self.audits.with_panels(candidates);
+        self.spawn(async move { Effect::Listed(list(&*chain, accepting, operator, panels).await) });
     }
 
     pub(super) fn listed(&mut self, listing: Listing) {
@@ -61,6 +76,20 @@ impl<C: Chain> Driver<C> {
             Err(error) => {
                 metrics::poll_failure();
                 tracing::warn!(%error, "open jobs cannot be listed; claimed jobs go on");
+            }
+        }
+        match listing.judged {
+            Ok((jobs, panels)) => {
+                for (address, job) in &jobs {
+                    self.audits.core.handle_job(*address, job, self.now);
+                }
+                self.see_panels(&panels);
+                let judged = jobs.iter().map(|(address, _)| *address).collect();
+                self.audits.core.handle_listed(&judged);
+            }
+            Err(error) => {
+                metrics::poll_failure();
+                tracing::warn!(%error, "judged jobs cannot be listed; our own go on");
             }
         }
         match listing.balance {
@@ -105,21 +134,38 @@ impl<C: Chain> Driver<C> {
         self.slot = self.slot.max(reading.clock.slot);
         metrics::chain_time(self.now.0);
         match &reading.provider {
-            Some(provider) => self.core.handle_provider(provider, self.now),
+            Some(provider) => {
+                self.core.handle_provider(provider, self.now);
+                self.audits.core.handle_provider(provider);
+            }
             None => tracing::warn!("the provider's account is gone; nothing can be claimed"),
         }
         for (address, job) in &reading.live {
             match job {
-                Some(job) => self.core.handle_job(*address, job, self.now),
-                None => self
-                    .core
-                    .handle_gone(*address, reading.clock.slot, self.now),
+                Some(job) => {
+                    self.core.handle_job(*address, job, self.now);
+                    self.audits.core.handle_job(*address, job, self.now);
+                }
+                None => {
+                    let slot = reading.clock.slot;
+                    self.core.handle_gone(*address, slot, self.now);
+                    self.audits.core.handle_gone(*address, slot);
+                }
             }
         }
+        self.see_panels(&reading.panels);
+        self.audits.core.handle_time(self.now);
         if self.polls % BALANCE_EVERY == 1 {
             self.drop_old_files();
         }
         self.core.handle_time(self.now);
+    }
+
+    fn see_panels(&mut self, panels: &Panels) {
+        for (job, read) in panels {
+            let panels = read.each_ref().map(Option::as_ref);
+            self.audits.core.handle_panels(*job, panels, self.now);
+        }
     }
 
     fn drop_old_files(&self) {
@@ -133,7 +179,10 @@ impl<C: Chain> Driver<C> {
             .saturating_sub(i64::try_from(retention).unwrap_or(i64::MAX));
         tokio::spawn(async move {
             match store
-                .call(move |store| store.drop_files(UnixSeconds(before)))
+                .call(move |store| {
+                    store.drop_audits(UnixSeconds(before))?;
+                    store.drop_files(UnixSeconds(before))
+                })
                 .await
             {
                 Ok(0) => {}
@@ -148,6 +197,7 @@ async fn read<C: Chain>(
     chain: &C,
     provider: Address,
     live: Vec<Address>,
+    audits: Vec<(Address, [Address; 2])>,
 ) -> Result<Reading, ChainError> {
     // The clock first: a job read later is never older than the time it is judged by.
     let clock = chain.clock().await?;
@@ -161,20 +211,61 @@ async fn read<C: Chain>(
         clock,
         provider: account,
         live: jobs,
+        panels: panels(chain, audits).await?,
     })
 }
 
-async fn list<C: Chain>(chain: &C, accepting: bool, operator: Option<Address>) -> Listing {
+/// Panels of these jobs at these addresses.
+async fn panels<C: Chain>(
+    chain: &C,
+    jobs: Vec<(Address, [Address; 2])>,
+) -> Result<Panels, ChainError> {
+    if jobs.is_empty() {
+        return Ok(Panels::new());
+    }
+    let wanted: Vec<Address> = jobs.iter().flat_map(|(_, panels)| *panels).collect();
+    let read: BTreeMap<Address, Option<PanelData>> =
+        chain.panels(&wanted).await?.into_iter().collect();
+    // One that cannot be read says nothing of its job.
+    let found = jobs.into_iter().filter_map(|(job, [first, second])| {
+        Some((job, [*read.get(&first)?, *read.get(&second)?]))
+    });
+    Ok(found.collect())
+}
+
+async fn judged<C: Chain>(
+    chain: &C,
+    candidates: Vec<(Address, [Address; 2])>,
+) -> Result<(Vec<(Address, JobData)>, Panels), ChainError> {
+    let jobs = chain.judged_jobs().await?;
+    Ok((jobs, panels(chain, candidates).await?))
+}
+
+async fn list<C: Chain>(
+    chain: &C,
+    accepting: bool,
+    operator: Option<Address>,
+    candidates: Vec<(Address, [Address; 2])>,
+) -> Listing {
     let open = if accepting {
         chain.open_jobs().await
     } else {
         Ok(Vec::new())
     };
+    let judged = if accepting {
+        judged(chain, candidates).await
+    } else {
+        Ok(Default::default())
+    };
     let balance = match operator {
         Some(operator) => Some(chain.balance(&operator).await),
         None => None,
     };
-    Listing { open, balance }
+    Listing {
+        open,
+        judged,
+        balance,
+    }
 }
 
 #[cfg(test)]
@@ -229,9 +320,10 @@ mod tests {
         let app = Router::new().route("/", post(answer));
         tokio::spawn(async move { axum::serve(listener, app).await });
         let (me, job) = (Address::default(), Address::new_from_array([1; 32]));
-        let listing = list(&chain, true, Some(me)).await;
-        assert!(listing.open.is_err() && listing.balance.unwrap().is_err());
-        let reading = read(&chain, me, vec![job]).await.unwrap();
+        let listing = list(&chain, true, Some(me), Vec::new()).await;
+        assert!(listing.open.is_err() && listing.judged.is_err());
+        assert!(listing.balance.unwrap().is_err());
+        let reading = read(&chain, me, vec![job], Vec::new()).await.unwrap();
         assert_eq!(reading.clock.slot, u64::from_le_bytes([1; 8]));
         let (found, data) = reading.live[0];
         assert_eq!((found, data.unwrap().sequence), (job, 7));

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use assay_client::protocol::{Digest, JobData, OutputProfile, text};
+use assay_client::{
+    delivery::blob_path,
+    protocol::{Address, Digest, JobData, Lamports, OutputProfile, panel::BOND_FEES, text},
+};
 use assay_engine::{EngineError, Fault, Host, InputMismatch, Limits, Model, ProfileMismatch};
 
 use crate::{
@@ -25,6 +28,15 @@ pub enum PrepareError {
     ModelGone,
     #[error("the model's account names another file than the job")]
     ModelDiffers,
+    #[error("the account of the job's provider does not exist any more")]
+    PrimaryGone,
+    #[error("this operator works for the job's provider too: nobody audits itself")]
+    OwnOperator,
+    #[error(
+        "{found} other providers could audit this job now and policy.min_auditors is {needed}: with so few, a panel may \
+         stay empty or in one hand"
+    )]
+    TooFewAuditors { found: usize, needed: usize },
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error(transparent)]
@@ -38,13 +50,19 @@ pub enum PrepareError {
 impl PrepareError {
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Chain(_) => true,
+            // The wait lets others register, or grow old enough.
+            Self::Chain(_) | Self::TooFewAuditors { .. } => true,
             Self::Fetch(error) => error.may_pass(),
             Self::Engine(error) => match error.fault() {
                 Fault::Job => false,
                 Fault::Run | Fault::Setup => true,
             },
-            Self::ModelGone | Self::ModelDiffers | Self::Input(_) | Self::Profile(_) => false,
+            Self::ModelGone
+            | Self::ModelDiffers
+            | Self::PrimaryGone
+            | Self::OwnOperator
+            | Self::Input(_)
+            | Self::Profile(_) => false,
         }
     }
 
@@ -61,6 +79,9 @@ impl PrepareError {
             Self::Chain(_) => "chain",
             Self::ModelGone => "model_gone",
             Self::ModelDiffers => "model_differs",
+            Self::PrimaryGone => "primary_gone",
+            Self::OwnOperator => "own_operator",
+            Self::TooFewAuditors { .. } => "too_few_auditors",
             Self::Fetch(error) => error.code(),
             Self::Engine(error) => error.code(),
             Self::Input(_) => "input_mismatch",
@@ -77,11 +98,57 @@ pub struct Sources<C> {
     pub limits: Limits,
 }
 
-/// `shared` is the job's model, if another job has it at hand.
+/// Everything that a claim needs. `shared` is the job's model, if another job has it at hand.
 pub async fn prepare<C: Chain>(
     sources: &Sources<C>,
     job: &JobData,
     shared: Option<Model>,
+    auditors: &Auditors,
+) -> Result<Prepared, PrepareError> {
+    if !job.is_unaudited() {
+        auditors.require(&*sources.chain, job).await?;
+    }
+    files(sources, job, shared, None).await
+}
+
+/// Who must be there before an audited job is claimed.
+#[derive(Clone, Copy, Debug)]
+pub struct Auditors {
+    pub needed: usize,
+    /// Ourselves: not counted.
+    pub provider: Address,
+}
+
+impl Auditors {
+    async fn require<C: Chain>(&self, chain: &C, job: &JobData) -> Result<(), PrepareError> {
+        if self.needed == 0 {
+            return Ok(());
+        }
+        let bond = Lamports(job.audit_fee).times(BOND_FEES);
+        let providers = chain.providers().await?;
+        let found = providers
+            .iter()
+            .filter(|(address, provider)| {
+                let free = provider.free_stake();
+                let pays = free.is_ok_and(|free| bond.is_ok_and(|bond| bond <= free));
+                let admitted = provider.require_auditor(address, job, 0).is_ok();
+                *address != self.provider && pays && admitted
+            })
+            .count();
+        let needed = self.needed;
+        if found < needed {
+            return Err(PrepareError::TooFewAuditors { found, needed });
+        }
+        Ok(())
+    }
+}
+
+/// Model and input. `endpoint` is a worker that may have the input where no uri leads to it.
+pub async fn files<C: Chain>(
+    sources: &Sources<C>,
+    job: &JobData,
+    shared: Option<Model>,
+    endpoint: Option<&str>,
 ) -> Result<Prepared, PrepareError> {
     let Sources {
         chain,
@@ -97,14 +164,20 @@ pub async fn prepare<C: Chain>(
         return Err(PrepareError::ModelDiffers);
     }
     // The input first: it is small, and what strangers get wrong most often.
-    let input = artifacts
-        .input(&Wanted {
-            digest: Digest(job.input_digest),
-            size: u64::from(job.input_bytes),
-            uri: text::read(&job.input_uri, job.input_uri_len).to_owned(),
-            limit: limits.input_bytes,
-        })
-        .await?;
+    let wanted = Wanted {
+        digest: Digest(job.input_digest),
+        size: u64::from(job.input_bytes),
+        uri: text::read(&job.input_uri, job.input_uri_len).to_owned(),
+        limit: limits.input_bytes,
+    };
+    let input = match (artifacts.input(&wanted).await, endpoint) {
+        (Ok(input), _) => input,
+        (Err(_), Some(endpoint)) => {
+            let uri = format!("{endpoint}{}", blob_path(&wanted.digest));
+            artifacts.input(&Wanted { uri, ..wanted }).await?
+        }
+        (Err(error), None) => return Err(error.into()),
+    };
     let wanted = Wanted {
         digest: Digest(job.model_digest),
         size: account.size,

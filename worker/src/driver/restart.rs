@@ -37,15 +37,23 @@ impl<C: Chain> Driver<C> {
         for (job, restored) in live {
             self.core.restore(job, restored);
         }
+        let audits = self.parts.store.call(|store| store.live_audits()).await?;
+        for job in audits {
+            self.audits.core.restore(job);
+        }
         let (clock, provider, jobs) = self.read_until_it_works(&known).await;
         (self.now, self.slot) = (clock.time, clock.slot);
         if let Some(provider) = provider {
             self.core.handle_provider(&provider, self.now);
+            self.audits.core.handle_provider(&provider);
         }
         self.recall(&jobs).await?;
         for (address, job) in jobs {
             match job {
-                Some(job) => self.core.handle_job(address, &job, self.now),
+                Some(job) => {
+                    self.core.handle_job(address, &job, self.now);
+                    self.audits.core.handle_job(address, &job, self.now);
+                }
                 None => self.core.handle_gone(address, self.slot, self.now),
             }
         }

@@ -102,7 +102,7 @@ fn answer(
     Ok((failed, answer))
 }
 
-fn too_large(job: &JobData) -> Outcome {
+pub(super) fn too_large(job: &JobData) -> Outcome {
     let limit = job.output_limit;
     Outcome::Failed(ModelFailure {
         message: format!("outputs exceed the job's limit of {limit} bytes"),
@@ -110,7 +110,7 @@ fn too_large(job: &JobData) -> Outcome {
 }
 
 /// Names, types and shapes, in the model's output order.
-fn describe(outcome: &Outcome) -> Vec<OutputInfo> {
+pub(super) fn describe(outcome: &Outcome) -> Vec<OutputInfo> {
     match outcome {
         Outcome::Outputs(tensors) => tensors
             .iter()

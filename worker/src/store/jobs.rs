@@ -52,6 +52,8 @@ impl Store {
             Report::Claimed { price } => (price.0, 0),
             Report::Settled { price, earned } => (price.0, earned.0),
             Report::Committed
+            | Report::Audited
+            | Report::Unresolved
             | Report::Lost
             | Report::Faulted
             | Report::SecretsMissing

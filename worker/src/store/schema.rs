@@ -38,6 +38,22 @@ const STEPS: &[&str] = &["
     ) STRICT;
     CREATE INDEX transactions_pending ON transactions (state) WHERE state = 'pending';
     CREATE INDEX jobs_live ON jobs (ended) WHERE ended = 0;
+", "
+    -- Audits that we take or took part in, with the accounts as they were last seen.
+    CREATE TABLE audits (
+        job BLOB PRIMARY KEY, account BLOB NOT NULL, panel1 BLOB, panel2 BLOB,
+        ended INTEGER NOT NULL DEFAULT 0, changed_at INTEGER NOT NULL
+    ) STRICT;
+    -- Written before a seat's commitment is sent, never changed; the outputs go when retention ends.
+    CREATE TABLE seat_results (
+        job BLOB NOT NULL, level INTEGER NOT NULL, attempt INTEGER NOT NULL, generation INTEGER NOT NULL,
+        salt BLOB NOT NULL, root BLOB NOT NULL, commitment BLOB NOT NULL,
+        model_error TEXT, outputs BLOB, outputs_json TEXT NOT NULL,
+        runtime TEXT NOT NULL, compute_ms INTEGER NOT NULL, saved_at INTEGER NOT NULL,
+        PRIMARY KEY (job, level, attempt, generation)
+    ) STRICT;
+    CREATE INDEX audits_live ON audits (ended) WHERE ended = 0;
+    CREATE INDEX results_hints ON results (hints_digest);
 "];
 
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@ use assay_protocol::{Address, Digest, JobData, Lamports, UnixSeconds};
 use bytemuck::Zeroable;
 
 use super::*;
-use crate::core::{Body, Report, SavedResult, Step};
+use crate::core::{Action, Body, Report, SavedResult, Step};
 
 const NOW: UnixSeconds = UnixSeconds(1_000);
 
@@ -173,7 +173,7 @@ fn transaction_is_pending_until_its_end_is_known() {
         signature: [number; 64],
         job: job(1),
         attempt: 0,
-        step: Step::Commit,
+        action: Action::Job(Step::Commit),
         bytes: vec![number; 300],
         last_valid_block_height: u64::from(number),
     };

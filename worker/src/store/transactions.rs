@@ -4,7 +4,7 @@ use assay_protocol::{Address, UnixSeconds};
 use rusqlite::params;
 
 use super::{Store, StoreError, bytes32, loaded, stored};
-use crate::core::Step;
+use crate::core::Action;
 
 /// A transaction about to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct SentTransaction {
     pub signature: [u8; 64],
     pub job: Address,
     pub attempt: u8,
-    pub step: Step,
+    pub action: Action,
     /// The signed bytes; a rebroadcast sends exactly these.
     pub bytes: Vec<u8>,
     pub last_valid_block_height: u64,
@@ -64,7 +64,7 @@ impl Store {
                     &sent.signature[..],
                     sent.job.as_ref(),
                     sent.attempt,
-                    sent.step.name(),
+                    sent.action.name(),
                     sent.bytes,
                     stored(sent.last_valid_block_height),
                     now.0,
@@ -128,7 +128,7 @@ impl Store {
                     signature: signature.try_into().map_err(|_| corrupt())?,
                     job: Address::new_from_array(bytes32(&job, "a transaction")?),
                     attempt,
-                    step: Step::from_name(&step).ok_or_else(corrupt)?,
+                    action: Action::from_name(&step).ok_or_else(corrupt)?,
                     bytes,
                     last_valid_block_height: loaded(height),
                 })

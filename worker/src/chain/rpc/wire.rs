@@ -18,20 +18,25 @@ use crate::chain::Clock;
 
 /// A job out of a list of accounts.
 pub(in crate::chain) fn job_account(keyed: &RpcKeyedAccount) -> Option<(Address, JobData)> {
+    listed(keyed)
+}
+
+/// An account out of a list, if it is one of that type and layout.
+pub(super) fn listed<T: Layout>(keyed: &RpcKeyedAccount) -> Option<(Address, T)> {
     Some((keyed.pubkey.parse().ok()?, decode(&keyed.account).ok()?))
 }
 
-/// What a node says of a job that was asked for; none if it cannot be read.
-pub(super) fn asked_job(
+/// What a node says of an account that was asked for; none if it cannot be read.
+pub(super) fn asked<T: Layout>(
     (address, account): (&Address, Option<UiAccount>),
-) -> Option<(Address, Option<JobData>)> {
-    // Anybody can send lamports to a closed job's address: the account is then the system's.
+) -> Option<(Address, Option<T>)> {
+    // Anybody can send lamports to a closed account's address: it is then the system's.
     let owned = account.filter(|account| account.owner != SYSTEM_PROGRAM.to_string());
-    let job = owned.map(|account| decode(&account)).transpose();
-    let job = job
-        .inspect_err(|reason| tracing::warn!(job = %address, reason, "a job cannot be read"))
+    let read = owned.map(|account| decode(&account)).transpose();
+    let read = read
+        .inspect_err(|reason| tracing::warn!(account = %address, kind = T::NAME, reason, "an account cannot be read"))
         .ok()?;
-    Some((*address, job))
+    Some((*address, read))
 }
 
 pub(super) fn decode<T: Layout>(account: &UiAccount) -> Result<T, String> {

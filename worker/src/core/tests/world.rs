@@ -27,6 +27,8 @@ pub fn policy() -> Policy {
         max_output_bytes: 1_000_000,
         max_collateral: Lamports(1 << 30),
         max_collateral_ratio: 4,
+        max_audited_ratio: 400,
+        audited: true,
         max_challenge_secs: 3_600,
         min_compute_secs: 5,
         commit_margin_secs: 5,
@@ -93,6 +95,7 @@ impl World {
         let me = Identity {
             program_id: address(160),
             provider: PROVIDER,
+            operator: address(161),
         };
         let mut world = Self {
             now: START,
@@ -200,6 +203,7 @@ impl World {
         let me = Identity {
             program_id: address(160),
             provider: PROVIDER,
+            operator: address(161),
         };
         self.core = Core::new(me, self.policy.clone());
         // The submitter follows every transaction of the journal to its end first.

@@ -2,6 +2,7 @@
 
 use assay_protocol::{
     Address, BasisPoints, Error, JobStatus, Lamports, amount::split_price, commitment::secret_hash,
+    job::Finalized,
 };
 use bytemuck::Zeroable;
 
@@ -42,7 +43,11 @@ impl World {
             }
             Intent::Finalize(args) => {
                 require_ours(&job)?;
-                let settlement = job.finalize(args, now)?;
+                let Finalized::Settled(settlement) = job.finalize(&address, args, 1_000, now)?
+                else {
+                    self.change(address, job);
+                    return Ok(());
+                };
                 provider.unreserve(Lamports(job.collateral), Lamports::ZERO)?;
                 provider.earn(settlement.split)?;
                 let split = split_price(Lamports(job.price), BasisPoints(job.fee_bps))?;

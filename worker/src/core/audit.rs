@@ -1,0 +1,404 @@
+//! What the worker does about jobs that are being judged: as their primary, as an auditor, or to
+//! become one.
+//!
+//! Pure like the rest of the core: readings and the chain's time come in by `handle_*`, effects go
+//! out by [`Audits::poll_command`]. What is to be done follows from the newest readings alone, so a
+//! restart finds itself by reading; only salts and roots come from the journal. Reveals go before
+//! everything else: a commitment that is not opened in time costs a bond, or the collateral.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use assay_protocol::{
+    Address, JobData, LAYOUT_VERSION, PanelData, ProviderData, UnixSeconds, limits::OPEN_SLOT_AGE,
+    panel::SeatState,
+};
+
+use super::command::{Fresh, PrepareFault, RunFault, Submitted};
+use super::policy::Identity;
+
+mod case;
+mod command;
+mod duties;
+mod policy;
+mod tell;
+
+#[cfg(test)]
+mod tests;
+
+pub use command::{
+    AuditCommand, AuditIntent, AuditReport, AuditStep, Evidence, Examined, PrimaryOpening,
+    Recalled, SavedSeat, TryKey,
+};
+pub use policy::AuditPolicy;
+
+use case::{Case, Files, Recall, SeatWork, Try, back_off, is_newer, of_mut};
+
+/// Longest wait between two tries, as a power of two in seconds; less where a deadline is near.
+const PATIENT: u8 = 5;
+const URGENT: u8 = 1;
+/// How long a transaction that landed may stay invisible before its step is looked at again.
+const VISIBLE_SECS: i64 = 10;
+
+/// How many seats and audits stand where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AuditCounts {
+    /// Our own jobs under judgement.
+    pub defended: usize,
+    /// Seats that wait for our commitment.
+    pub joined: usize,
+    /// Seats whose commitment is not opened yet.
+    pub committed: usize,
+    /// Seats that are opened and not paid.
+    pub revealed: usize,
+}
+
+pub struct Audits {
+    me: Identity,
+    policy: AuditPolicy,
+    account: Option<ProviderData>,
+    cases: BTreeMap<Address, Case>,
+    /// Of the journal; the next reading decides what they mean. With the slot that first missed
+    /// them.
+    restored: BTreeMap<Address, Option<u64>>,
+    commands: VecDeque<AuditCommand>,
+    joining: bool,
+}
+
+impl Audits {
+    pub fn new(me: Identity, policy: AuditPolicy) -> Self {
+        Self {
+            me,
+            policy,
+            account: None,
+            cases: BTreeMap::new(),
+            restored: BTreeMap::new(),
+            commands: VecDeque::new(),
+            joining: false,
+        }
+    }
+
+    /// Takes over an audit that had not ended when the worker stopped.
+    pub fn restore(&mut self, job: Address) {
+        self.restored.insert(job, None);
+    }
+
+    /// From now on new seats are taken.
+    pub fn start(&mut self) {
+        self.joining = true;
+    }
+
+    /// Takes no new seats any more.
+    pub fn handle_shutdown(&mut self) {
+        self.joining = false;
+    }
+
+    pub fn poll_command(&mut self) -> Option<AuditCommand> {
+        self.commands.pop_front()
+    }
+
+    pub fn handle_provider(&mut self, account: &ProviderData) {
+        self.account = Some(*account);
+    }
+
+    /// A reading of a job; older ones than the newest known are ignored.
+    pub fn handle_job(&mut self, address: Address, job: &JobData, now: UnixSeconds) {
+        let Ok(status) = job.status() else { return };
+        if job.version != LAYOUT_VERSION {
+            return;
+        }
+        if let Some(case) = self.cases.get_mut(&address) {
+            case.missing_since = None;
+            if is_newer(job.sequence, case.job.sequence) {
+                case.job = *job;
+                case.over_since = None;
+            }
+        } else {
+            let restored = self.restored.remove(&address).is_some();
+            let judged = Case::new(*job, now).is_judged();
+            let ours = judged && job.provider == self.me.provider;
+            let room = self.cases.len() < self.policy.watched_jobs;
+            let wanted = judged && room && self.joining && self.wants(job);
+            if !(ours || wanted || (restored && (judged || status.is_terminal()))) {
+                return;
+            }
+            self.cases.insert(address, Case::new(*job, now));
+        }
+        self.follow(address, now);
+    }
+
+    /// A reading of a job's panels of levels 1 and 2, made after one of the job.
+    pub fn handle_panels(
+        &mut self,
+        address: Address,
+        panels: [Option<&PanelData>; 2],
+        now: UnixSeconds,
+    ) {
+        let Some(case) = self.cases.get_mut(&address) else {
+            return;
+        };
+        for (level, read) in (1_u8..).zip(panels) {
+            let gone = read.is_none() && case.is_terminal();
+            let known = of_mut(&mut case.panels, level);
+            match (read, &known) {
+                (Some(read), Some(before)) if !is_newer(read.sequence, before.sequence) => {}
+                (Some(read), _) => *known = Some(*read),
+                // A panel lives until its job has ended; before, the node lags.
+                (None, _) => *of_mut(&mut case.closed, level) = gone,
+            }
+        }
+        self.follow(address, now);
+    }
+
+    /// A reading at `slot` did not find the job. Gone is what two readings miss, so far apart that
+    /// the account can have been closed.
+    pub fn handle_gone(&mut self, address: Address, slot: u64) {
+        if let Some(since) = self.restored.get_mut(&address) {
+            let since = *since.get_or_insert(slot);
+            if slot > since.saturating_add(OPEN_SLOT_AGE) {
+                self.restored.remove(&address);
+                self.gone(address);
+            }
+        }
+        if let Some(case) = self.cases.get_mut(&address) {
+            if slot <= case.job.open_slot.saturating_add(OPEN_SLOT_AGE) {
+                return;
+            }
+            let since = *case.missing_since.get_or_insert(slot);
+            if slot > since {
+                self.gone(address);
+            }
+        }
+    }
+
+    fn gone(&mut self, job: Address) {
+        self.cases.remove(&job);
+        let report = AuditReport::Gone;
+        self.commands
+            .push_back(AuditCommand::Report { job, report });
+        self.commands.push_back(AuditCommand::Forget { job });
+    }
+
+    /// Every job that is judged now: whatever is not ours and not among them has ended.
+    pub fn handle_listed(&mut self, judged: &BTreeSet<Address>) {
+        let over: Vec<Address> = self
+            .cases
+            .iter()
+            .filter(|(address, case)| !self.is_ours(case) && !judged.contains(address))
+            .map(|(address, _)| *address)
+            .collect();
+        for job in over {
+            self.end(job);
+        }
+    }
+
+    /// What the journal keeps; none if it could not be read.
+    pub fn handle_recalled(
+        &mut self,
+        address: Address,
+        attempt: u8,
+        recalled: Option<Recalled>,
+        now: UnixSeconds,
+    ) {
+        if let Some(case) = self.cases.get_mut(&address)
+            && case.job.attempt == attempt
+        {
+            match recalled {
+                Some(recalled) => case.recall(recalled),
+                None => case.recall = Recall::Unasked,
+            }
+        }
+        self.follow(address, now);
+    }
+
+    pub fn handle_prepared(
+        &mut self,
+        address: Address,
+        result: Result<(), PrepareFault>,
+        now: UnixSeconds,
+    ) {
+        let Some(case) = self.cases.get_mut(&address) else {
+            return;
+        };
+        let seated = case.is_seated(&self.me.provider);
+        match result {
+            Ok(()) => case.files = Files::Ready,
+            // Whoever holds a seat has everything to win by trying on.
+            Err(PrepareFault::Never) if !seated => case.files = Files::Refused,
+            Err(PrepareFault::Never | PrepareFault::Later) => {
+                case.files = Files::Absent;
+                case.files_due = back_off(&mut case.files_failures, 2, now);
+            }
+        }
+        self.follow(address, now);
+    }
+
+    /// A run ended. `fresh` is drawn for this call and used if there is something to commit to.
+    pub fn handle_ran(
+        &mut self,
+        address: Address,
+        level: u8,
+        result: Result<Examined, RunFault>,
+        fresh: Fresh,
+        now: UnixSeconds,
+    ) {
+        let Some(case) = self.cases.get_mut(&address) else {
+            return;
+        };
+        if *of_mut(&mut case.work, level) != SeatWork::Running {
+            return;
+        }
+        *of_mut(&mut case.work, level) = SeatWork::Idle;
+        self.examined(address, level, result, fresh, now);
+        self.follow(address, now);
+    }
+
+    /// What the journal holds after the last [`AuditCommand::Save`]; none if it could not be written.
+    pub fn handle_saved(
+        &mut self,
+        address: Address,
+        level: u8,
+        journaled: Option<SavedSeat>,
+        now: UnixSeconds,
+    ) {
+        let Some(case) = self.cases.get_mut(&address) else {
+            return;
+        };
+        *of_mut(&mut case.work, level) = SeatWork::Idle;
+        match journaled {
+            Some(saved) => case.saved.push(saved),
+            None => {
+                let failures = of_mut(&mut case.work_failures, level);
+                let due = back_off(failures, URGENT, now);
+                *of_mut(&mut case.work_due, level) = due;
+            }
+        }
+        self.follow(address, now);
+    }
+
+    /// Tells how a transaction ended.
+    pub fn handle_submitted(
+        &mut self,
+        address: Address,
+        key: TryKey,
+        outcome: Submitted,
+        now: UnixSeconds,
+    ) {
+        let Some(case) = self.cases.get_mut(&address) else {
+            return;
+        };
+        if let Some(tried) = case.tries.get_mut(&key) {
+            tried.in_flight = false;
+            tried.due = match outcome {
+                Submitted::Landed => UnixSeconds(now.0.saturating_add(VISIBLE_SECS)),
+                Submitted::Expired | Submitted::Refused(_) => {
+                    let quick = key.0.is_urgent() || key.0 == AuditStep::Open;
+                    let most = if quick { URGENT } else { PATIENT };
+                    back_off(&mut tried.failures, most, now)
+                }
+            };
+        }
+        self.follow(address, now);
+    }
+
+    /// Time has passed.
+    pub fn handle_time(&mut self, now: UnixSeconds) {
+        let addresses: Vec<Address> = self.cases.keys().copied().collect();
+        for address in addresses {
+            self.follow(address, now);
+        }
+    }
+
+    /// Audits that are ours, whose next readings matter most.
+    pub fn live_jobs(&self) -> Vec<Address> {
+        let ours = self.cases.iter().filter(|(_, case)| self.is_ours(case));
+        ours.map(|(address, _)| *address)
+            .chain(self.restored.keys().copied())
+            .collect()
+    }
+
+    /// Jobs whose panels may have a seat for us.
+    pub fn candidates(&self) -> Vec<Address> {
+        let others = self.cases.iter().filter(|(_, case)| !self.is_ours(case));
+        others.map(|(address, _)| *address).collect()
+    }
+
+    pub fn job(&self, address: &Address) -> Option<&JobData> {
+        self.cases.get(address).map(|case| &case.job)
+    }
+
+    /// Whether a preparation's end is waited for.
+    pub fn is_preparing(&self, address: &Address) -> bool {
+        let case = self.cases.get(address);
+        case.is_some_and(|case| case.files == Files::Preparing)
+    }
+
+    /// Whether no run and no transaction of ours is without an answer.
+    pub fn is_idle(&self) -> bool {
+        !self.cases.values().any(Case::is_at_work)
+    }
+
+    pub fn counts(&self) -> AuditCounts {
+        let mut counts = AuditCounts::default();
+        for case in self.cases.values() {
+            counts.defended +=
+                usize::from(case.is_judged() && case.job.provider == self.me.provider);
+            for level in [1, 2] {
+                let seat = case.seat(level, &self.me.provider);
+                match seat.map(|(_, seat)| seat.state()) {
+                    Some(Ok(SeatState::Joined)) => counts.joined += 1,
+                    Some(Ok(SeatState::Committed)) => counts.committed += 1,
+                    Some(Ok(SeatState::Revealed)) => counts.revealed += 1,
+                    Some(Ok(SeatState::Empty | SeatState::Settled) | Err(_)) | None => {}
+                }
+            }
+        }
+        counts
+    }
+
+    /// Primary, seated, or owed a panel's rent.
+    fn is_ours(&self, case: &Case) -> bool {
+        let lent = case.panels.iter().zip(case.closed).any(|(panel, closed)| {
+            !closed && panel.is_some_and(|panel| panel.rent_payer == self.me.operator)
+        });
+        case.job.provider == self.me.provider || case.is_seated(&self.me.provider) || lent
+    }
+
+    fn wants(&self, job: &JobData) -> bool {
+        let account = self.account.as_ref();
+        account.is_some_and(|account| self.policy.wants(&self.me, account, job))
+    }
+
+    fn drop_case(&mut self, job: Address) {
+        if self.cases.remove(&job).is_some() {
+            self.commands.push_back(AuditCommand::Forget { job });
+        }
+    }
+
+    fn held(&self) -> usize {
+        let counts = self.counts();
+        counts.joined + counts.committed + counts.revealed
+    }
+
+    /// Notes that a transaction is on its way and asks for it; reveals first of all.
+    fn submit(&mut self, address: Address, intent: AuditIntent, now: UnixSeconds) {
+        let Some(case) = self.cases.get_mut(&address) else {
+            return;
+        };
+        let tried = case.tries.entry(intent.key()).or_insert(Try {
+            in_flight: false,
+            due: now,
+            failures: 0,
+        });
+        if tried.in_flight || tried.due > now {
+            return;
+        }
+        tried.in_flight = true;
+        let job = address;
+        let command = AuditCommand::Submit { job, intent };
+        if matches!(intent.step(), AuditStep::Reveal | AuditStep::RevealPrimary) {
+            self.commands.push_front(command);
+        } else {
+            self.commands.push_back(command);
+        }
+    }
+}

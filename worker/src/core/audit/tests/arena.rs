@@ -1,0 +1,484 @@
+//! A job under judgement, its panels under the market's own rules, and one audits' core for each
+//! provider, with a journal that survives and a shell that answers at once.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use assay_protocol::{
+    Address, Digest, JobStatus, Lamports,
+    args::JobFinalizeArgs,
+    commitment::{Opening, Role, secret_hash},
+    job::{Finalized, JobPanels},
+    panel::{Candidate, PanelOpening},
+    sortition::{panel_seed, score},
+    verdict::Verdict,
+};
+use bytemuck::Zeroable;
+
+use super::super::*;
+use crate::core::command::Body;
+
+pub const JOB: Address = Address::new_from_array([9; 32]);
+pub const PROGRAM: Address = Address::new_from_array([160; 32]);
+pub const ROOT: Digest = Digest([5; 32]);
+const SALT: [u8; 32] = [44; 32];
+const START: i64 = 1_000_000;
+
+/// The provider's account of a node; node 0 is the job's primary.
+pub fn provider(node: u8) -> Address {
+    Address::new_from_array([100 + node; 32])
+}
+
+fn operator(node: u8) -> Address {
+    Address::new_from_array([200 + node; 32])
+}
+
+/// What a node's engine finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finds {
+    Same,
+    Other,
+    HintsMissing,
+    HintsWrong,
+    Crash,
+}
+
+pub struct Node {
+    pub core: Audits,
+    pub finds: Finds,
+    pub online: bool,
+    /// Transactions of these steps expire, so often.
+    pub expire: BTreeMap<AuditStep, u32>,
+    pub journal: Vec<SavedSeat>,
+    pub opening: Option<PrimaryOpening>,
+    pub kept: Option<Evidence>,
+    pub reports: Vec<&'static str>,
+    pub sent: Vec<&'static str>,
+    pub runs: u32,
+    pub prepare_faults: Vec<PrepareFault>,
+    me: Identity,
+    policy: AuditPolicy,
+    number: u8,
+}
+
+pub struct Arena {
+    pub now: i64,
+    pub job: JobData,
+    pub panels: [Option<PanelData>; 2],
+    pub providers: BTreeMap<Address, ProviderData>,
+    pub nodes: Vec<Node>,
+    slot: u64,
+    salts: u64,
+}
+
+fn policy() -> AuditPolicy {
+    AuditPolicy {
+        enabled: true,
+        min_fee: Lamports(10),
+        max_seats: 4,
+        margin_secs: 60,
+        siblings: BTreeSet::new(),
+        wallets: BTreeSet::new(),
+        models: None,
+        max_input_bytes: 1_000,
+        max_output_bytes: 1_000,
+        watched_jobs: 100,
+    }
+}
+
+fn job() -> JobData {
+    let mut job = JobData::zeroed();
+    job.version = LAYOUT_VERSION;
+    job.status = JobStatus::Committed as u8;
+    job.sequence = 3;
+    job.requester = Address::new_from_array([30; 32]);
+    job.provider = provider(0);
+    job.generation = 7;
+    job.hints_digest = [6; 32];
+    job.worker_secret_hash = secret_hash(&[1; 32]).0;
+    job.requester_secret_hash = secret_hash(&[2; 32]).0;
+    (job.ceiling, job.price, job.audit_fee) = (1_000, 900, 1_000);
+    (job.collateral, job.escrow) = (20_000, 3_000);
+    (job.audit_bps, job.panel_size, job.ticket_stake) = (10_000, 2, 10_000);
+    (job.created_at, job.committed_at) = (START - 50, START - 40);
+    (job.compute_secs, job.challenge_secs) = (60, 30);
+    job.panel_open_secs = 30;
+    (job.panel_join_secs, job.panel_commit_secs) = (10, 10);
+    job.panel_reveal_secs = 30;
+    (job.input_bytes, job.output_limit) = (100, 100);
+    let opening = Opening {
+        program_id: &PROGRAM,
+        job: &JOB,
+        attempt: 0,
+        role: Role::Primary,
+        provider: &job.provider,
+        generation: 7,
+        salt: &SALT,
+        root: &ROOT,
+        hints_digest: &Digest(job.hints_digest),
+        runtime_class: &[0; 32],
+    };
+    job.commitment = opening.commitment().0;
+    job
+}
+
+impl Arena {
+    /// A committed job, one primary and so many others, each with ten tickets.
+    pub fn new(others: u8) -> Self {
+        Self::with(others, |_, _| ())
+    }
+
+    pub fn with(others: u8, change: impl Fn(u8, &mut AuditPolicy)) -> Self {
+        let mut arena = Self {
+            now: START,
+            job: job(),
+            panels: [None; 2],
+            providers: BTreeMap::new(),
+            nodes: Vec::new(),
+            slot: 1_000,
+            salts: 0,
+        };
+        for number in 0..=others {
+            let mut account = ProviderData::zeroed();
+            (account.operator, account.generation) = (operator(number), 7);
+            (account.stake, account.aged_at) = (100_000, START - 1_000);
+            arena.providers.insert(provider(number), account);
+            let mut policy = policy();
+            change(number, &mut policy);
+            let me = Identity {
+                program_id: PROGRAM,
+                provider: provider(number),
+                operator: operator(number),
+            };
+            let commitment = Digest(arena.job.commitment);
+            let opening = PrimaryOpening {
+                salt: SALT,
+                root: ROOT,
+                commitment,
+            };
+            let mut core = Audits::new(me, policy.clone());
+            core.start();
+            arena.nodes.push(Node {
+                core,
+                finds: Finds::Same,
+                online: true,
+                expire: BTreeMap::new(),
+                journal: Vec::new(),
+                opening: (number == 0).then_some(opening),
+                kept: None,
+                reports: Vec::new(),
+                sent: Vec::new(),
+                runs: 0,
+                prepare_faults: Vec::new(),
+                me,
+                policy,
+                number,
+            });
+        }
+        let primary = arena.providers.get_mut(&provider(0)).unwrap();
+        primary.reserve(Lamports(20_000)).unwrap();
+        arena
+    }
+
+    /// The job is drawn: the level-1 panel is convened.
+    pub fn audit(&mut self) {
+        let args = JobFinalizeArgs {
+            worker_secret: [1; 32],
+            requester_secret: [2; 32],
+            acknowledged: 1,
+        };
+        let now = UnixSeconds(self.now);
+        let audited = self.job.finalize(&JOB, &args, self.slot, now).unwrap();
+        assert_eq!(audited, Finalized::Audited);
+        self.play();
+    }
+
+    /// Its requester objects instead.
+    pub fn dispute(&mut self) {
+        self.job.committed_at = self.now;
+        self.job.dispute(self.slot, UnixSeconds(self.now)).unwrap();
+        self.play();
+    }
+
+    pub fn status(&self) -> JobStatus {
+        self.job.status().unwrap()
+    }
+
+    pub fn verdict(&self) -> Option<Verdict> {
+        Verdict::from_byte(self.job.verdict)
+    }
+
+    pub fn panel(&self, level: usize) -> &PanelData {
+        self.panels[level - 1].as_ref().unwrap()
+    }
+
+    pub fn seated(&self, level: usize) -> Vec<Address> {
+        let seats = self.panel(level).seats.iter();
+        let taken = seats.filter(|seat| seat.state != SeatState::Empty as u8);
+        taken.map(|seat| seat.provider).collect()
+    }
+
+    /// The node that holds this seat.
+    pub fn sitter(&mut self, level: usize, seat: usize) -> &mut Node {
+        let holder = self.panel(level).seats[seat].provider;
+        let node = self
+            .nodes
+            .iter_mut()
+            .find(|node| node.me.provider == holder);
+        node.unwrap()
+    }
+
+    /// Seconds pass one by one, slots two a second, and everybody does what follows.
+    pub fn pass(&mut self, seconds: i64) {
+        for _ in 0..seconds {
+            self.now += 1;
+            self.slot += 2;
+            self.play();
+        }
+    }
+
+    /// Until the convened panel is in this phase.
+    pub fn pass_until(&mut self, what: impl Fn(&Self) -> bool) {
+        for _ in 0..300 {
+            if what(self) {
+                return;
+            }
+            self.pass(1);
+        }
+        panic!("does not happen; the job is {}", self.status().name());
+    }
+
+    /// Everybody reads and acts until nothing changes any more.
+    pub fn play(&mut self) {
+        loop {
+            let mut acted = false;
+            for position in 0..self.nodes.len() {
+                acted |= self.turn(position);
+            }
+            if !acted {
+                return;
+            }
+        }
+    }
+
+    /// kill -9 and a new start of one node.
+    pub fn restart(&mut self, position: usize) {
+        let node = &mut self.nodes[position];
+        node.core = Audits::new(node.me, node.policy.clone());
+        if node.kept.as_ref().is_some_and(|kept| !kept.ended) {
+            node.core.restore(JOB);
+        }
+        node.core.start();
+    }
+
+    fn turn(&mut self, position: usize) -> bool {
+        if !self.nodes[position].online {
+            return false;
+        }
+        let (now, me) = (UnixSeconds(self.now), self.nodes[position].me.provider);
+        let (job, panels, account) = (self.job, self.panels, self.providers[&me]);
+        let core = &mut self.nodes[position].core;
+        core.handle_provider(&account);
+        let watched = core.live_jobs().contains(&JOB);
+        let judged = matches!(
+            job.status().unwrap(),
+            JobStatus::Auditing | JobStatus::Appealing
+        );
+        // As the shell: what is ours is read, the rest listed while it is judged.
+        if watched || judged {
+            core.handle_job(JOB, &job, now);
+            core.handle_panels(JOB, panels.each_ref().map(Option::as_ref), now);
+        }
+        core.handle_listed(&judged.then_some(JOB).into_iter().collect());
+        core.handle_time(now);
+        let mut acted = false;
+        while let Some(command) = self.nodes[position].core.poll_command() {
+            acted |= self.carry_out(position, command);
+        }
+        acted
+    }
+
+    fn carry_out(&mut self, position: usize, command: AuditCommand) -> bool {
+        let now = UnixSeconds(self.now);
+        self.salts += 1;
+        let salt = Digest::of(&[&self.salts.to_le_bytes()]).0;
+        let node = &mut self.nodes[position];
+        match command {
+            AuditCommand::Recall { attempt, .. } => {
+                let recalled = Recalled {
+                    primary: node.opening,
+                    seats: node.journal.clone(),
+                };
+                node.core.handle_recalled(JOB, attempt, Some(recalled), now);
+            }
+            AuditCommand::Prepare { .. } => {
+                node.sent.push("prepare");
+                let result = node.prepare_faults.pop().map_or(Ok(()), Err);
+                node.core.handle_prepared(JOB, result, now);
+            }
+            AuditCommand::Run { level, .. } => {
+                node.runs += 1;
+                let body = Arc::<Body>::default();
+                let root = |root| Examined::Root {
+                    root,
+                    body: Arc::clone(&body),
+                };
+                let result = match node.finds {
+                    Finds::Same => Ok(root(ROOT)),
+                    Finds::Other => Ok(root(Digest([66; 32]))),
+                    Finds::HintsMissing => Ok(Examined::HintsMissing { body }),
+                    Finds::HintsWrong => Ok(Examined::HintsWrong { body }),
+                    Finds::Crash => Err(RunFault::Again),
+                };
+                let fresh = Fresh {
+                    salt,
+                    worker_secret: [0; 32],
+                };
+                node.core.handle_ran(JOB, level, result, fresh, now);
+            }
+            AuditCommand::Save { result, .. } => {
+                let level = result.level;
+                let known = node
+                    .journal
+                    .iter()
+                    .any(|saved| (saved.level, saved.attempt) == (level, result.attempt));
+                assert!(!known, "a result is computed once");
+                node.journal.push(result.clone());
+                node.core.handle_saved(JOB, level, Some(result), now);
+            }
+            AuditCommand::Keep { evidence, .. } => {
+                node.kept = Some(evidence);
+                return false;
+            }
+            AuditCommand::Submit { intent, .. } => self.submit(position, intent),
+            AuditCommand::Report { report, .. } => node.reports.push(report.name()),
+            AuditCommand::Forget { .. } => return false,
+        }
+        true
+    }
+
+    fn submit(&mut self, position: usize, intent: AuditIntent) {
+        let now = UnixSeconds(self.now);
+        let step = intent.step();
+        let node = &mut self.nodes[position];
+        node.sent.push(step.name());
+        if let AuditIntent::Commit { args, .. } = intent {
+            let saved = |seat: &SavedSeat| seat.commitment.0 == args.commitment;
+            assert!(node.journal.iter().any(saved), "committed, not saved");
+        }
+        if matches!(intent, AuditIntent::Join { .. }) {
+            assert!(node.kept.is_some(), "joined, not kept");
+        }
+        let outcome = match node.expire.get_mut(&step) {
+            Some(left @ 1..) => {
+                *left -= 1;
+                Submitted::Expired
+            }
+            Some(0) | None => match self.execute(position, intent) {
+                Ok(()) => Submitted::Landed,
+                Err(error) => Submitted::Refused(Some(error)),
+            },
+        };
+        let (job, core) = (self.job, &mut self.nodes[position].core);
+        core.handle_job(JOB, &job, now);
+        core.handle_submitted(JOB, intent.key(), outcome, now);
+    }
+
+    fn execute(&mut self, position: usize, intent: AuditIntent) -> assay_protocol::Result<()> {
+        let now = UnixSeconds(self.now);
+        let level = intent.level();
+        let mut panels = self.panels;
+        let mut job = self.job;
+        let mut providers = self.providers.clone();
+        if let AuditIntent::Open { .. } = intent {
+            if self.slot <= job.target_slot {
+                return Err(assay_protocol::Error::PanelSlotHashMismatch);
+            }
+            job.open_panel(job.target_slot, None, now)?;
+            let mut panel = PanelData::zeroed();
+            let at = PanelOpening {
+                job: JOB,
+                rent_payer: operator(self.nodes[position].number),
+                bump: 255,
+                seed: panel_seed(&JOB, level, &[level; 32]),
+                now,
+            };
+            panel.open(&at, &job)?;
+            *of_mut(&mut panels, level) = Some(panel);
+        } else if let AuditIntent::Resolve { .. } = intent {
+            let [level1, level2] = panels.each_mut().map(Option::as_mut);
+            let judged = job.resolve(JobPanels { level1, level2 }, self.slot, now)?;
+            if judged.status != JobStatus::Appealing {
+                let primary = providers.get_mut(&job.provider).unwrap();
+                primary.unreserve(Lamports(job.collateral), judged.slash)?;
+            }
+        } else {
+            let panel = of_mut(&mut panels, level);
+            let held = panel.as_mut().ok_or(assay_protocol::Error::PanelMissing)?;
+            let me = self.nodes[position].me.provider;
+            apply(intent, held, &mut job, &mut providers, me, now)?;
+            if matches!(intent, AuditIntent::Close { .. }) {
+                *panel = None;
+            }
+        }
+        (self.job, self.panels, self.providers) = (job, panels, providers);
+        Ok(())
+    }
+}
+
+fn apply(
+    intent: AuditIntent,
+    panel: &mut PanelData,
+    job: &mut JobData,
+    providers: &mut BTreeMap<Address, ProviderData>,
+    me: Address,
+    now: UnixSeconds,
+) -> assay_protocol::Result<()> {
+    let bond = Lamports(panel.bond);
+    match intent {
+        AuditIntent::Join {
+            ticket, evicted, ..
+        } => {
+            let account = providers.get_mut(&me).unwrap();
+            account.require_auditor(&me, job, ticket)?;
+            let candidate = Candidate {
+                provider: me,
+                generation: account.generation,
+                score: score(&panel.seed, &me, ticket),
+            };
+            let joined = panel.join(&candidate, now)?;
+            account.take_seat(bond)?;
+            if joined.evicted != Address::default() {
+                assert_eq!(evicted, Some(joined.evicted));
+                providers
+                    .get_mut(&joined.evicted)
+                    .unwrap()
+                    .leave_seat(bond)?;
+            }
+        }
+        AuditIntent::Commit { args, .. } => {
+            panel.commit(args.seat, (&me, 7), &args.commitment, now)?;
+        }
+        AuditIntent::Reveal { args, .. } => {
+            let opened = (&args.salt, &args.root);
+            panel.reveal(args.seat, (&PROGRAM, &JOB), job, opened, now)?;
+        }
+        AuditIntent::RevealPrimary { args, .. } => {
+            job.reveal((&PROGRAM, &JOB), panel, &args, now)?
+        }
+        AuditIntent::Settle { seat, provider, .. } => {
+            let settled = panel.settle_seat(seat, (&provider, 7))?;
+            providers
+                .get_mut(&provider)
+                .unwrap()
+                .settle_seat(&settled)?;
+        }
+        AuditIntent::Close { rent_payer, .. } => {
+            assert_eq!(panel.rent_payer, rent_payer);
+            panel.require_closable()?;
+            job.live_panels -= 1;
+            job.sequence += 1;
+        }
+        AuditIntent::Open { .. } | AuditIntent::Resolve { .. } => unreachable!(),
+    }
+    Ok(())
+}

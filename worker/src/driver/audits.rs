@@ -1,0 +1,334 @@
+//! One command of the audits' core, one effect.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use assay_client::{address, protocol::Address};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Chain, DriverError, Effect, HaltPoint, JobReading, Parts,
+    examine::{self, Examinee},
+    preparations::Preparations,
+    reread, run,
+};
+use crate::{
+    chain::{
+        instructions::{self, Sender},
+        submitter::Purpose,
+    },
+    core::{
+        Action, AuditCommand, AuditIntent, AuditReport, Audits, Body, Examined, Fresh,
+        PrepareFault, Recalled, RunFault, SavedSeat, Submitted, TryKey,
+    },
+    metrics,
+};
+
+mod open;
+
+/// How an effect of an audit ended.
+pub enum AuditEffect {
+    Recalled(Address, u8, Option<Recalled>),
+    Prepared(Address, u64, Option<Result<Examinee, PrepareFault>>),
+    Ran(Address, u8, Result<Examined, RunFault>),
+    Saved(Address, u8, Option<SavedSeat>),
+    Submitted {
+        job: Address,
+        key: TryKey,
+        outcome: Submitted,
+        reading: Option<JobReading>,
+    },
+}
+
+/// The driver's part for audits.
+pub(super) struct Auditing {
+    pub core: Audits,
+    examinees: BTreeMap<Address, Arc<Examinee>>,
+    preparations: Preparations,
+    runs: BTreeMap<Address, CancellationToken>,
+    /// A panel's address takes a search; each is made once.
+    addresses: BTreeMap<Address, [Address; 2]>,
+    /// How often panels were opened in vain.
+    openings: u16,
+}
+
+impl Auditing {
+    pub fn new(core: Audits, at_once: usize) -> Self {
+        Self {
+            core,
+            examinees: BTreeMap::new(),
+            preparations: Preparations::new(at_once),
+            runs: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            openings: 0,
+        }
+    }
+
+    /// Jobs with the addresses of their panels.
+    pub fn with_panels(&mut self, jobs: Vec<Address>) -> Vec<(Address, [Address; 2])> {
+        let find = |job: &Address| [1, 2].map(|level| address::panel(job, level));
+        jobs.into_iter()
+            .map(|job| {
+                (
+                    job,
+                    *self.addresses.entry(job).or_insert_with(|| find(&job)),
+                )
+            })
+            .collect()
+    }
+}
+
+impl<C: Chain> super::Driver<C> {
+    /// Carries out everything that the audits' core wants done.
+    pub(super) async fn carry_out_audits(&mut self) -> Result<(), DriverError> {
+        while let Some(command) = self.audits.core.poll_command() {
+            match command {
+                AuditCommand::Recall { job, attempt } => self.recall_audit(job, attempt),
+                AuditCommand::Prepare { job } => self.prepare_audit(job),
+                AuditCommand::Run { job, level, until } => {
+                    let seconds = u64::try_from(until.0.saturating_sub(self.now.0)).unwrap_or(0);
+                    self.run_audit(job, level, seconds);
+                }
+                AuditCommand::Save { job, result, body } => self.save_seat(job, result, body),
+                AuditCommand::Keep { job, evidence } => {
+                    let now = self.now;
+                    let keeping =
+                        move |store: &crate::store::Store| store.keep_audit(&job, &evidence, now);
+                    self.parts.store.call(keeping).await?;
+                }
+                AuditCommand::Submit { job, intent } => self.submit_audit(job, intent),
+                AuditCommand::Report { job, report } => self.report_audit(job, report).await?,
+                AuditCommand::Forget { job } => {
+                    self.audits.preparations.cancel(&job);
+                    self.audits.examinees.remove(&job);
+                    self.audits.addresses.remove(&job);
+                    if let Some(run) = self.audits.runs.remove(&job) {
+                        run.cancel();
+                    }
+                }
+            }
+        }
+        metrics::audits(&self.audits.core.counts());
+        Ok(())
+    }
+
+    pub(super) fn take_audit_effect(&mut self, effect: AuditEffect) {
+        let now = self.now;
+        match effect {
+            AuditEffect::Recalled(job, attempt, recalled) => {
+                self.audits
+                    .core
+                    .handle_recalled(job, attempt, recalled, now);
+            }
+            AuditEffect::Prepared(job, number, result) => {
+                let wanted = self.audits.preparations.finish(&job, number);
+                let waited = wanted && self.audits.core.is_preparing(&job);
+                if let Some(result) = result.filter(|_| waited) {
+                    let result = result.map(|examinee| {
+                        self.audits.examinees.insert(job, Arc::new(examinee));
+                    });
+                    self.audits.core.handle_prepared(job, result, now);
+                }
+            }
+            AuditEffect::Ran(job, level, result) => {
+                self.audits.runs.remove(&job);
+                let (result, fresh) = match run::fresh() {
+                    Ok(fresh) => (result, fresh),
+                    Err(error) => {
+                        tracing::error!(%job, %error, "no randomness for a salt; trying again");
+                        let fresh = Fresh {
+                            salt: [0; 32],
+                            worker_secret: [0; 32],
+                        };
+                        (Err(RunFault::Again), fresh)
+                    }
+                };
+                self.audits.core.handle_ran(job, level, result, fresh, now);
+            }
+            AuditEffect::Saved(job, level, saved) => {
+                self.audits.core.handle_saved(job, level, saved, now);
+            }
+            AuditEffect::Submitted {
+                job,
+                key,
+                outcome,
+                reading,
+            } => {
+                self.read(job, reading);
+                self.audits.core.handle_submitted(job, key, outcome, now);
+            }
+        }
+    }
+
+    fn recall_audit(&mut self, job: Address, attempt: u8) {
+        let store = self.parts.store.clone();
+        self.spawn(async move {
+            let recalled = store.call(move |store| store.recall(&job, attempt)).await;
+            let recalled = recalled
+                .inspect_err(|error| tracing::error!(%job, %error, "the journal does not say what was committed to"))
+                .ok();
+            Effect::Audit(AuditEffect::Recalled(job, attempt, recalled))
+        });
+    }
+
+    fn prepare_audit(&mut self, address: Address) {
+        let Some(job) = self.audits.core.job(&address).copied() else {
+            return;
+        };
+        let sources = self.sources();
+        let operator = self.parts.operator;
+        let work = async move {
+            let prepared = examine::prepare(&sources, &job, &operator).await;
+            prepared.map_err(|error| {
+                metrics::failure(error.code());
+                let again = error.may_pass();
+                tracing::info!(job = %address, reason = %error, again, "audit not prepared");
+                error.fault()
+            })
+        };
+        let seated = self.audits.core.live_jobs().contains(&address);
+        let (number, preparation) = self.audits.preparations.start(address, seated, work);
+        self.spawn(async move {
+            Effect::Audit(AuditEffect::Prepared(address, number, preparation.await))
+        });
+    }
+
+    fn run_audit(&mut self, address: Address, level: u8, seconds: u64) {
+        let Some(job) = self.audits.core.job(&address).copied() else {
+            return;
+        };
+        let examinee = self.audits.examinees.get(&address).map(Arc::clone);
+        let (sources, runtime) = (self.sources(), self.parts.runtime.clone());
+        let cancel = CancellationToken::new();
+        self.audits.runs.insert(address, cancel.clone());
+        self.spawn_heavy(async move {
+            let run = examine::run(&sources, examinee.as_deref(), &job, seconds, runtime);
+            let result = match cancel.run_until_cancelled(run).await {
+                Some(Ok(examined)) => Ok(examined),
+                Some(Err(error)) => {
+                    metrics::failure(error.code());
+                    tracing::warn!(job = %address, level, reason = %error, "audit run failed");
+                    Err(error.fault())
+                }
+                None => Err(RunFault::Again),
+            };
+            Effect::Audit(AuditEffect::Ran(address, level, result))
+        });
+    }
+
+    fn save_seat(&mut self, job: Address, result: SavedSeat, body: Arc<Body>) {
+        let (store, now, halt) = (self.parts.store.clone(), self.now, self.parts.halt);
+        let level = result.level;
+        self.spawn(async move {
+            let saving = move |store: &crate::store::Store| {
+                store.save_seat(&job, &result, &body, now)
+            };
+            let saved = store.call(saving).await;
+            halt.at(HaltPoint::SeatResultSaved);
+            let saved = saved
+                .inspect_err(|error| tracing::error!(%job, %error, "the seat's result is not in the journal; trying again"))
+                .ok();
+            Effect::Audit(AuditEffect::Saved(job, level, saved))
+        });
+    }
+
+    fn submit_audit(&mut self, address: Address, intent: AuditIntent) {
+        let Some(job) = self.audits.core.job(&address).copied() else {
+            return;
+        };
+        let sender = sender(&self.parts);
+        let purpose = Purpose {
+            job: address,
+            attempt: job.attempt,
+            action: Action::Audit(intent.step()),
+            instruction: instructions::audit(sender, address, intent),
+            draft: None,
+            now: self.now,
+        };
+        let opening = match intent {
+            AuditIntent::Open { level } => {
+                self.audits.openings = self.audits.openings.wrapping_add(1);
+                Some((level, self.audits.openings))
+            }
+            AuditIntent::Join { .. }
+            | AuditIntent::Commit { .. }
+            | AuditIntent::Reveal { .. }
+            | AuditIntent::RevealPrimary { .. }
+            | AuditIntent::Resolve { .. }
+            | AuditIntent::Settle { .. }
+            | AuditIntent::Close { .. } => None,
+        };
+        let (chain, submitter) = (
+            Arc::clone(&self.parts.chain),
+            Arc::clone(&self.parts.submitter),
+        );
+        self.spawn(async move {
+            let outcome = match opening {
+                Some((level, attempt)) => {
+                    open::open(&*chain, &submitter, sender, &job, purpose, level, attempt).await
+                }
+                None => submitter.submit(purpose).await,
+            };
+            let reading = reread(&*chain, address).await;
+            Effect::Audit(AuditEffect::Submitted {
+                job: address,
+                key: intent.key(),
+                outcome,
+                reading,
+            })
+        });
+    }
+
+    async fn report_audit(&mut self, job: Address, report: AuditReport) -> Result<(), DriverError> {
+        metrics::audit_report(&report);
+        match report {
+            AuditReport::Convened { level } => {
+                tracing::info!(%job, level, "our result is audited: a panel is convened");
+                self.parts.halt.at(HaltPoint::Audited);
+            }
+            AuditReport::Joined { level, bond } => {
+                tracing::info!(%job, level, bond, "seat taken");
+            }
+            AuditReport::Evicted { level } => {
+                tracing::info!(%job, level, "seat lost to a better ticket; its bond is back");
+            }
+            AuditReport::Committed { level, unavailable } => {
+                tracing::info!(%job, level, unavailable, "seat committed");
+            }
+            AuditReport::Revealed { level } => tracing::info!(%job, level, "seat revealed"),
+            AuditReport::Settled {
+                level,
+                bond,
+                payout,
+            } => {
+                if payout < bond {
+                    tracing::warn!(%job, level, bond, payout, "seat settled: bond lost; `assay-worker disputes` shows why");
+                } else {
+                    tracing::info!(%job, level, bond, payout, earned = payout.saturating_sub(bond), "seat settled");
+                }
+            }
+            AuditReport::Verdict { verdict, status } => {
+                let verdict = assay_client::protocol::verdict::Verdict::from_byte(verdict);
+                let verdict = verdict.map_or("unknown", |verdict| verdict.name());
+                tracing::info!(%job, verdict, status = status.name(), "a panel has spoken");
+            }
+            AuditReport::SecretsMissing { level } => tracing::error!(
+                %job, level,
+                "the chain holds a commitment of ours that this journal cannot open; restore the journal before the reveal deadline"
+            ),
+            AuditReport::Gone => {
+                let now = self.now;
+                let ending = move |store: &crate::store::Store| store.end_audit(&job, now);
+                self.parts.store.call(ending).await?;
+                tracing::warn!(%job, "the audited job's account is gone; how it ended was not seen");
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn sender<C>(parts: &Parts<C>) -> Sender {
+    Sender {
+        operator: parts.operator,
+        provider: parts.provider,
+    }
+}

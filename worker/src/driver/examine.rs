@@ -1,0 +1,164 @@
+//! Running another provider's job again: its files, its hints, and the root to compare.
+
+use std::{sync::Arc, time::Duration};
+
+use assay_client::{
+    delivery::blob_path,
+    protocol::{Address, Digest, JobData, OutputProfile, ProviderData, digest::is_zero, text},
+};
+use assay_engine::{AuditFault, EngineError, Outcome, RuntimeFault};
+use tokio::{sync::OnceCell, time::Instant};
+
+use super::{
+    prepare::{self, PrepareError, Prepared, Sources},
+    run::{RunError, describe, too_large},
+};
+use crate::{
+    artifacts::Wanted,
+    chain::Chain,
+    core::{Body, Examined},
+    metrics,
+};
+
+/// A job that can be run at once, and its outcome once it was: hints may take longer than the run.
+pub struct Examinee {
+    prepared: Prepared,
+    outcome: OnceCell<(Outcome, u64)>,
+}
+
+/// Fetches what a seat needs, from the job's uris or else from the primary's worker, before the
+/// seat is asked for.
+pub async fn prepare<C: Chain>(
+    sources: &Sources<C>,
+    job: &JobData,
+    operator: &Address,
+) -> Result<Examinee, PrepareError> {
+    let primary = primary(sources, job).await?;
+    if primary.operator == *operator {
+        return Err(PrepareError::OwnOperator);
+    }
+    let endpoint = endpoint(&primary);
+    let prepared = prepare::files(sources, job, None, endpoint.as_deref()).await?;
+    Ok(Examinee {
+        prepared,
+        outcome: OnceCell::new(),
+    })
+}
+
+async fn primary<C: Chain>(
+    sources: &Sources<C>,
+    job: &JobData,
+) -> Result<ProviderData, PrepareError> {
+    let account = sources.chain.provider(&job.provider).await?;
+    account.ok_or(PrepareError::PrimaryGone)
+}
+
+fn endpoint(primary: &ProviderData) -> Option<String> {
+    let endpoint = text::read(&primary.endpoint, primary.endpoint_len);
+    (!endpoint.is_empty()).then(|| endpoint.trim_end_matches('/').to_owned())
+}
+
+/// Runs the model, unless that was done, and compares under the primary's hints.
+pub async fn run<C: Chain>(
+    sources: &Sources<C>,
+    examinee: Option<&Examinee>,
+    job: &JobData,
+    seconds: u64,
+    runtime: String,
+) -> Result<Examined, RunError> {
+    let examinee = examinee.ok_or(RunError::NotPrepared)?;
+    let limit = Duration::from_secs(seconds.max(1));
+    let computed = examinee.outcome.get_or_try_init(|| async {
+        let started = Instant::now();
+        let Prepared { model, input } = &examinee.prepared;
+        let outcome = sources.host.run(model, input, limit).await;
+        let took = started.elapsed();
+        metrics::run(took.as_secs_f64());
+        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        Ok::<_, RunError>((within_limit(outcome, job)?, took))
+    });
+    let (outcome, compute_ms) = computed.await?;
+    let profile = OutputProfile(job.output_profile);
+    let body = body(outcome, &profile, runtime, *compute_ms)?;
+    // Without floats on a grid there is nothing to shift, and no hint to fetch.
+    let expected = match outcome.audit(&profile, &[]) {
+        Ok(root) => return Ok(Examined::Root { root, body }),
+        Err(AuditFault::Hints { expected, .. }) => expected,
+        Err(AuditFault::Profile(mismatch)) => return Err(mismatch.into()),
+    };
+    let Some(hints) = hints(sources, job, expected).await else {
+        return Ok(Examined::HintsMissing { body });
+    };
+    match outcome.audit(&profile, &hints) {
+        Ok(root) => Ok(Examined::Root { root, body }),
+        Err(AuditFault::Hints { expected, found }) => {
+            tracing::warn!(
+                expected,
+                found,
+                "the primary's hints have the wrong length; committing to that"
+            );
+            Ok(Examined::HintsWrong { body })
+        }
+        Err(AuditFault::Profile(mismatch)) => Err(mismatch.into()),
+    }
+}
+
+/// The outcome under the job's own rule: outputs beyond its limit are the canonical error.
+fn within_limit(outcome: Result<Outcome, EngineError>, job: &JobData) -> Result<Outcome, RunError> {
+    let outcome = match outcome {
+        Err(EngineError::Runtime(RuntimeFault::OutputTooLarge { .. })) => {
+            return Ok(too_large(job));
+        }
+        other => other?,
+    };
+    let file = outcome.answer(&OutputProfile(job.output_profile))?.outputs;
+    let bytes = file.map_or(0, |file| file.len());
+    if u32::try_from(bytes).is_ok_and(|bytes| bytes <= job.output_limit) {
+        Ok(outcome)
+    } else {
+        Ok(too_large(job))
+    }
+}
+
+/// What is kept, and handed to the requester where that is the auditors' task.
+fn body(
+    outcome: &Outcome,
+    profile: &OutputProfile,
+    runtime: String,
+    compute_ms: u64,
+) -> Result<Arc<Body>, RunError> {
+    let answer = outcome.answer(profile)?;
+    Ok(Arc::new(Body {
+        outputs: answer.outputs.unwrap_or_default(),
+        hints: Vec::new(),
+        outputs_json: serde_json::to_string(&describe(outcome))?,
+        model_error: answer.failure.map(|failure| failure.message),
+        runtime,
+        compute_ms,
+    }))
+}
+
+/// The primary's hints, from its worker; none if they cannot be had now.
+async fn hints<C: Chain>(sources: &Sources<C>, job: &JobData, expected: usize) -> Option<Vec<u8>> {
+    if is_zero(&job.hints_digest) {
+        return None;
+    }
+    let digest = Digest(job.hints_digest);
+    if digest == Digest::of(&[]) {
+        return Some(Vec::new());
+    }
+    let primary = primary(sources, job).await;
+    let primary = primary
+        .inspect_err(|error| tracing::info!(%error, "the primary cannot be asked for its hints"))
+        .ok()?;
+    let wanted = Wanted {
+        digest,
+        size: u64::try_from(expected).unwrap_or(u64::MAX),
+        uri: format!("{}{}", endpoint(&primary)?, blob_path(&digest)),
+        limit: sources.limits.output_bytes,
+    };
+    let fetched = sources.artifacts.hints(&wanted).await;
+    fetched
+        .inspect_err(|error| tracing::info!(%error, "the primary's hints are not at hand"))
+        .ok()
+}
