@@ -30,11 +30,6 @@ pub fn config(options: &EngineOptions) -> EngineConfig {
 }
 
 /// A host whose engines nothing has been asked of yet: a missing library shows on its first use.
-pub fn host(options: &EngineOptions) -> Result<Host> {
-    host_with(config(options))
-}
-
-/// The same for settings that differ from the worker's defaults.
 pub fn host_with(config: EngineConfig) -> Result<Host> {
     let config = HostConfig::new(config).context("this executable cannot be found again")?;
     Ok(Host::new(config))

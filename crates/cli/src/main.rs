@@ -5,6 +5,7 @@
 
 mod amount;
 mod args;
+mod calibrate;
 mod chain;
 mod config;
 mod context;

@@ -13,7 +13,15 @@ use assay_client::{
 };
 use clap::{Args, Subcommand};
 
-use crate::{Ending, chain::Found, context::Context, onnx::Model, output, view::ModelView};
+use crate::{
+    Ending,
+    calibrate::{self, CalibrateOptions, CalibratedProfile},
+    chain::Found,
+    context::Context,
+    onnx::Model,
+    output,
+    view::ModelView,
+};
 
 #[derive(Debug, Subcommand)]
 pub enum ModelCommand {
@@ -23,6 +31,9 @@ Examples:
   assay model register models/digits.onnx --uri https://files.example/digits.onnx
   assay model register net.onnx --profile=-10,exact     # floats within about half of 2^-10")]
     Register(RegisterOptions),
+    /// Measure how far honest runs of a model differ, and choose how its outputs compare
+    #[command(after_help = calibrate::EXAMPLES)]
+    Calibrate(CalibrateOptions),
     /// Show a model
     Show {
         /// Its address, its name, or the path of its file
@@ -62,11 +73,15 @@ pub struct RegisterOptions {
     /// How each output compares, separated by commas: `exact`, or the exponent e of a grid of step 2^e
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     profile: Option<String>,
+    /// The same from a file that `assay model calibrate` wrote for this model
+    #[arg(long, conflicts_with = "profile", value_name = "FILE")]
+    profile_from: Option<PathBuf>,
 }
 
 pub async fn run(context: &Context, command: ModelCommand) -> Result<Ending> {
     match command {
         ModelCommand::Register(options) => register(context, &options).await?,
+        ModelCommand::Calibrate(options) => calibrate::run(context, &options).await?,
         ModelCommand::Show { model } => {
             let view = ModelView::new(&context.model(&model).await?);
             if context.options.json {
@@ -120,10 +135,14 @@ async fn register(context: &Context, options: &RegisterOptions) -> Result<()> {
         context.name(&existing)?;
         return context.nothing_to_do(&existing);
     }
-    let profile = match &options.profile {
-        Some(text) => parse_profile(text, model.outputs.len())?,
-        None => {
-            context.say("outputs compare exactly; --profile gives floats a tolerance, which audits will need");
+    let profile = match (&options.profile, &options.profile_from) {
+        (Some(text), _) => parse_profile(text, model.outputs.len())?,
+        (None, Some(path)) => calibrated(path, &model)?,
+        (None, None) => {
+            context.say(
+                "outputs compare exactly, which honest providers with other processors may fail: `assay model \
+                 calibrate` measures a tolerance",
+            );
             OutputProfile::exact(model.outputs.len())
                 .ok()
                 .with_context(|| too_many(model.outputs.len()))?
@@ -166,6 +185,27 @@ async fn register(context: &Context, options: &RegisterOptions) -> Result<()> {
         context.name(&existing)?;
     }
     Ok(())
+}
+
+/// The profile in a file of `assay model calibrate`, if it was measured for this very model.
+fn calibrated(path: &std::path::Path, model: &Model) -> Result<OutputProfile> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the profile {}", path.display()))?;
+    let file: CalibratedProfile = serde_json::from_str(&text).with_context(|| {
+        format!(
+            "{} is no profile of `assay model calibrate`",
+            path.display()
+        )
+    })?;
+    let digest = hex::encode(model.digest.0);
+    if file.model != digest {
+        bail!(
+            "{} was measured for another file (sha256 {}, this one has {digest}); calibrate this one",
+            path.display(),
+            file.model
+        );
+    }
+    parse_profile(&file.profile, model.outputs.len())
 }
 
 fn too_many(outputs: usize) -> String {
@@ -306,6 +346,25 @@ mod tests {
             assert!(parse_profile(text, outputs).is_err(), "{text}");
         }
         assert!(parse_profile(&["exact"; 9].join(","), 9).is_err());
+    }
+
+    #[test]
+    fn profile_of_another_file_is_refused() {
+        let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models");
+        let model = |name: &str| Model::open(format!("{models}/{name}").as_ref()).unwrap();
+        let digits = model("digits.onnx");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let text = format!(
+            r#"{{"format":"assay-profile/1","model":"{}","profile":"-17,exact","samples":6}}"#,
+            hex::encode(digits.digest.0)
+        );
+        std::fs::write(file.path(), text).unwrap();
+        let profile = calibrated(file.path(), &digits).unwrap();
+        assert_eq!(profile.0[..2], [-17, OutputProfile::EXACT]);
+        let other = calibrated(file.path(), &model("calibration/recurrent.onnx"));
+        assert!(other.unwrap_err().to_string().contains("another file"));
+        std::fs::write(file.path(), "{}").unwrap();
+        assert!(calibrated(file.path(), &digits).is_err());
     }
 
     #[test]

@@ -1,0 +1,155 @@
+//! How far apart two results are.
+
+use assay_engine::{DType, Outcome, Tensor};
+use half::{bf16, f16};
+
+/// The numbers of a tensor. Integers beyond 2^53 lose their last bits, which [`deviation`] does not rely on.
+pub fn values(tensor: &Tensor) -> Vec<f64> {
+    fn read<const N: usize>(data: &[u8], number: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+        let (elements, _) = data.as_chunks::<N>();
+        elements.iter().map(|element| number(*element)).collect()
+    }
+    let data = &tensor.data;
+    match tensor.dtype {
+        DType::Bool | DType::U8 => read(data, |[byte]: [u8; 1]| f64::from(byte)),
+        DType::I8 => read(data, |[byte]: [u8; 1]| f64::from(byte.cast_signed())),
+        DType::U16 => read(data, |bytes| f64::from(u16::from_le_bytes(bytes))),
+        DType::I16 => read(data, |bytes| f64::from(i16::from_le_bytes(bytes))),
+        DType::U32 => read(data, |bytes| f64::from(u32::from_le_bytes(bytes))),
+        DType::I32 => read(data, |bytes| f64::from(i32::from_le_bytes(bytes))),
+        DType::U64 => read(data, |bytes| u64::from_le_bytes(bytes) as f64),
+        DType::I64 => read(data, |bytes| i64::from_le_bytes(bytes) as f64),
+        DType::F16 => read(data, |bytes| f16::from_le_bytes(bytes).to_f64()),
+        DType::BF16 => read(data, |bytes| bf16::from_le_bytes(bytes).to_f64()),
+        DType::F32 => read(data, |bytes| f64::from(f32::from_le_bytes(bytes))),
+        DType::F64 => read(data, f64::from_le_bytes),
+    }
+}
+
+/// The largest |y - x| of two floats tensors; infinite where one is NaN or infinite and the other is something else,
+/// where shapes or types differ, and where anything but floats differs at all.
+pub fn deviation(x: &Tensor, y: &Tensor) -> f64 {
+    if x.dtype != y.dtype || x.shape != y.shape || x.name != y.name {
+        return f64::INFINITY;
+    }
+    if x.data == y.data {
+        return 0.0;
+    }
+    if !x.dtype.is_float() {
+        return f64::INFINITY;
+    }
+    let pairs = values(x).into_iter().zip(values(y));
+    pairs.fold(0.0_f64, |worst, (x, y)| {
+        let apart = if x == y || (x.is_nan() && y.is_nan()) {
+            0.0
+        } else {
+            let apart = (y - x).abs();
+            // NaN: one of them is no number.
+            if apart.is_nan() { f64::INFINITY } else { apart }
+        };
+        worst.max(apart)
+    })
+}
+
+/// [`deviation`] of each output. A failure deviates from everything but another failure.
+pub fn deviations(x: &Outcome, y: &Outcome, outputs: usize) -> Vec<f64> {
+    match (x, y) {
+        (Outcome::Failed(_), Outcome::Failed(_)) => vec![0.0; outputs],
+        (Outcome::Outputs(x), Outcome::Outputs(y)) if x.len() == y.len() => {
+            x.iter().zip(y).map(|(x, y)| deviation(x, y)).collect()
+        }
+        (Outcome::Outputs(_) | Outcome::Failed(_), _) => vec![f64::INFINITY; outputs],
+    }
+}
+
+/// The largest finite magnitude of a tensor.
+pub fn magnitude(tensor: &Tensor) -> f64 {
+    let finite = values(tensor).into_iter().filter(|value| value.is_finite());
+    finite.fold(0.0_f64, |most, value| most.max(value.abs()))
+}
+
+/// The distance from 1 to the next number of a float type; None for other types.
+pub const fn epsilon(dtype: DType) -> Option<f64> {
+    match dtype {
+        DType::F16 => Some(1.0 / 1_024.0),
+        DType::BF16 => Some(1.0 / 128.0),
+        DType::F32 => Some(1.0 / 8_388_608.0),
+        DType::F64 => Some(f64::EPSILON),
+        DType::Bool
+        | DType::U8
+        | DType::I8
+        | DType::U16
+        | DType::I16
+        | DType::U32
+        | DType::I32
+        | DType::U64
+        | DType::I64 => None,
+    }
+}
+
+/// What a person would read off a result: the position of the largest value in each row of a float tensor.
+pub fn decisions(tensor: &Tensor) -> Vec<Option<usize>> {
+    if !tensor.dtype.is_float() {
+        return Vec::new();
+    }
+    let row = tensor.shape.last().copied().unwrap_or(1).max(1);
+    values(tensor)
+        .chunks(row)
+        .map(|row| {
+            let best = row
+                .iter()
+                .enumerate()
+                .max_by(|(_, a), (_, b)| a.total_cmp(b));
+            best.map(|(position, _)| position)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub fn floats(values: &[f32]) -> Tensor {
+        Tensor {
+            name: "y".into(),
+            dtype: DType::F32,
+            shape: vec![values.len()],
+            data: values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn deviation_is_the_largest_and_knows_special_values() {
+        let (nan, infinity) = (f32::NAN, f32::INFINITY);
+        let cases: [(&[f32], &[f32], f64); 8] = [
+            (&[1.0, 2.0], &[1.0, 2.5], 0.5),
+            (&[0.0], &[-0.0], 0.0),
+            (&[nan, infinity], &[-nan, infinity], 0.0),
+            (&[nan], &[1.0], f64::INFINITY),
+            (&[1.0], &[nan], f64::INFINITY),
+            (&[infinity], &[-infinity], f64::INFINITY),
+            (&[infinity], &[f32::MAX], f64::INFINITY),
+            (&[1.0], &[1.0, 1.0], f64::INFINITY),
+        ];
+        for (x, y, expected) in cases {
+            assert_eq!(deviation(&floats(x), &floats(y)), expected, "{x:?} {y:?}");
+        }
+        let mut label = floats(&[1.0]);
+        label.dtype = DType::I32;
+        let mut other = label.clone();
+        assert_eq!(deviation(&label, &other), 0.0);
+        other.data[0] = 1;
+        assert_eq!(deviation(&label, &other), f64::INFINITY);
+    }
+
+    #[test]
+    fn decisions_are_the_largest_of_each_row() {
+        let mut tensor = floats(&[0.1, 0.9, 0.5, 0.4]);
+        tensor.shape = vec![2, 2];
+        assert_eq!(decisions(&tensor), [Some(1), Some(0)]);
+        assert_eq!(magnitude(&floats(&[-3.0, f32::NAN, 2.0])), 3.0);
+    }
+}

@@ -1,0 +1,46 @@
+use super::*;
+
+#[test]
+fn options_are_read_or_refused_with_the_reason() {
+    assert_eq!(dimension("time=12"), Ok(("time".into(), 12)));
+    assert!(
+        ["time", "time=", "time=0", "time=-1"]
+            .iter()
+            .all(|text| dimension(text).is_err())
+    );
+    assert_eq!(safety("16"), Ok(16.0));
+    assert!(
+        ["1", "nan", "inf", "x"]
+            .iter()
+            .all(|text| safety(text).is_err())
+    );
+}
+
+#[test]
+fn report_is_a_profile_that_register_reads() {
+    let report = Report {
+        file: ProfileFile {
+            format: FORMAT.into(),
+            model: "00".into(),
+            profile: "-17,exact".into(),
+        },
+        name: "net.onnx".into(),
+        accepted: true,
+        refusals: Vec::new(),
+        safety: 16.0,
+        machine: Machine::here("a runtime".into()),
+        command: "assay".into(),
+        inputs: "2 given".into(),
+        samples: 2,
+        outputs: Vec::new(),
+        variations: Vec::new(),
+        skipped: vec!["a | b".into()],
+        honest_pairs: 4,
+        honest_rejected: 0,
+        attacks: Vec::new(),
+    };
+    let text = serde_json::to_string(&report).unwrap();
+    let file: CalibratedProfile = serde_json::from_str(&text).unwrap();
+    assert_eq!(file, report.file);
+    assert!(report.text().contains("No attack passes a single audit."));
+}
