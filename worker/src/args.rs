@@ -67,6 +67,17 @@ pub enum Command {
         #[arg(long, default_value_t = 10)]
         jobs: u32,
     },
+    /// Show audits of our jobs and of our seats: roots, deadlines, and what each verdict brings
+    Disputes {
+        /// Only this job.
+        job: Option<String>,
+        /// JSON on stdout.
+        #[arg(long)]
+        json: bool,
+        /// How many of the last ones to show.
+        #[arg(long, default_value_t = 10)]
+        count: u32,
+    },
     /// Runs models for another process of this program.
     #[command(hide = true)]
     Engine,

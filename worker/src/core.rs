@@ -14,10 +14,11 @@ use assay_protocol::{
     limits::OPEN_SLOT_AGE,
 };
 
-mod audit;
+pub mod audit;
 mod command;
 mod conditions;
 mod follow;
+mod look;
 mod policy;
 mod seal;
 mod steps;
@@ -34,6 +35,7 @@ pub use command::{
     AcknowledgeError, Acknowledgement, Action, Body, Command, Computed, Fresh, Intent,
     PrepareFault, Report, RunFault, SavedResult, Step, Submitted,
 };
+pub use look::Counts;
 pub use policy::{Identity, Policy, Refusal};
 
 use seal::seal;
@@ -48,19 +50,6 @@ pub struct Restored {
     pub acknowledged: Option<[u8; 32]>,
     /// Slot of the first reading that did not find the account.
     pub missing_since: Option<u64>,
-}
-
-/// How many jobs stand where.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Open jobs that may be claimed.
-    pub candidates: usize,
-    /// Claimed, or about to be, and not yet committed.
-    pub busy: usize,
-    /// Committed and not yet settled.
-    pub committed: usize,
-    /// Ours, but nothing more can be done for them.
-    pub stuck: usize,
 }
 
 pub struct Core {
@@ -123,69 +112,6 @@ impl Core {
 
     pub fn poll_command(&mut self) -> Option<Command> {
         self.commands.pop_front()
-    }
-
-    /// The newest reading of a job this worker watches.
-    pub fn job(&self, address: &Address) -> Option<&JobData> {
-        self.work.get(address).map(|work| &work.job)
-    }
-
-    /// Whether a preparation's end is waited for.
-    pub fn is_preparing(&self, address: &Address) -> bool {
-        let work = self.work.get(address);
-        work.is_some_and(|work| work.phase == Phase::Preparing)
-    }
-
-    /// Jobs that are ours and not at an end, whose next readings matter most.
-    pub fn live_jobs(&self) -> Vec<Address> {
-        let live = |work: &Work| {
-            work.is_busy()
-                || matches!(
-                    work.phase,
-                    Phase::Waiting | Phase::Audited | Phase::Stuck | Phase::Sending(_)
-                )
-        };
-        let restored = self.restored.keys().copied();
-        self.work
-            .iter()
-            .filter(|(_, work)| live(work))
-            .map(|(key, _)| *key)
-            .chain(restored)
-            .collect()
-    }
-
-    pub fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        for work in self.work.values() {
-            if work.is_busy() {
-                counts.busy += 1;
-            } else {
-                match work.phase {
-                    Phase::Wanted | Phase::Preparing | Phase::Ready => counts.candidates += 1,
-                    Phase::Waiting | Phase::Audited | Phase::Sending(_) => counts.committed += 1,
-                    Phase::Stuck => counts.stuck += 1,
-                    Phase::Running | Phase::Saving | Phase::Refused(_) | Phase::Over => {}
-                }
-            }
-        }
-        counts
-    }
-
-    /// Why a job is not wanted, for logs.
-    pub fn refusal(&self, job: &Address) -> Option<Refusal> {
-        match self.work.get(job)?.phase {
-            Phase::Refused(refusal) => Some(refusal),
-            Phase::Wanted
-            | Phase::Preparing
-            | Phase::Ready
-            | Phase::Running
-            | Phase::Saving
-            | Phase::Sending(_)
-            | Phase::Waiting
-            | Phase::Audited
-            | Phase::Stuck
-            | Phase::Over => None,
-        }
     }
 
     /// The provider's account: its stake and class.

@@ -10,6 +10,7 @@ pub mod artifacts;
 pub mod chain;
 pub mod config;
 pub mod core;
+pub mod disputes;
 pub mod driver;
 pub mod halt;
 pub mod init;

@@ -1,9 +1,11 @@
 use std::{io::Write, path::Path, process::ExitCode};
 
 use anyhow::Context;
+use assay_client::protocol::Address;
 use assay_worker::{
     args::{Args, Command},
     config::{self, Config, Layers},
+    disputes,
     halt::Halt,
     init, logging, run, status,
 };
@@ -53,6 +55,13 @@ fn main() -> ExitCode {
             end(block_on(run::run(config, Halt(halt_at))))
         }
         Command::Status { json, jobs } => end(show_status(&config, json, jobs)),
+        Command::Disputes { job, json, count } => match job.map(|job| job.parse()).transpose() {
+            Ok(job) => end(show_disputes(&config, job.as_ref(), json, count)),
+            Err(_) => {
+                eprintln!("error: this is no address; give the job's, in base58");
+                ExitCode::from(EX_USAGE)
+            }
+        },
         Command::Init { .. } | Command::Engine => ExitCode::from(EX_USAGE),
     }
 }
@@ -101,6 +110,20 @@ fn show_status(config: &Config, json: bool, jobs: u32) -> anyhow::Result<()> {
         print(&format!("{}\n", serde_json::to_string_pretty(&status)?))
     } else {
         print(&status.text())
+    }
+}
+
+fn show_disputes(
+    config: &Config,
+    job: Option<&Address>,
+    json: bool,
+    count: u32,
+) -> anyhow::Result<()> {
+    let disputes = disputes::read(config, job, count)?;
+    if json {
+        print(&format!("{}\n", serde_json::to_string_pretty(&disputes)?))
+    } else {
+        print(&disputes.text())
     }
 }
 

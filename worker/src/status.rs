@@ -192,8 +192,14 @@ impl Status {
     }
 }
 
+/// The same with a sign.
+pub(crate) fn signed_sol(lamports: i64) -> String {
+    let sign = if lamports < 0 { '-' } else { '+' };
+    format!("{sign}{}", sol(lamports.unsigned_abs()))
+}
+
 /// Lamports as SOL, without rounding.
-fn sol(lamports: u64) -> String {
+pub(crate) fn sol(lamports: u64) -> String {
     let (whole, part) = (lamports / 1_000_000_000, lamports % 1_000_000_000);
     format!("{whole}.{part:09} SOL")
 }

@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use assay_protocol::{
     Address, JobData, LAYOUT_VERSION, PanelData, ProviderData, UnixSeconds, limits::OPEN_SLOT_AGE,
-    panel::SeatState,
 };
 
 use super::command::{Fresh, PrepareFault, RunFault, Submitted};
@@ -19,6 +18,8 @@ use super::policy::Identity;
 mod case;
 mod command;
 mod duties;
+mod look;
+mod outlook;
 mod policy;
 mod tell;
 
@@ -29,6 +30,8 @@ pub use command::{
     AuditCommand, AuditIntent, AuditReport, AuditStep, Evidence, Examined, PrimaryOpening,
     Recalled, SavedSeat, TryKey,
 };
+pub use look::AuditCounts;
+pub use outlook::{Outlook, outcome, outlooks, resolution};
 pub use policy::AuditPolicy;
 
 use case::{Case, Files, Recall, SeatWork, Try, back_off, is_newer, of_mut};
@@ -38,19 +41,6 @@ const PATIENT: u8 = 5;
 const URGENT: u8 = 1;
 /// How long a transaction that landed may stay invisible before its step is looked at again.
 const VISIBLE_SECS: i64 = 10;
-
-/// How many seats and audits stand where.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AuditCounts {
-    /// Our own jobs under judgement.
-    pub defended: usize,
-    /// Seats that wait for our commitment.
-    pub joined: usize,
-    /// Seats whose commitment is not opened yet.
-    pub committed: usize,
-    /// Seats that are opened and not paid.
-    pub revealed: usize,
-}
 
 pub struct Audits {
     me: Identity,
@@ -308,53 +298,6 @@ impl Audits {
         }
     }
 
-    /// Audits that are ours, whose next readings matter most.
-    pub fn live_jobs(&self) -> Vec<Address> {
-        let ours = self.cases.iter().filter(|(_, case)| self.is_ours(case));
-        ours.map(|(address, _)| *address)
-            .chain(self.restored.keys().copied())
-            .collect()
-    }
-
-    /// Jobs whose panels may have a seat for us.
-    pub fn candidates(&self) -> Vec<Address> {
-        let others = self.cases.iter().filter(|(_, case)| !self.is_ours(case));
-        others.map(|(address, _)| *address).collect()
-    }
-
-    pub fn job(&self, address: &Address) -> Option<&JobData> {
-        self.cases.get(address).map(|case| &case.job)
-    }
-
-    /// Whether a preparation's end is waited for.
-    pub fn is_preparing(&self, address: &Address) -> bool {
-        let case = self.cases.get(address);
-        case.is_some_and(|case| case.files == Files::Preparing)
-    }
-
-    /// Whether no run and no transaction of ours is without an answer.
-    pub fn is_idle(&self) -> bool {
-        !self.cases.values().any(Case::is_at_work)
-    }
-
-    pub fn counts(&self) -> AuditCounts {
-        let mut counts = AuditCounts::default();
-        for case in self.cases.values() {
-            counts.defended +=
-                usize::from(case.is_judged() && case.job.provider == self.me.provider);
-            for level in [1, 2] {
-                let seat = case.seat(level, &self.me.provider);
-                match seat.map(|(_, seat)| seat.state()) {
-                    Some(Ok(SeatState::Joined)) => counts.joined += 1,
-                    Some(Ok(SeatState::Committed)) => counts.committed += 1,
-                    Some(Ok(SeatState::Revealed)) => counts.revealed += 1,
-                    Some(Ok(SeatState::Empty | SeatState::Settled) | Err(_)) | None => {}
-                }
-            }
-        }
-        counts
-    }
-
     /// Primary, seated, or owed a panel's rent.
     fn is_ours(&self, case: &Case) -> bool {
         let lent = case.panels.iter().zip(case.closed).any(|(panel, closed)| {
@@ -372,11 +315,6 @@ impl Audits {
         if self.cases.remove(&job).is_some() {
             self.commands.push_back(AuditCommand::Forget { job });
         }
-    }
-
-    fn held(&self) -> usize {
-        let counts = self.counts();
-        counts.joined + counts.committed + counts.revealed
     }
 
     /// Notes that a transaction is on its way and asks for it; reveals first of all.

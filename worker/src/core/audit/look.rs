@@ -1,0 +1,75 @@
+//! What others may ask of the audits' core.
+
+use assay_protocol::{Address, JobData, panel::SeatState};
+
+use super::{
+    Audits,
+    case::{Case, Files},
+};
+
+/// How many seats and audits stand where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AuditCounts {
+    /// Our own jobs under judgement.
+    pub defended: usize,
+    /// Seats that wait for our commitment.
+    pub joined: usize,
+    /// Seats whose commitment is not opened yet.
+    pub committed: usize,
+    /// Seats that are opened and not paid.
+    pub revealed: usize,
+}
+
+impl Audits {
+    /// Audits that are ours, whose next readings matter most.
+    pub fn live_jobs(&self) -> Vec<Address> {
+        let ours = self.cases.iter().filter(|(_, case)| self.is_ours(case));
+        ours.map(|(address, _)| *address)
+            .chain(self.restored.keys().copied())
+            .collect()
+    }
+
+    /// Jobs whose panels may have a seat for us.
+    pub fn candidates(&self) -> Vec<Address> {
+        let others = self.cases.iter().filter(|(_, case)| !self.is_ours(case));
+        others.map(|(address, _)| *address).collect()
+    }
+
+    pub fn job(&self, address: &Address) -> Option<&JobData> {
+        self.cases.get(address).map(|case| &case.job)
+    }
+
+    /// Whether a preparation's end is waited for.
+    pub fn is_preparing(&self, address: &Address) -> bool {
+        let case = self.cases.get(address);
+        case.is_some_and(|case| case.files == Files::Preparing)
+    }
+
+    /// Whether no run and no transaction of ours is without an answer.
+    pub fn is_idle(&self) -> bool {
+        !self.cases.values().any(Case::is_at_work)
+    }
+
+    pub fn counts(&self) -> AuditCounts {
+        let mut counts = AuditCounts::default();
+        for case in self.cases.values() {
+            counts.defended +=
+                usize::from(case.is_judged() && case.job.provider == self.me.provider);
+            for level in [1, 2] {
+                let seat = case.seat(level, &self.me.provider);
+                match seat.map(|(_, seat)| seat.state()) {
+                    Some(Ok(SeatState::Joined)) => counts.joined += 1,
+                    Some(Ok(SeatState::Committed)) => counts.committed += 1,
+                    Some(Ok(SeatState::Revealed)) => counts.revealed += 1,
+                    Some(Ok(SeatState::Empty | SeatState::Settled) | Err(_)) | None => {}
+                }
+            }
+        }
+        counts
+    }
+
+    pub(super) fn held(&self) -> usize {
+        let counts = self.counts();
+        counts.joined + counts.committed + counts.revealed
+    }
+}
