@@ -311,6 +311,13 @@ impl<C: Chain> super::Driver<C> {
                 let verdict = verdict.map_or("unknown", |verdict| verdict.name());
                 tracing::info!(%job, verdict, status = status.name(), "a panel has spoken");
             }
+            AuditReport::Defended { ours } => {
+                tracing::info!(%job, ours, "our job's audit is over");
+                if let Ok(earned) = u64::try_from(ours) {
+                    let noting = move |store: &crate::store::Store| store.note_earned(&job, earned);
+                    self.parts.store.call(noting).await?;
+                }
+            }
             AuditReport::SecretsMissing { level } => tracing::error!(
                 %job, level,
                 "the chain holds a commitment of ours that this journal cannot open; restore the journal before the reveal deadline"

@@ -83,6 +83,17 @@ impl Store {
         })
     }
 
+    /// What a job that was audited has brought: a verdict may leave less than the price, or more.
+    pub fn note_earned(&self, address: &Address, earned: u64) -> Result<(), StoreError> {
+        self.with(|connection| {
+            connection.execute(
+                "UPDATE jobs SET earned = ?2 WHERE job = ?1 AND phase = 'settled'",
+                params![address.as_ref(), stored(earned)],
+            )?;
+            Ok(())
+        })
+    }
+
     /// Ends an attempt whose account is gone and cannot be read any more.
     pub fn report_gone(
         &self,

@@ -7,7 +7,7 @@ use assay_protocol::{
     panel::{PanelStatus, Phase, SeatData, SeatState},
 };
 
-use super::command::{PrimaryOpening, Recalled, SavedSeat, TryKey};
+use super::command::{Evidence, PrimaryOpening, Recalled, SavedSeat, TryKey};
 
 /// Where the journal's part stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +179,15 @@ impl Case {
             if !self.saved.contains(&seat) {
                 self.saved.push(seat);
             }
+        }
+    }
+
+    /// What is kept of it.
+    pub fn evidence(&self, ended: bool) -> Evidence {
+        Evidence {
+            job: Box::new(self.job),
+            panels: self.panels.map(|panel| panel.map(Box::new)),
+            ended,
         }
     }
 

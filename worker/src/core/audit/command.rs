@@ -258,6 +258,10 @@ pub enum AuditReport {
         verdict: u8,
         status: JobStatus,
     },
+    /// Our job's audit is over: what it brought us in the end, pay and slash.
+    Defended {
+        ours: i64,
+    },
     /// The chain holds a commitment of ours whose opening this journal does not have.
     SecretsMissing {
         level: u8,
@@ -277,6 +281,7 @@ impl AuditReport {
             Self::Revealed { .. } => "revealed",
             Self::Settled { .. } => "settled",
             Self::Verdict { .. } => "verdict",
+            Self::Defended { .. } => "defended",
             Self::SecretsMissing { .. } => "secrets_missing",
             Self::Gone => "gone",
         }

@@ -248,6 +248,8 @@ impl Audits {
             }
             let lent = panel.rent_payer == self.me.operator;
             let resolved = panel.status == PanelStatus::Resolved as u8;
+            // What is kept must show the verdict.
+            left |= !resolved;
             for (seat, data) in (0_u8..).zip(&panel.seats) {
                 let open =
                     data.state != SeatState::Empty as u8 && data.state != SeatState::Settled as u8;

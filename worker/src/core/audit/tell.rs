@@ -6,8 +6,9 @@ use assay_protocol::{
 };
 
 use super::{
-    AuditCommand, AuditReport, Audits, Evidence,
+    AuditCommand, AuditReport, Audits,
     case::{Recall, Stage, of, of_mut},
+    outlook::outcome,
 };
 
 impl Audits {
@@ -140,11 +141,7 @@ impl Audits {
             return;
         }
         case.kept = Some(sequences);
-        let evidence = Evidence {
-            job: Box::new(case.job),
-            panels: case.panels.map(|panel| panel.map(Box::new)),
-            ended,
-        };
+        let evidence = case.evidence(ended);
         self.commands.push_back(AuditCommand::Keep {
             job: address,
             evidence,
@@ -153,12 +150,17 @@ impl Audits {
 
     /// Nothing is left to do.
     pub(super) fn end(&mut self, address: Address) {
-        let kept = self
-            .cases
-            .get(&address)
-            .is_some_and(|case| case.kept.is_some());
-        if kept {
+        let Some(case) = self.cases.get(&address) else {
+            return;
+        };
+        if case.kept.is_some() {
+            let primary = case.job.provider == self.me.provider;
+            let ended = outcome(&case.evidence(true), &self.me.provider);
             self.keep(address, true);
+            if let Some(ended) = ended.filter(|_| primary) {
+                let ours = ended.ours;
+                self.report(address, AuditReport::Defended { ours });
+            }
         }
         self.drop_case(address);
     }

@@ -8,7 +8,7 @@ use assay_protocol::{
     args::JobFinalizeArgs,
     commitment::{Opening, Role, secret_hash},
     job::{Finalized, JobPanels},
-    panel::{Candidate, PanelOpening},
+    panel::{Candidate, PanelOpening, SeatState},
     sortition::{panel_seed, score},
     verdict::Verdict,
 };
