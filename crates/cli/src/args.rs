@@ -13,8 +13,8 @@ use crate::{
 /// Pay for the inference of ONNX models by staked providers, on Solana.
 ///
 /// A requester locks a price for one inference; a staked provider runs it, commits to the result on chain and hands
-/// it over; this tool checks the result against the commitment before it acknowledges it. Jobs of this version are
-/// unaudited: nobody re-executes the inference.
+/// it over; this tool checks the result against the commitment before it acknowledges it. A job can be audited by lot:
+/// drawn providers run it again and compare within the model's tolerance.
 #[derive(Debug, Parser)]
 #[command(
     name = "assay",

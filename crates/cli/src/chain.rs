@@ -6,8 +6,9 @@ use assay_client::{
     account::{self, Layout},
     address,
     filter::{self, Filter},
-    program::CLOCK_SYSVAR,
-    protocol::{Address, MarketData, ProviderData, UnixSeconds},
+    program::{CLOCK_SYSVAR, SLOT_HASHES_SYSVAR},
+    protocol::{Address, JobData, MarketData, PanelData, ProviderData, UnixSeconds},
+    slot_hashes::SlotHashes,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
@@ -30,6 +31,9 @@ pub struct Clock {
     pub slot: u64,
     pub now: UnixSeconds,
 }
+
+/// The panels of a job, the first level's first, as far as they exist.
+pub type Panels = [Option<PanelData>; 2];
 
 #[derive(Deserialize)]
 struct KeyedAccount {
@@ -107,6 +111,31 @@ impl Context {
             .map(|account| decode(address, &account))
             .transpose()?;
         Ok((value, clock))
+    }
+
+    /// A job with its panels and the chain's time, read at the same moment.
+    pub async fn with_panels(&self, job: &Address) -> Result<(Option<JobData>, Panels, Clock)> {
+        let [first, second] = [1, 2].map(|level| address::panel(job, level));
+        let [account, panel1, panel2, clock] =
+            self.accounts([*job, first, second, CLOCK_SYSVAR]).await?;
+        let clock = clock.and_then(|account| read_clock(&account.data));
+        let clock = clock.context("the RPC node did not answer the chain's clock")?;
+        let panel = |address: &Address, account: Option<Account>| {
+            account
+                .map(|account| decode::<PanelData>(address, &account))
+                .transpose()
+        };
+        let panels = [panel(&first, panel1)?, panel(&second, panel2)?];
+        let data = account.map(|account| decode(job, &account)).transpose()?;
+        Ok((data, panels, clock))
+    }
+
+    /// The hashes of the last slots, one of which seeds a panel.
+    pub async fn slot_hashes(&self) -> Result<SlotHashes> {
+        let [account] = self.accounts([SLOT_HASHES_SYSVAR]).await?;
+        let account =
+            account.context("the RPC node did not answer the hashes of the last slots")?;
+        Ok(SlotHashes::decode(&account.data)?)
     }
 
     /// Accounts with data, read at the same moment. Lamports sent to an address ahead of time make it a wallet of

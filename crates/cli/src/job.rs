@@ -1,7 +1,10 @@
 //! `assay job`: pay for inferences and watch them.
 
+mod advance;
+mod audit;
 mod auditors;
 mod create;
+pub mod dispute;
 mod fate;
 mod follow;
 mod handover;
@@ -14,17 +17,26 @@ mod quote;
 mod receipt;
 mod results;
 mod run;
+mod steps;
 mod terms;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use assay_client::{
     instruction::{JobCancel, JobClose, JobExpire},
     protocol::{Address, JobData, JobStatus, limits::OPEN_SLOT_AGE},
 };
 use clap::Subcommand;
+use serde::Serialize;
 use serde_json::json;
 
-use crate::{Ending, amount::Amount, chain::Found, context::Context, output, view::JobView};
+use crate::{
+    Ending,
+    amount::Amount,
+    chain::Found,
+    context::Context,
+    output,
+    view::{JobView, PanelView},
+};
 
 #[derive(Debug, Subcommand)]
 pub enum JobCommand {
@@ -41,6 +53,11 @@ pub enum JobCommand {
     List(list::ListOptions),
     /// Take an open job back, with a full refund
     Cancel { job: Address },
+    /// Object to a result before it is settled, for a bond: five drawn auditors decide
+    Dispute { job: Address },
+    /// Do whatever time or the job's state allows: expire it, open, resolve and close its panels, pay seats, close
+    /// it; anyone may
+    Advance { job: Address },
     /// End or re-open a job whose deadline has passed; anyone may
     Expire { job: Address },
     /// Close ended jobs: the rent goes back to the requester. About a minute after creation at the earliest
@@ -58,27 +75,54 @@ pub async fn run(context: &Context, command: JobCommand) -> Result<Ending> {
         JobCommand::Show { job } => show(context, &job).await?,
         JobCommand::List(options) => list::run(context, options).await?,
         JobCommand::Cancel { job } => cancel(context, job).await?,
+        JobCommand::Dispute { job } => dispute::run(context, job).await?,
+        JobCommand::Advance { job } => advance::run(context, job).await?,
         JobCommand::Expire { job } => expire(context, job).await?,
         JobCommand::Close { jobs } => close(context, jobs).await?,
     }
     Ok(Ending::Done)
 }
 
+/// A job with its panels, the first level's first.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    job: JobView,
+    panels: Vec<PanelView>,
+}
+
 async fn show(context: &Context, job: &Address) -> Result<()> {
-    let data: JobData = context.get(job).await?;
-    let now = context.clock().await?.now;
-    let view = JobView::new(
-        &Found {
-            address: *job,
-            data,
-        },
-        now,
-    );
+    let (data, panels, clock) = context.with_panels(job).await?;
+    let Some(data) = data else {
+        bail!(
+            "there is no job at {job} on {}; check the address and --url, or whether it was closed",
+            context.rpc.url()
+        );
+    };
+    let now = clock.now;
+    let found = Found {
+        address: *job,
+        data,
+    };
+    let view = |panel| PanelView::new(job, panel, &data, now);
+    let shown = Shown {
+        job: JobView::new(&found, now),
+        panels: panels.iter().flatten().map(view).collect(),
+    };
     if context.options.json {
-        output::json(&view)
-    } else {
-        output::line(output::facts(&view.facts(now)))
+        return output::json(&shown);
     }
+    let facts = shown.job.facts(now);
+    let rows = facts
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value));
+    let panels = shown.panels.iter().flat_map(PanelView::facts);
+    let rows: Vec<(String, String)> = rows.chain(panels).collect();
+    let rows: Vec<(&str, String)> = rows
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.clone()))
+        .collect();
+    output::line(output::facts(&rows))
 }
 
 async fn cancel(context: &Context, job: Address) -> Result<()> {

@@ -3,6 +3,7 @@
 mod job;
 mod market;
 mod model;
+pub mod panel;
 mod provider;
 
 use assay_client::protocol::Address;
@@ -10,6 +11,7 @@ use assay_client::protocol::Address;
 pub use job::JobView;
 pub use market::MarketView;
 pub use model::ModelView;
+pub use panel::PanelView;
 pub use provider::ProviderView;
 
 /// An address as text; none for the zero address, which means "none" on the chain.

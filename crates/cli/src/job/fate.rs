@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use assay_client::{
     Event, event,
-    protocol::{Address, JobData, JobStatus},
+    protocol::{Address, JobData, JobStatus, events::PanelResolved},
 };
 use serde_json::{Value, json};
 use solana_client::rpc_request::RpcRequest;
@@ -19,6 +19,8 @@ pub struct Fate {
     pub status: JobStatus,
     /// What the provider was paid, if it was, and who it was.
     paid: Option<(u64, Address)>,
+    /// The verdict, if a panel ended it.
+    pub resolved: Option<PanelResolved>,
     time: i64,
 }
 
@@ -28,6 +30,10 @@ impl Fate {
         last.status = self.status as u8;
         last.ended_at = self.time;
         last.escrow = 0;
+        if let Some(resolved) = &self.resolved {
+            last.level = u8::try_from(resolved.level).unwrap_or(last.level);
+            last.verdict = u8::try_from(resolved.verdict).unwrap_or(last.verdict);
+        }
         if let Some((price, provider)) = self.paid {
             last.price = price;
             last.provider = provider;
@@ -41,6 +47,7 @@ impl Fate {
             status.is_terminal().then_some(Self {
                 status,
                 paid: None,
+                resolved: None,
                 time,
             })
         };
@@ -49,8 +56,19 @@ impl Fate {
             Event::JobSettled(settled) if settled.job == *job => Some(Self {
                 status: JobStatus::Settled,
                 paid: Some((settled.price, settled.provider)),
+                resolved: None,
                 time: settled.time,
             }),
+            Event::PanelResolved(resolved) if resolved.job == *job => {
+                let fate = end(resolved.status, resolved.time)?;
+                let paid = (fate.status == JobStatus::Settled)
+                    .then_some((resolved.paid, resolved.provider));
+                Some(Self {
+                    paid,
+                    resolved: Some(*resolved),
+                    ..fate
+                })
+            }
             Event::JobCancelled(cancelled) if cancelled.job == *job => {
                 end(JobStatus::Cancelled as u64, cancelled.time)
             }
@@ -114,6 +132,28 @@ mod tests {
         assert_eq!(job.status(), Ok(JobStatus::Settled));
         assert_eq!((job.price, job.provider, job.ended_at), (70, PROVIDER, 9));
         assert_eq!((job.commitment, job.escrow), ([3; 32], 0));
+    }
+
+    #[test]
+    fn verdicts_end_jobs_and_dissents_do_not() {
+        let resolved = |status: JobStatus| {
+            Event::PanelResolved(PanelResolved {
+                job: JOB,
+                provider: PROVIDER,
+                status: status as u64,
+                level: 2,
+                verdict: 7,
+                paid: 60,
+                ..PanelResolved::zeroed()
+            })
+        };
+        assert_eq!(Fate::of(&resolved(JobStatus::Appealing), &JOB), None);
+        let fate = Fate::of(&resolved(JobStatus::Faulted), &JOB).unwrap();
+        let job = fate.apply(JobData::zeroed());
+        assert_eq!(job.status(), Ok(JobStatus::Faulted));
+        assert_eq!((job.level, job.verdict, job.price), (2, 7, 0));
+        let paid = Fate::of(&resolved(JobStatus::Settled), &JOB).unwrap();
+        assert_eq!(paid.apply(JobData::zeroed()).price, 60);
     }
 
     #[test]

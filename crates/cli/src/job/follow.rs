@@ -1,28 +1,27 @@
 //! Following a job to its end: the chain is read until the job has ended, and the requester's part is done on the way.
 
 mod gone;
+mod panel;
+mod receive;
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use assay_client::{
-    delivery::{MismatchError, Received, Verified, verify},
-    protocol::{Address, JobData, JobStatus, ProviderData},
-    secret,
+    delivery::{MismatchError, Verified},
+    protocol::{Address, JobData, JobStatus, ProviderData, events::PanelResolved, panel::Phase},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use solana_keypair::Keypair;
 
-use super::{expire_instruction, keep::Keep, progress, receipt::Receipt};
+use super::{expire_instruction, keep::Keep, progress, steps::Step};
 use crate::{
-    amount::bytes,
-    chain::{Clock, Found},
+    chain::{Clock, Panels},
     context::Context,
-    delivery::{Answer, Delivered, Worker},
+    delivery::Delivered,
     patience::Patience,
     plain::plain,
     transaction::Sent,
-    view::JobView,
 };
 
 const POLL: Duration = Duration::from_millis(400);
@@ -42,12 +41,22 @@ pub struct Follower<'a> {
     /// The requester's wallet; without it the job is only watched.
     wallet: Option<Keypair>,
     keep: Keep,
+    /// Verify, but leave the job as it is.
+    hold: bool,
     bar: ProgressBar,
     /// The account as it was last seen.
     last: Option<JobData>,
+    /// The panels as they were last seen: whoever settles their seats closes them soon.
+    panels: Panels,
+    /// How the job ended, where its transactions had to tell.
+    resolved: Option<PanelResolved>,
     closed: bool,
     provider: Option<(Address, ProviderData)>,
     seen: Option<(JobStatus, u8)>,
+    /// The panel's level and phase that were told last.
+    phase: Option<(u8, Phase)>,
+    /// A crank that could be sent, and at how many looks so far.
+    due: Option<(Step, u32)>,
     result: Option<(Delivered, Verified)>,
     acknowledged: bool,
     told_claim: bool,
@@ -61,9 +70,14 @@ pub struct Follower<'a> {
 /// How a job ended.
 pub struct Ended {
     pub job: JobData,
+    pub panels: Panels,
+    /// The verdict, if a panel ended it and its transaction could be read.
+    pub resolved: Option<PanelResolved>,
     pub clock: Clock,
     pub result: Option<(Delivered, Verified)>,
     pub acknowledged: bool,
+    /// Verified and left unacknowledged, as was asked for.
+    pub held: bool,
     /// The account is gone already.
     pub closed: bool,
     /// What was delivered is not what was committed to.
@@ -78,6 +92,7 @@ impl<'a> Follower<'a> {
         job: Address,
         wallet: Option<Keypair>,
         keep: Keep,
+        hold: bool,
         sent: Vec<Sent>,
     ) -> Self {
         let bar = ProgressBar::new_spinner();
@@ -90,11 +105,16 @@ impl<'a> Follower<'a> {
             job,
             wallet,
             keep,
+            hold,
             bar,
             last: None,
+            panels: [None, None],
+            resolved: None,
             closed: false,
             provider: None,
             seen: None,
+            phase: None,
+            due: None,
             result: None,
             acknowledged: false,
             told_claim: false,
@@ -118,11 +138,16 @@ impl<'a> Follower<'a> {
                 .ok()
                 .context("the job has a status that this client does not know; update it")?;
             self.tell(status, &job);
+            self.tell_panel(&job, clock);
             self.bar.set_message(self.message(status, &job, clock));
             if let Err(mismatch) = self.act(status, &job, clock).await? {
                 return Ok(self.end(job, clock, Some(mismatch)));
             }
             if status.is_terminal() && !self.waits_for_result(status, &job) {
+                self.look_verdict_up(&job).await;
+                return Ok(self.end(job, clock, None));
+            }
+            if self.hold && self.result.is_some() {
                 return Ok(self.end(job, clock, None));
             }
             tokio::time::sleep(POLL).await;
@@ -132,7 +157,7 @@ impl<'a> Follower<'a> {
     /// The job as it is now; none if that cannot be seen at the moment.
     async fn look(&mut self) -> Result<Option<(JobData, Clock)>> {
         self.looks = self.looks.wrapping_add(1);
-        let (found, clock) = match self.context.with_clock::<JobData>(&self.job).await {
+        let (found, panels, clock) = match self.context.with_panels(&self.job).await {
             Ok(seen) => seen,
             Err(error) => {
                 self.endure(error)?;
@@ -148,6 +173,9 @@ impl<'a> Follower<'a> {
         };
         self.silence.renew();
         self.last = Some(job);
+        for (known, seen) in self.panels.iter_mut().zip(panels) {
+            *known = seen.or(*known);
+        }
         Ok(Some((job, clock)))
     }
 
@@ -164,7 +192,12 @@ impl<'a> Follower<'a> {
         self.bar.finish_and_clear();
         Ended {
             job,
+            panels: self.panels,
+            resolved: self.resolved,
             clock,
+            held: self.hold
+                && self.result.is_some()
+                && !job.status().is_ok_and(JobStatus::is_terminal),
             result: self.result,
             acknowledged: self.acknowledged,
             closed: self.closed,
@@ -202,16 +235,23 @@ impl<'a> Follower<'a> {
                 self.crank(job.compute_deadline().map(|at| at.0).ok(), job, clock)
                     .await
             }
-            JobStatus::Committed | JobStatus::Settled
-                if committed(job)
-                    && (self.looks.is_multiple_of(LOOKS_BETWEEN_QUESTIONS)
-                        || self.trouble.is_none()) =>
-            {
+            JobStatus::Auditing | JobStatus::Appealing => {
+                self.crank_panel(job, clock).await;
+                if self.result.is_none() && self.asks_now() {
+                    return self.receive(status, job, clock).await;
+                }
+            }
+            JobStatus::Committed | JobStatus::Settled if committed(job) && self.asks_now() => {
                 return self.receive(status, job, clock).await;
             }
             _ => {}
         }
         Ok(Ok(()))
+    }
+
+    /// Whether the worker is asked at this look.
+    fn asks_now(&self) -> bool {
+        self.trouble.is_none() || self.looks.is_multiple_of(LOOKS_BETWEEN_QUESTIONS)
     }
 
     /// Moves a job whose deadline has passed; anyone may, and the requester has a reason to.
@@ -229,107 +269,6 @@ impl<'a> Follower<'a> {
             // Somebody else may have been quicker; the next look at the chain shows it.
             Err(error) => self.trouble(format!("{error:#}")),
         }
-    }
-
-    async fn receive(
-        &mut self,
-        status: JobStatus,
-        job: &JobData,
-        clock: Clock,
-    ) -> Result<Result<(), MismatchError>> {
-        let Some(wallet) = self.wallet.as_ref().map(Keypair::insecure_clone) else {
-            return Ok(Ok(()));
-        };
-        let Some(provider) = self.provider(&job.provider).await else {
-            return Ok(Ok(()));
-        };
-        let Some(worker) = Worker::of(&provider)? else {
-            self.trouble(
-                "the provider names no endpoint, so its result cannot be fetched".to_owned(),
-            );
-            return Ok(Ok(()));
-        };
-        if self.result.is_none() {
-            match worker.result(&wallet, &self.job, job.output_limit).await {
-                Err(error) => self.trouble(format!("{error:#}")),
-                Ok(Answer::NotYet(state)) => {
-                    self.trouble(format!("the worker has no result yet ({state})"))
-                }
-                Ok(Answer::Result(delivered)) => {
-                    if let Err(mismatch) = self.take(job, clock, *delivered)? {
-                        return Ok(Err(mismatch));
-                    }
-                }
-            }
-        }
-        if self.result.is_some() && !self.acknowledged && status == JobStatus::Committed {
-            let secret = secret::for_job(&wallet, &self.job)?;
-            match worker.acknowledge(&wallet, &self.job, secret).await {
-                Ok(()) => {
-                    self.acknowledged = true;
-                    self.say("acknowledged".to_owned());
-                }
-                Err(error) => self.trouble(format!("{error:#}")),
-            }
-        }
-        Ok(Ok(()))
-    }
-
-    /// Verifies what was delivered and writes it down, all before it is acknowledged: afterwards the provider owes
-    /// nothing, and the account that opens the commitment may be closed.
-    fn take(
-        &mut self,
-        job: &JobData,
-        clock: Clock,
-        delivered: Delivered,
-    ) -> Result<Result<(), MismatchError>> {
-        let received = Received {
-            delivery: &delivered.delivery,
-            outputs: &delivered.outputs,
-            hints: &delivered.hints,
-        };
-        let verified = match verify(&self.job, job, &received) {
-            Ok(verified) => verified,
-            Err(mismatch) => return Ok(Err(mismatch)),
-        };
-        self.keep.write_outputs(&delivered)?;
-        let found = Found {
-            address: self.job,
-            data: *job,
-        };
-        Receipt::new(
-            self.context.rpc.url(),
-            (job, &JobView::new(&found, clock.now)),
-            (&delivered.delivery, &verified),
-            self.acknowledged,
-            &self.sent,
-        )
-        .write(&self.keep)?;
-        self.say(format!(
-            "verified   {} of outputs give the root {:.16}.., which opens the commitment on chain",
-            bytes(delivered.delivery.outputs_bytes),
-            hex::encode(verified.root.0)
-        ));
-        self.result = Some((delivered, verified));
-        self.trouble = None;
-        Ok(Ok(()))
-    }
-
-    /// The provider's account. It is read again after trouble, for a provider can move; what was read before serves
-    /// while the node fails.
-    async fn provider(&mut self, address: &Address) -> Option<ProviderData> {
-        let known = self.provider.filter(|(known, _)| known == address);
-        if known.is_none() || self.trouble.is_some() {
-            match self.context.get(address).await {
-                Ok(provider) => self.provider = Some((*address, provider)),
-                Err(error) if known.is_none() => {
-                    self.trouble(format!("{error:#}"));
-                    return None;
-                }
-                Err(_) => {}
-            }
-        }
-        self.provider.map(|(_, provider)| provider)
     }
 
     /// Remembers what went wrong, shows it once, and goes on.
@@ -362,7 +301,7 @@ impl<'a> Follower<'a> {
 
     /// What is going on at the moment.
     fn message(&self, status: JobStatus, job: &JobData, clock: Clock) -> String {
-        let text = progress::message(status, job, clock, self.acknowledged);
+        let text = progress::message(status, job, &self.panels, clock, self.acknowledged);
         match &self.trouble {
             Some(trouble) => format!("{text} ({trouble})"),
             None => text,

@@ -1,12 +1,15 @@
 //! What a person is told while a job goes on.
 
 use assay_client::protocol::{
-    Address, BasisPoints, JobData, JobStatus, Lamports, amount::split_price,
+    Address, BasisPoints, JobData, JobStatus, Lamports, PanelData,
+    amount::split_price,
+    verdict::{Origin, Verdict},
 };
 
 use crate::{
     amount::{Amount, until},
-    chain::Clock,
+    chain::{Clock, Panels},
+    view::panel::words,
 };
 
 /// The line for a change of status.
@@ -26,10 +29,35 @@ pub fn line(address: &Address, status: JobStatus, job: &JobData) -> String {
                 status.name()
             )
         }
-        JobStatus::Auditing | JobStatus::Appealing | JobStatus::Unresolved => {
-            status.name().to_owned()
+        JobStatus::Auditing => format!(
+            "auditing   {} auditors are drawn to run it again",
+            job.panel_size
+        ),
+        JobStatus::Appealing => format!("appealing  {}; five auditors decide", appeal(job)),
+        JobStatus::Unresolved => {
+            "unresolved the auditors did not agree: nobody is paid for the job or slashed, what \
+                                  they did not earn came back"
+                .to_owned()
         }
     }
+}
+
+/// Why the second panel is convened.
+fn appeal(job: &JobData) -> &'static str {
+    match job.origin() {
+        Origin::Dispute => "the result is disputed",
+        Origin::Silence => "no auditor revealed a result",
+        Origin::Draw | Origin::Dissent => "an auditor found another result",
+    }
+}
+
+/// The panel that is convened, once it is open.
+pub fn convened<'a>(job: &JobData, panels: &'a Panels) -> Option<&'a PanelData> {
+    let live = job.require_convened().is_ok();
+    panels
+        .iter()
+        .flatten()
+        .find(|panel| live && panel.level == job.level)
 }
 
 /// What is going on at the moment.
@@ -37,7 +65,13 @@ pub fn line(address: &Address, status: JobStatus, job: &JobData) -> String {
     clippy::wildcard_enum_match_arm,
     reason = "the other phases have nothing that counts down"
 )]
-pub fn message(status: JobStatus, job: &JobData, clock: Clock, acknowledged: bool) -> String {
+pub fn message(
+    status: JobStatus,
+    job: &JobData,
+    panels: &Panels,
+    clock: Clock,
+    acknowledged: bool,
+) -> String {
     let left = |deadline: i64| until(deadline, clock.now.0);
     match status {
         JobStatus::Open => {
@@ -58,6 +92,16 @@ pub fn message(status: JobStatus, job: &JobData, clock: Clock, acknowledged: boo
         }
         JobStatus::Committed if acknowledged => "waiting for the provider to settle".to_owned(),
         JobStatus::Committed => "fetching the result".to_owned(),
+        JobStatus::Auditing | JobStatus::Appealing => convened(job, panels).map_or_else(
+            || {
+                format!(
+                    "waiting for panel {} to be drawn, {} left",
+                    job.level,
+                    left(job.panel_open_deadline().map_or(0, |at| at.0))
+                )
+            },
+            |panel| format!("panel {}: {}", panel.level, words(panel, job, clock.now)),
+        ),
         _ => status.name().to_owned(),
     }
 }
@@ -74,10 +118,22 @@ fn settled(job: &JobData) -> String {
     } else {
         ""
     };
+    // After an audit, who gets what is the verdict's matter, and told with it.
+    if job.level != 0 {
+        let verdict = Verdict::from_byte(job.verdict).map_or("no verdict", Verdict::name);
+        return format!("settled    after an audit: {verdict}{waits}");
+    }
     format!(
         "settled    {} paid, of it {} to the market; {} came back{waits}",
         Amount(job.price),
         Amount(share),
-        Amount(job.ceiling.saturating_sub(job.price))
+        Amount(locked(job).saturating_sub(job.price))
     )
+}
+
+/// What the requester locked with the job.
+pub fn locked(job: &JobData) -> u64 {
+    job.audit_fee
+        .saturating_mul(u64::from(job.panel_size))
+        .saturating_add(job.ceiling)
 }

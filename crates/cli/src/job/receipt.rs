@@ -6,11 +6,11 @@ use anyhow::{Context as _, Result};
 use assay_client::{
     PROGRAM_ID,
     delivery::{Delivery, Outcome, Verified},
-    protocol::{JobData, OutputProfile, profile::Comparison},
+    protocol::{JobData, JobStatus, OutputProfile, profile::Comparison},
 };
 use serde::Serialize;
 
-use super::keep::Keep;
+use super::{audit::AuditView, keep::Keep, progress::locked};
 use crate::{transaction::Sent, view::JobView};
 
 /// The receipt file.
@@ -24,7 +24,11 @@ pub struct Receipt<'a> {
     pub job: &'a JobView,
     pub price_lamports: u64,
     pub market_share_lamports: u64,
-    pub came_back_lamports: u64,
+    /// Of the escrow and, after a dispute, of its bond; absent while it is not known.
+    pub came_back_lamports: Option<u64>,
+    /// Who audited the job and what they said; absent without an audit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit: Option<&'a AuditView>,
     /// How each output compares, in the model's order: `exact`, or the exponent of its step.
     pub profile: Vec<String>,
     /// The outputs, beside this file; absent for a model error.
@@ -46,6 +50,7 @@ impl<'a> Receipt<'a> {
         (job, view): (&JobData, &'a JobView),
         (delivery, verified): (&'a Delivery, &Verified),
         acknowledged: bool,
+        audit: Option<&'a AuditView>,
         transactions: &'a [Sent],
     ) -> Self {
         use assay_client::protocol::{BasisPoints, Lamports, amount::split_price};
@@ -58,7 +63,8 @@ impl<'a> Receipt<'a> {
             job: view,
             price_lamports: job.price,
             market_share_lamports: share,
-            came_back_lamports: job.ceiling.saturating_sub(job.price),
+            came_back_lamports: came_back(job, audit),
+            audit,
             profile: entries(&OutputProfile(job.output_profile)),
             outputs_file: None,
             delivery,
@@ -92,6 +98,17 @@ impl<'a> Receipt<'a> {
                 keep.receipt.display()
             )
         })
+    }
+}
+
+/// The verdict says it for an audited job; otherwise it is what the price leaves of the escrow.
+fn came_back(job: &JobData, audit: Option<&AuditView>) -> Option<u64> {
+    match audit {
+        Some(audit) => audit.money.map(|money| money.refund),
+        None => job
+            .status()
+            .is_ok_and(JobStatus::is_terminal)
+            .then(|| locked(job).saturating_sub(job.price)),
     }
 }
 

@@ -13,6 +13,7 @@ use solana_keypair::Keypair;
 use solana_signer::Signer;
 
 use super::{
+    audit::AuditView,
     create::{JobOptions, Plan},
     fate::fate,
     follow::{Ended, Follower},
@@ -38,8 +39,12 @@ The price starts at --min-price and rises to --max-price; the first provider
 that takes the job fixes it. The result is checked against the provider's
 commitment on chain and written before it is acknowledged; the acknowledgement
 lets the provider settle at once. Without it the provider is paid after the
-challenge window. Jobs are unaudited: the check shows that you got what the
-provider committed to, not that it computed honestly.
+challenge window, and an audited job is audited then.
+
+A job is unaudited unless --audit says with which chance others re-execute it:
+the check alone shows that you got what the provider committed to, not that it
+computed honestly. `assay verify` re-runs a result on this machine; with
+--no-acknowledge there is time for that, and for `assay job dispute`.
 
 Exit codes: 0 settled, 1 failed, 2 wrong usage, 3 ended without settling (the
 money came back), 4 the delivery did not verify or never came.";
@@ -48,6 +53,9 @@ money came back), 4 the delivery did not verify or never came.";
 pub struct RunOptions {
     #[command(flatten)]
     job: JobOptions,
+    /// Verify and keep the result, but do not acknowledge it: leaves the challenge window for a check and a dispute
+    #[arg(long)]
+    no_acknowledge: bool,
     #[command(flatten, next_help_heading = "Files")]
     files: FileOptions,
 }
@@ -58,6 +66,9 @@ pub struct WatchOptions {
     /// The model's file; names the labels
     #[arg(long, value_name = "PATH")]
     model_file: Option<PathBuf>,
+    /// Verify and keep the result, but do not acknowledge it
+    #[arg(long)]
+    no_acknowledge: bool,
     #[command(flatten, next_help_heading = "Files")]
     files: FileOptions,
 }
@@ -75,6 +86,7 @@ pub async fn run(context: &Context, options: RunOptions) -> Result<Ending> {
         job: created.job,
         model: plan.file.as_ref(),
         keep: options.files.of(&created.job),
+        hold: options.no_acknowledge,
         quote: Some(serde_json::to_value(&quote)?),
         sent: vec![created.sent],
     };
@@ -101,6 +113,7 @@ pub async fn watch(context: &Context, options: WatchOptions) -> Result<Ending> {
         job: options.job,
         model: model.as_ref(),
         keep: options.files.of(&options.job),
+        hold: options.no_acknowledge,
         quote: None,
         sent: Vec::new(),
     };
@@ -127,6 +140,7 @@ struct Session<'a> {
     job: Address,
     model: Option<&'a Model>,
     keep: Keep,
+    hold: bool,
     quote: Option<Value>,
     sent: Vec<Sent>,
 }
@@ -139,6 +153,7 @@ impl Session<'_> {
             self.job,
             wallet,
             self.keep.clone(),
+            self.hold,
             std::mem::take(&mut self.sent),
         );
         let ended = tokio::select! {
@@ -153,15 +168,30 @@ impl Session<'_> {
             ended.clock.now,
         );
         let ending = ending(&ended, own);
+        let audit = AuditView::new(
+            &self.job,
+            &ended.job,
+            &ended.panels,
+            ended.resolved.as_ref(),
+            ended.clock.now,
+        );
         let mut report = json!({
             "job": view,
-            "ending": ending.name(),
+            "ending": if ended.held { "held" } else { ending.name() },
+            "audit": audit,
             "quote": self.quote,
             "acknowledged": ended.acknowledged,
             "closed": ended.closed,
             "transactions": ended.sent,
         });
-        self.results(&ended, &view, &mut report)?;
+        for line in audit
+            .iter()
+            .filter(|_| !ended.held)
+            .flat_map(AuditView::lines)
+        {
+            self.context.say(line);
+        }
+        self.results(&ended, (&view, audit.as_ref()), &mut report)?;
         self.advise(&ended, own);
         if self.context.options.json {
             output::json(&report)?;
@@ -177,7 +207,12 @@ impl Session<'_> {
     }
 
     /// Prints and keeps what was delivered and verified.
-    fn results(&self, ended: &Ended, view: &JobView, report: &mut Value) -> Result<()> {
+    fn results(
+        &self,
+        ended: &Ended,
+        (view, audit): (&JobView, Option<&AuditView>),
+        report: &mut Value,
+    ) -> Result<()> {
         let Some((delivered, verified)) = &ended.result else {
             return Ok(());
         };
@@ -193,6 +228,7 @@ impl Session<'_> {
             (&ended.job, view),
             (delivery, verified),
             ended.acknowledged,
+            audit,
             &ended.sent,
         )
         .write(&self.keep)?;
@@ -221,7 +257,7 @@ impl Session<'_> {
         }
         let runtime = format!("{} in {} ms", plain(&delivery.runtime), delivery.compute_ms);
         self.context
-            .say(format_args!("computed by {runtime}; unaudited"));
+            .say(format_args!("computed by {runtime}; {}", audited(ended)));
         if !failed {
             self.context
                 .say(format_args!("outputs in {}", outputs.display()));
@@ -233,42 +269,73 @@ impl Session<'_> {
 
     /// What the person should know or do now.
     fn advise(&self, ended: &Ended, own: bool) {
+        let (job, provider) = (self.job, ended.job.provider);
+        let status = ended.job.status().ok();
         if let Some(mismatch) = &ended.mismatch {
+            let way_out = if ended.job.is_unaudited() {
+                "The job is unaudited: the provider can still settle after the challenge window."
+                    .to_owned()
+            } else {
+                format!(
+                    "`assay job dispute {job}` has auditors decide, within the challenge window."
+                )
+            };
             self.context.say(format_args!(
-                "NOT VERIFIED: {}.\nThe result was not acknowledged. Jobs are unaudited in this version: the provider \
-                 can still settle after the challenge window. Keep this output and avoid the provider {}.",
+                "NOT VERIFIED: {}.\nThe result was not acknowledged. {way_out} Keep this output and avoid the provider \
+                 {provider}.",
                 plain(&mismatch.to_string()),
-                ended.job.provider
             ));
-        } else if own
-            && ended.result.is_none()
-            && ended.job.status() == Ok(JobStatus::Settled)
-            && ended.job.commitment == [0; 32]
-        {
-            self.context.say(
-                "the job settled and its account is closed already; its result was neither fetched nor checked here",
-            );
-        } else if own && ended.result.is_none() && ended.job.status() == Ok(JobStatus::Settled) {
+        } else if ended.held {
             self.context.say(format_args!(
-                "NOTHING WAS DELIVERED: the provider {} settled after the challenge window without handing over a \
-                 result. Jobs are unaudited in this version; avoid this provider.",
-                ended.job.provider
+                "not acknowledged. Check it with `assay verify`; then `assay job watch {job}` acknowledges it, or `assay \
+                 job dispute {job}` objects"
             ));
+        } else if own && ended.result.is_none() && status == Some(JobStatus::Settled) {
+            let committed = ended.job.commitment != [0; 32];
+            self.context.say(if committed {
+                format!(
+                    "NOTHING WAS DELIVERED: the provider {provider} was paid without handing over a result; avoid this \
+                     provider, and dispute within the challenge window next time."
+                )
+            } else {
+                "the job settled and its account is closed already; its result was neither fetched nor checked here"
+                    .to_owned()
+            });
         } else if ended.closed {
             self.context
                 .say("the job's account is closed already, its rent went back to its requester");
-        } else if own {
+        } else if own && status.is_some_and(JobStatus::is_terminal) {
             self.context.say(format_args!(
-                "the rent comes back with `assay job close {}`, a minute after creation",
-                self.job
+                "the rent comes back with `assay job {} {job}`, a minute after creation",
+                if ended.job.live_panels > 0 {
+                    "advance"
+                } else {
+                    "close"
+                }
             ));
         }
     }
 }
 
+/// Whether anybody but the provider ran the inference.
+fn audited(ended: &Ended) -> &'static str {
+    let job = &ended.job;
+    if job.is_unaudited() {
+        return "unaudited";
+    }
+    match (job.level, job.status().is_ok_and(JobStatus::is_terminal)) {
+        (0, true) => "not drawn for audit",
+        (0, false) => "may be audited",
+        (_, true) => "audited",
+        (_, false) => "being audited",
+    }
+}
+
 fn ending(ended: &Ended, own: bool) -> Ending {
     let settled = ended.job.status() == Ok(JobStatus::Settled);
-    if ended.mismatch.is_some() || (own && settled && ended.result.is_none()) {
+    if ended.held {
+        Ending::Done
+    } else if ended.mismatch.is_some() || (own && settled && ended.result.is_none()) {
         Ending::Unverified
     } else if settled {
         Ending::Done

@@ -1,4 +1,6 @@
-use assay_client::protocol::{JobData, JobStatus, UnixSeconds, text};
+use assay_client::protocol::{
+    JobData, JobStatus, UnixSeconds, job::JOB_ACKNOWLEDGED, text, verdict::Verdict,
+};
 use serde::Serialize;
 
 use super::{or_dash, some, some_hex};
@@ -13,7 +15,7 @@ use crate::{
 pub struct JobView {
     pub address: String,
     pub status: &'static str,
-    /// Always true in this version: nobody re-executes the inference.
+    /// Nobody re-executes the inference.
     pub unaudited: bool,
     pub requester: String,
     pub model: String,
@@ -53,6 +55,19 @@ pub struct JobView {
     pub deadline: Option<i64>,
     pub commitment: Option<String>,
     pub hints_digest: Option<String>,
+    /// The primary's root, once it was revealed in an audit.
+    pub root: Option<String>,
+    /// Whether the requester acknowledged the result.
+    pub acknowledged: bool,
+    /// The panel that is convened or spoke last, 1 or 2; 0 for none.
+    pub panel_level: u8,
+    /// Why the job ended as it did, if a panel spoke: confirmed, upheld, overturned ..
+    pub verdict: Option<&'static str>,
+    pub dispute_bond_lamports: u64,
+    pub convened_at: i64,
+    /// First slot whose hash may seed the convened panel; 0 for none.
+    pub target_slot: u64,
+    pub live_panels: u8,
     pub sequence: u32,
 }
 
@@ -108,6 +123,14 @@ impl JobView {
             deadline: deadline(job),
             commitment: some_hex(&job.commitment),
             hints_digest: some_hex(&job.hints_digest),
+            root: some_hex(&job.root),
+            acknowledged: job.flags & JOB_ACKNOWLEDGED != 0,
+            panel_level: job.level,
+            verdict: Verdict::from_byte(job.verdict).map(Verdict::name),
+            dispute_bond_lamports: job.dispute_bond,
+            convened_at: job.convened_at,
+            target_slot: job.target_slot,
+            live_panels: job.live_panels,
             sequence: job.sequence,
         }
     }
@@ -116,7 +139,11 @@ impl JobView {
         if self.unaudited {
             "unaudited".to_owned()
         } else {
-            format!("{} by {}", percent(self.audit_bps), self.panel_size)
+            let (rate, size) = (percent(self.audit_bps), self.panel_size);
+            match self.panel_level {
+                0 => format!("{rate} by {size}"),
+                level => format!("{rate} by {size}, panel {level} was convened"),
+            }
         }
     }
 
@@ -128,7 +155,11 @@ impl JobView {
         vec![
             self.address.clone(),
             self.status.to_owned(),
-            self.audit(),
+            if self.unaudited {
+                "unaudited".to_owned()
+            } else {
+                format!("{} by {}", percent(self.audit_bps), self.panel_size)
+            },
             Amount(self.price()).to_string(),
             Amount(self.ceiling_lamports).to_string(),
             or_dash(self.provider.as_ref()),
@@ -162,6 +193,7 @@ impl JobView {
             ("job", self.address.clone()),
             ("status", self.status.to_owned()),
             ("audit", self.audit()),
+            ("verdict", self.verdict.unwrap_or("-").to_owned()),
             ("phase ends", left),
             (price_name, exact(self.price())),
             ("price range", range),
@@ -202,15 +234,19 @@ impl JobView {
     }
 }
 
+/// A panel at work has deadlines of its own.
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "only these phases end by themselves in this version"
+    reason = "only these phases have a deadline in the job itself"
 )]
 fn deadline(job: &JobData) -> Option<i64> {
     let deadline = match job.status().ok()? {
         JobStatus::Open => job.claim_deadline(),
         JobStatus::Claimed => job.compute_deadline(),
         JobStatus::Committed => job.challenge_deadline(),
+        JobStatus::Auditing | JobStatus::Appealing if !job.has_panel(job.level) => {
+            job.panel_open_deadline()
+        }
         _ => return None,
     };
     deadline.ok().map(|deadline| deadline.0)

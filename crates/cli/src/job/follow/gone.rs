@@ -29,6 +29,7 @@ impl Follower<'_> {
         match fate(self.context, &self.job).await {
             Ok(Some(fate)) => {
                 self.closed = true;
+                self.resolved = fate.resolved;
                 return Ok(Some(fate.apply(last)));
             }
             Ok(None) => self.endure(anyhow!(self.lost(&last)))?,
