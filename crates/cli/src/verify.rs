@@ -12,9 +12,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use assay_client::outputs::digest;
+use assay_client::{outputs::digest, protocol::JobData};
 use assay_engine::{EngineError, Limits, Model, ModelFailure, Outcome, RuntimeFault};
 use clap::Args;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::{
@@ -24,7 +25,8 @@ use crate::{
     engine::{self, EngineOptions},
     explain,
     input::{self, InputFile},
-    onnx, output,
+    job, onnx, output,
+    transaction::Sent,
 };
 use evidence::{Evidence, Files, Receipt};
 use judge::{Judgement, Verdict, judge};
@@ -33,9 +35,9 @@ use judge::{Judgement, Verdict, judge};
 pub const EXAMPLES: &str = "\
 Examples:
   assay verify JOB.receipt.json --model digits.onnx --input sample-3.png
-  assay verify JOB.receipt.json -m digits.onnx -i x.safetensors --json
+  assay verify JOB.receipt.json -m digits.onnx -i x.safetensors --dispute
 
-Nothing but the files is needed: no chain, no provider. The receipt must open
+Without --dispute nothing but the files is needed: no chain, no provider. The receipt must open
 the commitment that it names, the files must be the receipt's, and then the
 model is run here. The verdict is the one that an auditor would vote for:
 
@@ -68,6 +70,9 @@ pub struct VerifyOptions {
     /// How long the model may run
     #[arg(long, default_value = "10m", value_name = "TIME")]
     time_limit: Span,
+    /// If the verdict is fraud, dispute the job while it can be: locks a bond, asks first
+    #[arg(long)]
+    dispute: bool,
     #[command(flatten)]
     engine: EngineOptions,
 }
@@ -78,11 +83,25 @@ pub struct Verified {
     pub judgement: Judgement,
     /// What ran the model here.
     pub runtime: String,
+    /// What came of --dispute.
+    pub dispute: Option<Disputed>,
+}
+
+/// What came of a dispute that was asked for.
+#[derive(Debug, Serialize)]
+pub struct Disputed {
+    pub filed: bool,
+    /// Why it was not filed.
+    pub reason: Option<String>,
+    pub transaction: Option<Sent>,
 }
 
 pub async fn run(context: &Context, options: VerifyOptions) -> Result<Ending> {
     match verify(context, &options).await {
-        Ok(verified) => {
+        Ok(mut verified) => {
+            if options.dispute {
+                verified.dispute = Some(dispute(context, &verified).await);
+            }
             if context.options.json {
                 output::json(&report::json(&verified))?;
             } else {
@@ -140,7 +159,41 @@ async fn verify(context: &Context, options: &VerifyOptions) -> Result<Verified> 
         receipt,
         judgement,
         runtime,
+        dispute: None,
     })
+}
+
+/// Files a dispute where the verdict calls for one and the job still allows it.
+async fn dispute(context: &Context, verified: &Verified) -> Disputed {
+    match try_dispute(context, verified).await {
+        Ok(transaction) => Disputed {
+            filed: transaction.is_some(),
+            reason: transaction
+                .is_none()
+                .then(|| "the transaction was only printed, unsigned".to_owned()),
+            transaction,
+        },
+        Err(error) => Disputed {
+            filed: false,
+            reason: Some(format!("{error:#}")),
+            transaction: None,
+        },
+    }
+}
+
+async fn try_dispute(context: &Context, verified: &Verified) -> Result<Option<Sent>> {
+    let verdict = verified.judgement.verdict;
+    if verdict != Verdict::Fraud {
+        bail!("there is nothing to dispute: {}", verdict.name());
+    }
+    let receipt = &verified.receipt;
+    let job: JobData = context.get(&receipt.job).await?;
+    if job.commitment != receipt.delivery.commitment {
+        bail!(
+            "the job's commitment on chain is not the receipt's; this is another attempt's, or another cluster"
+        );
+    }
+    job::dispute::file(context, &receipt.job).await
 }
 
 /// The delivered outputs: those named, else the file that `job run` wrote beside the receipt.

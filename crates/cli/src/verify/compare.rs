@@ -48,9 +48,9 @@ pub fn compare(
     profile: &OutputProfile,
     delivered: &[Tensor],
     own: &[Tensor],
-    hints: &[i8],
+    hints: &[u8],
 ) -> Vec<OutputReport> {
-    let mut hints = hints.iter().copied();
+    let mut hints = hints.iter().map(|byte| byte.cast_signed());
     delivered
         .iter()
         .zip(own)
@@ -240,8 +240,12 @@ mod tests {
         OutputProfile(entries)
     }
 
-    fn hints(values: &[f32], exponent: i8) -> Vec<i8> {
-        let hint = |value: &f32| grid::quantize(f64::from(*value), exponent).1;
+    fn hints(values: &[f32], exponent: i8) -> Vec<u8> {
+        let hint = |value: &f32| {
+            grid::quantize(f64::from(*value), exponent)
+                .1
+                .cast_unsigned()
+        };
         values.iter().map(hint).collect()
     }
 

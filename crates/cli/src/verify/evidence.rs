@@ -178,7 +178,7 @@ pub enum Evidence {
         /// In the model's order; none where the file is lost.
         delivered: Option<Vec<Tensor>>,
         /// None where neither the outputs nor the hints are at hand.
-        hints: Option<Vec<i8>>,
+        hints: Option<Vec<u8>>,
     },
 }
 
@@ -229,10 +229,7 @@ impl Evidence {
         if delivery.hints_digest == empty_hints_digest().0 {
             hints = Some(Vec::new());
         }
-        Ok(Self::Outputs {
-            delivered,
-            hints: hints.map(|bytes| bytes.into_iter().map(u8::cast_signed).collect()),
-        })
+        Ok(Self::Outputs { delivered, hints })
     }
 }
 

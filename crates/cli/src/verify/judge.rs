@@ -1,15 +1,8 @@
 //! The verdict: what an auditor with this machine's outputs would vote for.
 
-use anyhow::{Result, anyhow, bail};
-use assay_client::{
-    outputs::digest,
-    protocol::{
-        Digest,
-        outputs::{EncodingError, Output, RootHasher},
-        profile::Comparison,
-    },
-};
-use assay_engine::{Outcome, Tensor};
+use anyhow::{Result, bail};
+use assay_client::{outputs::digest, protocol::profile::Comparison};
+use assay_engine::{AuditFault, Outcome};
 use serde::Serialize;
 
 use super::{
@@ -95,7 +88,7 @@ pub fn judge(receipt: &Receipt, evidence: &Evidence, own: &Outcome) -> Result<Ju
                          without the delivered outputs (--outputs) or the hints (--hints)"
                     );
                 };
-                vote(receipt, own_tensors, hints)?
+                vote(receipt, own, hints)?
             };
             let outputs = match (delivered, hints) {
                 (Some(delivered), Some(hints)) => {
@@ -113,52 +106,14 @@ pub fn judge(receipt: &Receipt, evidence: &Evidence, own: &Outcome) -> Result<Ju
 }
 
 /// The root of an auditor, which is all that the chain compares.
-fn vote(receipt: &Receipt, own: &[Tensor], hints: &[i8]) -> Result<(Verdict, Vec<String>)> {
-    match auditor_root(receipt, own, hints) {
+fn vote(receipt: &Receipt, own: &Outcome, hints: &[u8]) -> Result<(Verdict, Vec<String>)> {
+    match own.audit(&receipt.profile, hints) {
         Ok(root) if root.0 == receipt.delivery.root => Ok((Verdict::WithinTolerance, Vec::new())),
         Ok(_) => Ok((Verdict::Fraud, Vec::new())),
-        Err(EncodingError::Hints) => Ok((
-            Verdict::Fraud,
-            vec![
-                "the hints that the provider committed to are not as many as the values on a grid; no auditor can \
-                 agree with them"
-                    .to_owned(),
-            ],
-        )),
-        Err(error) => Err(anyhow!("the outputs here have no canonical form: {error:?}")),
+        // The hints are the committed ones: if they are too many or too few, no auditor can agree.
+        Err(fault @ AuditFault::Hints { .. }) => Ok((Verdict::Fraud, vec![fault.to_string()])),
+        Err(fault @ AuditFault::Profile(_)) => Err(fault.into()),
     }
-}
-
-fn auditor_root(receipt: &Receipt, own: &[Tensor], hints: &[i8]) -> Result<Digest, EncodingError> {
-    let mut hasher = RootHasher::new(own.len())?;
-    let mut left = hints.iter().copied();
-    for (position, tensor) in own.iter().enumerate() {
-        let shape = dims(tensor)?;
-        let comparison = receipt
-            .profile
-            .get(position)
-            .ok_or(EncodingError::TooLarge)?;
-        let output = Output {
-            name: &tensor.name,
-            dtype: tensor.dtype,
-            shape: &shape,
-            data: &tensor.data,
-        };
-        hasher.auditor(&output, comparison, &mut left)?;
-    }
-    if left.next().is_some() {
-        return Err(EncodingError::Hints);
-    }
-    Ok(hasher.finish())
-}
-
-fn dims(tensor: &Tensor) -> Result<Vec<u64>, EncodingError> {
-    tensor
-        .shape
-        .iter()
-        .map(|size| u64::try_from(*size))
-        .collect::<Result<_, _>>()
-        .map_err(|_| EncodingError::TooLarge)
 }
 
 /// What keeps a verdict from meaning what it says at first sight.

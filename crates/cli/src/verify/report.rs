@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::{
-    Verified,
+    Disputed, Verified,
     compare::{OutputReport, Worst},
     judge::Verdict,
 };
@@ -25,6 +25,7 @@ pub fn json(verified: &Verified) -> Value {
         receipt,
         judgement,
         runtime,
+        dispute,
     } = verified;
     let delivery = &receipt.delivery;
     json!({
@@ -37,8 +38,7 @@ pub fn json(verified: &Verified) -> Value {
         "outputs": judgement.outputs,
         "runtime_here": runtime,
         "runtime_there": plain(&delivery.runtime),
-        // The receipt opens the commitment; that it is the job's is for the chain to say.
-        "commitment_read_on_chain": false,
+        "dispute": dispute,
     })
 }
 
@@ -47,6 +47,7 @@ pub fn print(context: &Context, verified: &Verified) -> Result<()> {
         receipt,
         judgement,
         runtime,
+        dispute,
     } = verified;
     output::line(judgement.verdict.name())?;
     if !judgement.outputs.is_empty() {
@@ -72,10 +73,21 @@ pub fn print(context: &Context, verified: &Verified) -> Result<()> {
         receipt.delivery.provider,
         receipt.job
     ));
-    if judgement.verdict == Verdict::Fraud {
+    match dispute {
+        Some(Disputed {
+            reason: Some(reason),
+            ..
+        }) => context.say(format_args!("not disputed: {}", plain(reason))),
+        Some(_) => context.say(format_args!(
+            "disputed; `assay job watch {}` follows it",
+            receipt.job
+        )),
+        None => {}
+    }
+    if judgement.verdict == Verdict::Fraud && dispute.is_none() {
         context.say(
-            "one machine's word against another's: an audit asks several; `assay job dispute` calls for one where the \
-             job still allows it",
+            "one machine's word against another's: an audit asks several; --dispute calls for one where the job still \
+             allows it",
         );
     }
     Ok(())
