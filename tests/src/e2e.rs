@@ -6,6 +6,8 @@
 
 pub mod binaries;
 mod books;
+pub mod cheap;
+mod court;
 pub mod digits;
 mod http;
 mod model;
@@ -14,19 +16,22 @@ mod process;
 mod provider;
 mod requester;
 mod stage;
+mod veil;
 mod watch;
 mod worker;
 
 use std::{path::PathBuf, time::Duration};
 
 pub use books::Books;
+pub use court::Court;
 pub use http::{Answer, Http, wall_clock};
 pub use model::Model;
-pub use order::Order;
+pub use order::{Audit, Order};
 pub use process::{Exit, Process};
 pub use provider::{Provider, free_place};
 pub use requester::{Delivered, Placed, Requester};
 pub use stage::{Landed, SOL, Stage};
+pub use veil::Veil;
 pub use watch::Watch;
 pub use worker::{Settings, Worker};
 

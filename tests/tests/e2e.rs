@@ -4,6 +4,8 @@
 //! Tests that stay in the present share one chain, each with parties of its own; those that travel in time have a
 //! chain each.
 
+#[path = "e2e/audit.rs"]
+mod audit;
 #[path = "e2e/command.rs"]
 mod command;
 #[path = "e2e/crash.rs"]

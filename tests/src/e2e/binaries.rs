@@ -14,6 +14,11 @@ pub fn worker() -> Result<Command> {
     find("assay-worker").map(Command::new)
 }
 
+/// Where the engine lies that rounds every model to int8.
+pub fn cheap_engine() -> Result<PathBuf> {
+    find("assay-cheap-engine")
+}
+
 /// The binary of this build: beside the running executable, or above it where that is a test.
 fn find(name: &str) -> Result<PathBuf> {
     let own = env::current_exe().context("the running executable has no path")?;

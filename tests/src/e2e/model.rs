@@ -10,6 +10,7 @@ use assay_client::{
     protocol::{Address, Digest, OutputProfile, args::ModelArgs, text},
 };
 use bytemuck::Zeroable as _;
+use serde_json::Value;
 use solana_signer::Signer;
 
 use super::{Landed, SOL, Stage, broken, root};
@@ -26,10 +27,19 @@ pub struct Model {
 }
 
 impl Model {
-    /// The digit classifier; probabilities within 2^-10, the label exact.
+    /// The digit classifier with the profile that `assay model calibrate` measured for it.
     pub fn digits() -> Result<Self> {
-        let mut profile = OutputProfile::exact(2).map_err(broken)?;
-        profile.0[0] = -10;
+        let path = root().join("docs/calibration/digits.json");
+        let measured = fs::read(&path).with_context(|| format!("{} is missing", path.display()))?;
+        let measured: Value = serde_json::from_slice(&measured)?;
+        let outputs = measured["profile"].as_str().context("a profile")?;
+        let outputs: Vec<&str> = outputs.split(',').collect();
+        let mut profile = OutputProfile::exact(outputs.len()).map_err(broken)?;
+        for (place, output) in profile.0.iter_mut().zip(outputs) {
+            if output != "exact" {
+                *place = output.parse().context("a grid exponent")?;
+            }
+        }
         Self::of("digits", "models/digits.onnx", profile)
     }
 

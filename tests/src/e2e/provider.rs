@@ -15,7 +15,7 @@ use assay_client::{
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
-use super::{Http, Landed, SOL, Stage, broken};
+use super::{Http, Landed, SOL, Stage, Veil, broken};
 
 /// A registered provider with stake.
 #[derive(Debug)]
@@ -25,7 +25,10 @@ pub struct Provider {
     /// The worker's key.
     pub operator: Keypair,
     pub address: Address,
+    /// Where its worker listens.
     pub listen: SocketAddr,
+    /// Where others reach it: the endpoint on chain.
+    pub public: SocketAddr,
     /// Configuration, key and journal of its worker.
     pub folder: PathBuf,
     /// The transactions that made it.
@@ -39,10 +42,21 @@ impl Provider {
     }
 
     pub fn with_stake(stage: &Stage, stake: u64) -> Result<Self> {
+        let listen = free_place()?;
+        Self::at(stage, stake, listen, listen)
+    }
+
+    /// Registers a provider with half a SOL at stake, whose worker is reached through a veil.
+    pub fn veiled(stage: &Stage) -> Result<(Self, Veil)> {
+        let listen = free_place()?;
+        let veil = Veil::before(listen)?;
+        Ok((Self::at(stage, SOL / 2, listen, veil.place)?, veil))
+    }
+
+    fn at(stage: &Stage, stake: u64, listen: SocketAddr, public: SocketAddr) -> Result<Self> {
         let authority = stage.wallet(stake + SOL)?;
         let operator = stage.wallet(SOL / 10)?;
-        let listen = free_place()?;
-        let (endpoint, endpoint_len) = text::write(&format!("http://{listen}")).map_err(broken)?;
+        let (endpoint, endpoint_len) = text::write(&format!("http://{public}")).map_err(broken)?;
         let args = ProviderArgs {
             operator: operator.pubkey(),
             runtime_class: [0; 32],
@@ -70,6 +84,7 @@ impl Provider {
             operator,
             address,
             listen,
+            public,
             made_by: vec![
                 ("provider_register", registered),
                 ("stake_deposit", deposited),
@@ -84,7 +99,7 @@ impl Provider {
     /// Its worker's HTTP service.
     pub fn http(&self) -> Http {
         Http {
-            endpoint: format!("http://{}", self.listen),
+            endpoint: format!("http://{}", self.public),
             operator: self.operator.pubkey(),
         }
     }

@@ -8,7 +8,9 @@ use assay_client::{
     account::{self, Layout},
     budget::Budget,
     event,
-    protocol::{Address, JobData, JobStatus, MarketData, UnixSeconds},
+    protocol::{
+        Address, JobData, JobStatus, MarketData, PanelData, UnixSeconds, market::MarketParams,
+    },
 };
 use assay_localnet::{AssayConfig, Localnet, deploy::Progress};
 use serde_json::{Value, json};
@@ -53,7 +55,15 @@ impl Stage {
 
     /// As [`Stage::start`], telling how far the deployment is.
     pub fn start_showing(progress: &mut dyn FnMut(Progress)) -> Result<Self> {
-        let config = AssayConfig::new(root().join("target/deploy/assay.so"))?;
+        Self::start_as(MarketParams::LOCAL, progress)
+    }
+
+    /// As [`Stage::start_showing`], with other parameters.
+    pub fn start_as(params: MarketParams, progress: &mut dyn FnMut(Progress)) -> Result<Self> {
+        let config = AssayConfig {
+            params,
+            ..AssayConfig::new(root().join("target/deploy/assay.so"))?
+        };
         let authority = config.authority.insecure_clone();
         let chain = Localnet::start_assay_showing(config, progress)?;
         Ok(Self {
@@ -272,6 +282,38 @@ impl Stage {
             Ok(None)
         });
         found.with_context(|| format!("last seen: {:?}", seen.map(JobStatus::name)))
+    }
+
+    /// Waits until a panel is as wanted and returns it as it is then.
+    pub fn wait_panel(
+        &self,
+        job: &Address,
+        level: u8,
+        what: &str,
+        wanted: impl Fn(&PanelData) -> bool,
+    ) -> Result<PanelData> {
+        let address = assay_client::address::panel(job, level);
+        let mut seen = None;
+        let found = self.watch(&address)?.until(what, || {
+            let panel = self.find::<PanelData>(&address)?;
+            seen = panel;
+            Ok(panel.filter(|panel| wanted(panel)))
+        });
+        found.with_context(|| match seen {
+            Some(panel) => format!(
+                "the level-{level} panel of job {job} has {} joined, {} committed, {} revealed",
+                panel.joined, panel.committed, panel.revealed
+            ),
+            None => format!("job {job} has no level-{level} panel"),
+        })
+    }
+
+    /// Waits until nothing lies at an address any more.
+    pub fn wait_gone(&self, address: &Address) -> Result<()> {
+        self.watch(address)?
+            .until(&format!("the closing of {address}"), || {
+                Ok((self.balance(address)? == 0).then_some(()))
+            })
     }
 
     /// The chain's own time.

@@ -22,6 +22,10 @@ pub struct Settings {
     pub halt_at: Option<&'static str>,
     /// Takes only jobs reserved for its provider.
     pub exclusive_only: bool,
+    /// Takes seats on panels.
+    pub audits: bool,
+    /// Runs models with their weights rounded to int8.
+    pub cheats: bool,
 }
 
 impl Default for Settings {
@@ -31,6 +35,8 @@ impl Default for Settings {
             min_price: 0,
             halt_at: None,
             exclusive_only: true,
+            audits: true,
+            cheats: false,
         }
     }
 }
@@ -44,6 +50,13 @@ pub struct Worker {
 impl Worker {
     /// Starts the provider's worker and waits until it takes work.
     pub fn start(stage: &Stage, provider: &Provider, settings: &Settings) -> Result<Self> {
+        let worker = Self::launch(stage, provider, settings)?;
+        worker.wait_ready()?;
+        Ok(worker)
+    }
+
+    /// Starts the provider's worker.
+    pub fn launch(stage: &Stage, provider: &Provider, settings: &Settings) -> Result<Self> {
         let mut command = binaries::worker()?;
         command
             .arg("run")
@@ -54,12 +67,15 @@ impl Worker {
         }
         command.env("RUST_BACKTRACE", "0").env("NO_COLOR", "1");
         let name = format!("worker of {}", provider.address);
-        let process = Process::start(&name, &mut command)?;
-        let worker = Self { process };
-        worker
-            .process
-            .wait_line("that it is ready", |line| line.contains("ready"))?;
-        Ok(worker)
+        Ok(Self {
+            process: Process::start(&name, &mut command)?,
+        })
+    }
+
+    /// Waits until it takes work.
+    pub fn wait_ready(&self) -> Result<()> {
+        let ready = |line: &str| line.contains("ready");
+        self.process.wait_line("that it is ready", ready).map(drop)
     }
 
     /// Waits until it has stopped dead.
@@ -81,6 +97,11 @@ impl Worker {
 /// Writes key and configuration, as `assay-worker init` would, with short pauses and nothing but this machine.
 fn configure(stage: &Stage, provider: &Provider, settings: &Settings) -> Result<PathBuf> {
     write_key(&provider.folder.join("operator.json"), &provider.operator)?;
+    let engine = if settings.cheats {
+        format!("program = {:?}", binaries::cheap_engine()?)
+    } else {
+        String::new()
+    };
     let text = format!(
         r#"
 authority = "{authority}"
@@ -96,12 +117,18 @@ resend_ms = 1000
 
 [api]
 listen = "{listen}"
-public_url = "http://{listen}"
+public_url = "http://{public}"
 
 [policy]
 min_price_lamports = {min_price}
 exclusive_only = {exclusive_only}
 shutdown_secs = 1
+
+[audit]
+enabled = {audits}
+
+[engine]
+{engine}
 
 [artifacts]
 model_dirs = [{models:?}]
@@ -116,8 +143,10 @@ filter = "info"
         rpc = stage.chain.rpc_url(),
         websocket = stage.chain.ws_url(),
         listen = provider.listen,
+        public = provider.public,
         min_price = settings.min_price,
         exclusive_only = settings.exclusive_only,
+        audits = settings.audits,
         models = root().join("models"),
     );
     let path = provider.folder.join("worker.toml");

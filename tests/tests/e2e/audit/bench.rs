@@ -1,0 +1,54 @@
+//! What the tests of audits hold against the chain.
+
+use anyhow::Result;
+use assay_client::protocol::{Address, JobData, JobStatus, verdict::Verdict};
+use assay_tests::e2e::{Court, SOL, Stage};
+
+/// How a job ended.
+pub fn ending(job: &JobData) -> (Option<JobStatus>, Option<Verdict>) {
+    (job.status().ok(), Verdict::from_byte(job.verdict))
+}
+
+/// What each auditor earned, in rising order, if every stake is whole and no seat is left.
+pub fn earned_without_loss(court: &Court) -> Result<Vec<u64>> {
+    let mut earned = Vec::new();
+    for auditor in &court.auditors {
+        let account = auditor.data(court.stage)?;
+        assert_eq!((account.stake, account.live_seats), (SOL / 2, 0));
+        assert_eq!((account.audits_lost, account.total_slashed), (0, 0));
+        earned.push(account.earnings);
+    }
+    earned.sort_unstable();
+    Ok(earned)
+}
+
+/// Holds that the primary's collateral is gone, and nothing else of it.
+pub fn assert_slashed(court: &Court, collateral: u64) -> Result<()> {
+    let account = court.primary.data(court.stage)?;
+    assert_eq!((account.jobs_settled, account.jobs_faulted), (0, 1));
+    assert_eq!((account.earnings, account.fees_due), (0, 0));
+    assert_eq!(account.stake, SOL / 2 - collateral);
+    assert_eq!((account.reserved, account.live_jobs), (0, 0));
+    assert_eq!(account.total_slashed, collateral);
+    Ok(())
+}
+
+/// Holds that the primary was paid a million lamports less 2 %, and lost nothing.
+pub fn assert_paid(court: &Court, bonus: u64) -> Result<()> {
+    let account = court.primary.data(court.stage)?;
+    assert_eq!((account.jobs_settled, account.jobs_faulted), (1, 0));
+    assert_eq!(
+        (account.earnings, account.fees_due),
+        (980_000 + bonus, 20_000)
+    );
+    assert_eq!((account.stake, account.reserved), (SOL / 2, 0));
+    Ok(())
+}
+
+/// Lamports that the requester's wallet is short of, beside rent and fees of its transactions.
+pub fn spent(court: &Court, stage: &Stage, job: &Address) -> Result<u64> {
+    let rent = stage.balance(job)?;
+    assert_eq!(rent, stage.rent::<JobData>()?);
+    let fees = stage.network_fees(&court.requester.address())?;
+    Ok(SOL - court.requester.balance(stage)? - rent - fees)
+}
