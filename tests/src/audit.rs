@@ -25,6 +25,8 @@ impl Court {
     pub fn new() -> Self {
         let mut world = World::new();
         let primary = world.do_provider();
+        // Enough collateral for many jobs.
+        world.do_stake_deposit(&primary, 90 * SOL);
         let auditors = (0..8).map(|_| world.do_provider()).collect();
         let model = world.do_model_register();
         world.pass(world.market().params.stake_age_secs + 1);

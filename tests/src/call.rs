@@ -1,6 +1,7 @@
 //! One instruction in its valid form, and the ways a test spoils it.
 
 use assay_client::{
+    PROGRAM_ID,
     instruction::{self, InstructionSpec},
     protocol::Address,
 };
@@ -37,6 +38,13 @@ impl Call {
     #[must_use]
     pub fn readonly(mut self, name: &str) -> Self {
         self.meta(name).is_writable = false;
+        self
+    }
+
+    /// Puts the program's id at this name, which stands for no account.
+    #[must_use]
+    pub fn absent(mut self, name: &str) -> Self {
+        *self.meta(name) = AccountMeta::new_readonly(PROGRAM_ID, false);
         self
     }
 

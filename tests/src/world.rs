@@ -21,6 +21,7 @@ use solana_transaction::versioned::VersionedTransaction;
 use crate::{
     Batch, Outcome, Refusal, chain,
     ledger::{Deed, Ledger},
+    panel::OPENER,
 };
 
 /// One SOL in lamports.
@@ -55,6 +56,7 @@ impl World {
         world.retain_every_slot();
         world.fee_payer = world.wallet();
         world.fund(chain::UPGRADE_AUTHORITY, WALLET_LAMPORTS);
+        world.fund(OPENER, WALLET_LAMPORTS);
         world
     }
 

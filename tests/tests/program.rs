@@ -15,9 +15,11 @@ mod program {
     mod job_close;
     mod job_commit;
     mod job_create;
+    mod job_dispute;
     mod job_expire;
     mod job_finalize;
     mod job_release;
+    mod job_reveal;
     mod lifecycle;
     mod market_init;
     mod market_pause;
@@ -26,14 +28,22 @@ mod program {
     mod model_register;
     mod model_retire;
     mod packet;
+    mod panel_close;
+    mod panel_commit;
+    mod panel_join;
+    mod panel_open;
     mod panel_resolve;
+    mod panel_retarget;
+    mod panel_reveal;
     mod prefunded;
     mod provider_deregister;
     mod provider_register;
     mod provider_update;
+    mod seat_settle;
     mod stake_deposit;
     mod stake_unbond;
     mod stake_withdraw;
     mod stateful;
     mod treasury_withdraw;
+    mod verdicts;
 }

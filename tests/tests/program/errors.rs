@@ -4,8 +4,8 @@ use std::{fs, path::Path};
 
 use assay_client::protocol::Error;
 
-/// What the program refuses although no transaction gets that far yet.
-const OUT_OF_REACH: [(Error, &str); 6] = [
+/// What the program refuses although no transaction gets that far.
+const OUT_OF_REACH: [(Error, &str); 7] = [
     (
         Error::AmountInsufficient,
         "every subtraction is of an amount that was checked or reserved before",
@@ -26,6 +26,10 @@ const OUT_OF_REACH: [(Error, &str); 6] = [
     (
         Error::JobTransitionForbidden,
         "each instruction names the status it starts from",
+    ),
+    (
+        Error::PanelStateInvalid,
+        "the program writes known states only",
     ),
 ];
 

@@ -1,7 +1,7 @@
 //! What a spoiled account may be without harm, shown where `bypass/cells.txt` says so.
 
 use assay_client::protocol::{Address, JobStatus};
-use assay_tests::{SOL, World};
+use assay_tests::{Court, ROOT, SOL, World};
 use solana_account::Account;
 
 /// Gives a wallet's account to another program, as multisigs and escrows hold theirs.
@@ -169,4 +169,63 @@ fn operator_may_claim_any_open_job() {
         assert_eq!(world.status(job), JobStatus::Claimed);
     }
     assert_eq!(world.provider(&provider.account).reserved, 2 * SOL);
+}
+
+/// Operators of auditors, a disputing requester and everybody who is paid by a verdict, whoever owns their accounts.
+#[test]
+fn parties_of_an_audit_whose_accounts_another_program_owns_act_and_are_paid() {
+    let mut court = Court::new();
+    let (disputed, confirmed) = (court.disputed(), court.drawn());
+    let opener = court.world.wallet();
+    let parties = court.auditors.iter().map(|auditor| auditor.operator);
+    let parties: Vec<Address> = parties.chain([confirmed.requester, opener]).collect();
+    let (bench, world) = (court.bench(&confirmed, 2), &mut court.world);
+    world.pass_slots(20);
+    let open = world.panel_open(&confirmed).put("payer", opener);
+    world.send(open).accepted();
+    for party in parties {
+        give_away(world, party);
+    }
+    let before = [confirmed.requester, opener].map(|payee| world.balance(&payee));
+    for auditor in &bench {
+        world.do_panel_join(&confirmed, auditor);
+    }
+    world.pass(11);
+    for auditor in &bench {
+        world.do_panel_commit(&confirmed, auditor, ROOT);
+    }
+    for auditor in &bench {
+        world.do_panel_reveal(&confirmed, auditor, ROOT);
+    }
+    world.do_job_reveal(&confirmed);
+    world.do_panel_resolve(&confirmed);
+    world.do_panels_closed(&confirmed);
+    assert_eq!(world.job(&confirmed.account).refund_due, 0);
+    for (payee, before) in [confirmed.requester, opener].into_iter().zip(before) {
+        assert!(world.balance(&payee) > before);
+    }
+
+    give_away(world, disputed.requester);
+    let before = world.balance(&disputed.requester);
+    world.do_panel_resolve(&disputed);
+    assert!(world.balance(&disputed.requester) > before);
+}
+
+/// Whoever signs for it may open a panel and gets the rent back.
+#[test]
+fn any_signing_wallet_may_open_a_panel() {
+    let mut court = Court::new();
+    let job = court.drawn();
+    let sponsor = court.world.wallet();
+    let before = court.world.balance(&sponsor);
+    court.world.pass_slots(20);
+    let open = court.world.panel_open(&job).put("payer", sponsor);
+    court.world.send(open).accepted();
+    let panel = court.world.panel(&court.world.panel_of(&job));
+    assert_eq!((panel.rent_payer, panel.joined), (sponsor, 0));
+    assert!(court.world.balance(&sponsor) < before);
+    court.world.pass(11);
+    court.world.do_panel_resolve(&job);
+    court.world.do_panels_closed(&job);
+    assert_eq!(court.world.balance(&sponsor), before);
 }

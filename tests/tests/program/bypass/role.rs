@@ -24,12 +24,13 @@ pub enum Role {
 }
 
 /// Accounts that are created, by instruction.
-const NEW: [(&str, &str); 5] = [
+const NEW: [(&str, &str); 6] = [
     ("market_init", "market"),
     ("market_init", "treasury"),
     ("provider_register", "provider"),
     ("model_register", "model"),
     ("job_create", "job"),
+    ("panel_open", "panel"),
 ];
 
 impl Role {
@@ -43,7 +44,8 @@ impl Role {
             "destination" => Self::Free,
             "instructions" | "system_program" | "incinerator" => Self::Fixed,
             "program_data" => Self::ProgramData,
-            "market" | "treasury" | "provider" | "model" | "job" => {
+            "market" | "treasury" | "provider" | "model" | "job" | "panel" | "other_panel"
+            | "panel1" | "panel2" | "evicted" => {
                 if NEW.contains(&(spec.name, account)) {
                     Self::New
                 } else {

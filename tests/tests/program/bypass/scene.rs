@@ -6,6 +6,8 @@ use assay_client::{
 };
 use assay_tests::{Call, Job, Model, Provider, SOL, World};
 
+mod audit;
+
 /// A world in which the call would be accepted.
 pub struct Scene {
     pub world: World,
@@ -22,7 +24,7 @@ impl Scene {
 
     /// A genuine account of another type.
     pub fn other_type(&self, account: &str) -> Option<Address> {
-        let name = if account == "provider" {
+        let name = if ["provider", "evicted"].contains(&account) {
             "model"
         } else {
             "provider"
@@ -96,6 +98,10 @@ pub fn of(name: &str) -> Scene {
         | "stake_unbond"
         | "stake_withdraw"
         | "earnings_withdraw" => of_provider(name),
+        "job_dispute" | "job_reveal" | "panel_open" | "panel_retarget" | "panel_join"
+        | "panel_commit" | "panel_reveal" | "panel_resolve" | "seat_settle" | "panel_close" => {
+            audit::of(name)
+        }
         "model_register" | "model_retire" | "model_close" => of_model(name),
         "market_update" | "market_pause" | "authority_propose" | "authority_accept"
         | "treasury_withdraw" => of_market(name),

@@ -32,6 +32,8 @@ pub enum Spoil {
     Sibling,
     /// Another address than the one its seeds or the runtime give.
     WrongAddress,
+    /// None, where the program's id stands for that.
+    Absent,
     /// The same account as another one of the instruction.
     Same(&'static str),
 }
@@ -46,6 +48,7 @@ impl fmt::Display for Spoil {
             Self::OtherType => "account of another type",
             Self::Sibling => "sibling",
             Self::WrongAddress => "wrong address",
+            Self::Absent => "absent",
             Self::Same(other) => return write!(out, "same as {other}"),
         })
     }
@@ -62,6 +65,7 @@ impl Spoil {
             Self::OtherType,
             Self::Sibling,
             Self::WrongAddress,
+            Self::Absent,
         ];
         let others = spec
             .accounts
@@ -83,6 +87,7 @@ impl Spoil {
         let access = access(call.spec, account);
         let at = call.account(account);
         match (self, role) {
+            (Self::Absent, _) => access.is_optional().then(|| call.absent(account)),
             (Self::Unsigned, _) => access.is_signer().then(|| call.unsigned(account)),
             (Self::Readonly, _) => access.is_writable().then(|| call.readonly(account)),
             // A sysvar's, a program's or the incinerator's owner cannot be another at the same address.
