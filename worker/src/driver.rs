@@ -235,6 +235,14 @@ impl<C: Chain> Driver<C> {
                 "stopping with committed jobs; start again before their challenge window and a day are over, or they fault"
             );
         }
+        let seats = self.audits.core.counts();
+        if seats.joined + seats.committed > 0 {
+            tracing::warn!(
+                joined = seats.joined,
+                committed = seats.committed,
+                "stopping with seats on panels; start again before their deadlines (`assay-worker disputes`), or their bonds are lost"
+            );
+        }
         self.parts.host.kill();
         Ok(())
     }

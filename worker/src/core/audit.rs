@@ -39,6 +39,7 @@ use case::{Case, Files, Recall, SeatWork, Try, back_off, is_newer, of_mut};
 /// Longest wait between two tries, as a power of two in seconds; less where a deadline is near.
 const PATIENT: u8 = 5;
 const URGENT: u8 = 1;
+const OPENING: u8 = 3;
 /// How long a transaction that landed may stay invisible before its step is looked at again.
 const VISIBLE_SECS: i64 = 10;
 
@@ -111,7 +112,10 @@ impl Audits {
             if !(ours || wanted || (restored && (judged || status.is_terminal()))) {
                 return;
             }
-            self.cases.insert(address, Case::new(*job, now));
+            let mut case = Case::new(*job, now);
+            // Its panels are read as those of any audit that is ours; the journal has an older state.
+            case.kept = restored.then_some([0; 3]);
+            self.cases.insert(address, case);
         }
         self.follow(address, now);
     }
@@ -281,8 +285,15 @@ impl Audits {
             tried.due = match outcome {
                 Submitted::Landed => UnixSeconds(now.0.saturating_add(VISIBLE_SECS)),
                 Submitted::Expired | Submitted::Refused(_) => {
-                    let quick = key.0.is_urgent() || key.0 == AuditStep::Open;
-                    let most = if quick { URGENT } else { PATIENT };
+                    let most = match key.0 {
+                        AuditStep::Commit | AuditStep::Reveal | AuditStep::RevealPrimary => URGENT,
+                        // Few places are guessed right at once.
+                        AuditStep::Open => OPENING,
+                        AuditStep::Join
+                        | AuditStep::Resolve
+                        | AuditStep::Settle
+                        | AuditStep::Close => PATIENT,
+                    };
                     back_off(&mut tried.failures, most, now)
                 }
             };
@@ -298,12 +309,13 @@ impl Audits {
         }
     }
 
-    /// Primary, seated, or owed a panel's rent.
+    /// Primary, seated, asked for a seat, or owed a panel's rent.
     fn is_ours(&self, case: &Case) -> bool {
         let lent = case.panels.iter().zip(case.closed).any(|(panel, closed)| {
             !closed && panel.is_some_and(|panel| panel.rent_payer == self.me.operator)
         });
-        case.job.provider == self.me.provider || case.is_seated(&self.me.provider) || lent
+        let seated = case.kept.is_some() || case.is_seated(&self.me.provider);
+        case.job.provider == self.me.provider || seated || lent
     }
 
     fn wants(&self, job: &JobData) -> bool {

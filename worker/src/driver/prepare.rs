@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use assay_client::{
     delivery::blob_path,
-    protocol::{Address, Digest, JobData, Lamports, OutputProfile, panel::BOND_FEES, text},
+    protocol::{
+        Address, Digest, JobData, JobStatus, Lamports, OutputProfile, ProviderData,
+        panel::BOND_FEES, text,
+    },
 };
 use assay_engine::{EngineError, Fault, Host, InputMismatch, Limits, Model, ProfileMismatch};
 
@@ -105,7 +108,8 @@ pub async fn prepare<C: Chain>(
     shared: Option<Model>,
     auditors: &Auditors,
 ) -> Result<Prepared, PrepareError> {
-    if !job.is_unaudited() {
+    // What is claimed has to be done, whoever may audit it.
+    if !job.is_unaudited() && job.status() == Ok(JobStatus::Open) {
         auditors.require(&*sources.chain, job).await?;
     }
     files(sources, job, shared, None).await
@@ -120,21 +124,23 @@ pub struct Auditors {
 }
 
 impl Auditors {
+    /// How many others may audit a job that we would claim.
+    fn count(&self, providers: &[(Address, ProviderData)], job: &JobData) -> usize {
+        let bond = Lamports(job.audit_fee).times(BOND_FEES);
+        let may_audit = |(address, provider): &&(Address, ProviderData)| {
+            let free = provider.free_stake();
+            let pays = free.is_ok_and(|free| bond.is_ok_and(|bond| bond <= free));
+            let admitted = provider.require_auditor(address, job, 0).is_ok();
+            *address != self.provider && pays && admitted
+        };
+        providers.iter().filter(may_audit).count()
+    }
+
     async fn require<C: Chain>(&self, chain: &C, job: &JobData) -> Result<(), PrepareError> {
         if self.needed == 0 {
             return Ok(());
         }
-        let bond = Lamports(job.audit_fee).times(BOND_FEES);
-        let providers = chain.providers().await?;
-        let found = providers
-            .iter()
-            .filter(|(address, provider)| {
-                let free = provider.free_stake();
-                let pays = free.is_ok_and(|free| bond.is_ok_and(|bond| bond <= free));
-                let admitted = provider.require_auditor(address, job, 0).is_ok();
-                *address != self.provider && pays && admitted
-            })
-            .count();
+        let found = self.count(&chain.providers().await?, job);
         let needed = self.needed;
         if found < needed {
             return Err(PrepareError::TooFewAuditors { found, needed });
@@ -192,4 +198,40 @@ pub async fn files<C: Chain>(
     info.check_input(&input, limits.input_bytes)?;
     info.check_profile(&OutputProfile(job.output_profile))?;
     Ok(Prepared { model, input })
+}
+
+#[cfg(test)]
+mod tests {
+    use bytemuck::Zeroable;
+
+    use super::*;
+
+    #[test]
+    fn auditors_are_others_with_aged_stake_enough_for_a_seat() {
+        let key = |byte| Address::new_from_array([byte; 32]);
+        let mut job = JobData::zeroed();
+        (job.audit_fee, job.ticket_stake) = (10, 100);
+        (job.created_at, job.stake_age_secs) = (1_000, 50);
+        let provider = |change: fn(&mut ProviderData)| {
+            let mut provider = ProviderData::zeroed();
+            (provider.stake, provider.aged_at) = (1_000, 950);
+            change(&mut provider);
+            provider
+        };
+        let providers = [
+            (key(1), provider(|_| ())),
+            (key(2), provider(|_| ())),
+            (key(3), provider(|other| other.stake = 99)),
+            (key(4), provider(|other| other.aged_at = 951)),
+            (key(5), provider(|other| other.reserved = 951)),
+            (key(6), provider(|other| other.reserved = 950)),
+        ];
+        let auditors = Auditors {
+            needed: 2,
+            provider: key(1),
+        };
+        assert_eq!(auditors.count(&providers, &job), 2, "providers 2 and 6");
+        job.runtime_class = [1; 32];
+        assert_eq!(auditors.count(&providers, &job), 0);
+    }
 }

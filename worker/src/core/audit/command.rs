@@ -179,11 +179,6 @@ impl AuditStep {
             Self::Close => "panel_close",
         }
     }
-
-    /// Whether a deadline makes each second count.
-    pub fn is_urgent(self) -> bool {
-        matches!(self, Self::Commit | Self::Reveal | Self::RevealPrimary)
-    }
 }
 
 /// What opens the primary's commitment.

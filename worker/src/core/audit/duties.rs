@@ -18,6 +18,8 @@ use crate::core::command::{Body, Fresh, RunFault};
 
 /// Between two tries to get hints, as a power of two in seconds.
 const HINTS_PATIENCE: u8 = 1;
+/// How long the slots up to a panel's target take.
+const TARGET_SECS: i64 = 3;
 /// Tickets looked through for the best one: a bound for a stake of a million tickets.
 const MOST_TICKETS: u32 = 1 << 20;
 
@@ -80,7 +82,8 @@ impl Audits {
             case.over_since.get_or_insert(now);
             return self.resolve(address, now);
         }
-        let patience = self.patience(&address, case_primary(self, &address));
+        // Before, the slot that seeds the panel cannot have passed.
+        let patience = TARGET_SECS + self.patience(&address, case_primary(self, &address));
         let due = self.cases.get(&address).is_some_and(|case| {
             let may = self.is_ours(case) || (self.joining && self.wants(&case.job));
             may && case.job.convened_at.saturating_add(patience) <= now.0
@@ -100,8 +103,7 @@ impl Audits {
     }
 
     fn join(&mut self, address: Address, now: UnixSeconds) {
-        let free = self.held() < self.policy.max_seats;
-        let Some(account) = self.account.filter(|_| self.joining && free) else {
+        let Some(account) = self.account.filter(|_| self.joining) else {
             return;
         };
         let Some(case) = self.cases.get_mut(&address) else {
@@ -124,8 +126,13 @@ impl Audits {
         let Some(evicted) = place(&panel, score) else {
             return;
         };
-        match case.files {
-            Files::Absent if case.files_due <= now => self.prepare(address),
+        let (files, due) = (case.files, case.files_due <= now);
+        let free = self.held() < self.policy.max_seats;
+        let Some(case) = self.cases.get(&address).filter(|_| free) else {
+            return;
+        };
+        match files {
+            Files::Absent if due => self.prepare(address),
             Files::Ready => {
                 let level = case.job.level;
                 let other_panel = level == 2 && case.job.has_panel(1);
