@@ -3,7 +3,7 @@
 //! | module | does |
 //! |---|---|
 //! | `inputs` | reads inputs, or draws them |
-//! | `variation`, `batch` | the honest ways to run a model |
+//! | `variation`, `lab`, `batch` | the honest ways to run a model |
 //! | `forge`, `wire`, `attack` | the dishonest ones |
 //! | `measure`, `choose` | how far results are apart, and the step for it |
 //! | `verdict` | what audits would say, and whether the profile separates |
@@ -14,8 +14,10 @@ mod batch;
 mod choose;
 mod forge;
 mod inputs;
+mod lab;
 mod machine;
 mod measure;
+mod options;
 mod picture;
 mod random;
 mod report;
@@ -30,94 +32,21 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use assay_client::protocol::OutputProfile;
-use assay_engine::{Model, ModelInfo, Outcome};
-use clap::Args;
+use assay_engine::{EngineError, Model, ModelInfo, Outcome, RuntimeFault};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::{
-    context::Context,
-    engine::{self, EngineOptions},
-    model::parse_profile,
-    onnx, output,
-};
+use crate::{context::Context, engine, model::parse_profile, onnx, output};
 use attack::Attack;
 use batch::Batching;
 use inputs::Sample;
+use lab::Lab;
 use machine::Machine;
 use report::{AttackRow, FORMAT, OutputRow, ProfileFile, Report, VariationRow};
-use variation::{Lab, Variation};
+use variation::Variation;
 use verdict::{Honest, Verdict};
 
+pub use options::{CalibrateOptions, EXAMPLES};
 pub use report::ProfileFile as CalibratedProfile;
-
-pub const EXAMPLES: &str = "\
-Examples:
-  assay model calibrate net.onnx                       # inputs drawn from the model's shapes
-  assay model calibrate models/digits.onnx --inputs models/digits --out docs/calibration
-  assay model calibrate net.onnx --profile=-10,exact   # try a profile instead of choosing one
-  assay model register net.onnx --profile-from net.json
-
-Writes NET.json (the profile), NET.md (the report) and NET.svg (its picture) to --out. Fails, and writes no \
-NET.json, if the profile does not tell honest results from cheating ones.
-
-With QEMU's user emulation installed (Debian: qemu-user) the model is also run as on processors with other \
-instruction sets.";
-
-#[derive(Args, Debug)]
-pub struct CalibrateOptions {
-    /// The .onnx file
-    file: PathBuf,
-    /// Inputs: .safetensors files, folders of them, or what `assay job run --input` takes; drawn if none are given
-    #[arg(long, num_args = 1.., value_name = "FILE_OR_DIR")]
-    inputs: Vec<PathBuf>,
-    /// How many inputs to draw when none are given
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(2..=1_000), value_name = "N")]
-    runs: u16,
-    /// Size of a named dimension of drawn inputs; by default 1 for a batch, 8 for others
-    #[arg(long, value_parser = dimension, value_name = "NAME=SIZE")]
-    dimension: Vec<(String, usize)>,
-    /// Folder for profile, report and picture
-    #[arg(long, default_value = ".", value_name = "DIR")]
-    out: PathBuf,
-    /// How many times the largest honest deviation must fit into half a step. Other processors differ more than one
-    /// machine can show, and a result near the edge of its cell must not divide honest auditors: 16 keeps the honest
-    /// spread below a thirtieth of the step
-    #[arg(long, default_value_t = 16.0, value_parser = safety, value_name = "F")]
-    safety: f64,
-    /// Compare outputs exactly that were bit-equal throughout. Other hardware may differ all the same
-    #[arg(long, conflicts_with = "profile")]
-    exact: bool,
-    /// Try this profile instead of choosing one: `exact` or an exponent for each output, separated by commas
-    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
-    profile: Option<String>,
-    /// Fewer variations
-    #[arg(long)]
-    quick: bool,
-    /// Do not emulate other processors, even if QEMU is installed
-    #[arg(long)]
-    native: bool,
-    #[command(flatten)]
-    engine: EngineOptions,
-}
-
-fn dimension(text: &str) -> Result<(String, usize), String> {
-    let (name, size) = text.split_once('=').ok_or("it must be NAME=SIZE")?;
-    let size = size.parse().ok().filter(|size| *size > 0);
-    Ok((
-        name.to_owned(),
-        size.ok_or("the size must be a positive number")?,
-    ))
-}
-
-fn safety(text: &str) -> Result<f64, String> {
-    let factor = text
-        .parse()
-        .ok()
-        .filter(|factor| (2.0..=1e6).contains(factor));
-    factor.ok_or_else(|| {
-        "it must be a number from 2, where the spread is a quarter of the step, to 1000000".into()
-    })
-}
 
 pub async fn run(context: &Context, options: &CalibrateOptions) -> Result<()> {
     let bytes = fs::read(&options.file).with_context(|| {
@@ -133,29 +62,8 @@ pub async fn run(context: &Context, options: &CalibrateOptions) -> Result<()> {
     let (info, runtime) = lab.open(&model).await?;
     let (samples, inputs) = samples(options, &lab, &model, &file, &info).await?;
 
-    let mut bench = Bench {
-        progress: progress(),
-        skipped: Vec::new(),
-    };
     let batching = Batching::of(&info);
-    if batching.is_none() {
-        bench
-            .skipped
-            .push("place in a batch: inputs and outputs have no free batch dimension".into());
-    }
-    if lab.emulator.is_none() {
-        bench.skipped.push(format!(
-            "other instruction sets: ONNX Runtime has no switch for them, and {}",
-            if options.native {
-                "--native was given"
-            } else {
-                "QEMU's user emulation (qemu-x86_64) is not installed"
-            }
-        ));
-    }
-    bench
-        .skipped
-        .push("other execution providers: only ONNX Runtime's CPU provider was used".into());
+    let mut bench = Bench::new(&lab, batching.is_some(), options);
     let variations = lab.variations(batching.is_some(), options.quick);
     let (variations, honest) = bench
         .honest(&lab, variations, &model, &samples, batching.as_ref())
@@ -174,16 +82,11 @@ pub async fn run(context: &Context, options: &CalibrateOptions) -> Result<()> {
         None => choose::profile(&measured, options.safety, options.exact)?,
     };
     let rejected = verdict::honest_rejects(&honest, &profile)?;
-    let judged = attacks
-        .into_iter()
-        .map(|attack| {
-            Ok((
-                verdict::judge(&honest, &attack, &profile, &measured)?,
-                attack,
-            ))
-        })
-        .map(|judged: Result<_>| judged.map(|(verdict, attack)| (attack, verdict)))
-        .collect::<Result<Vec<(Attack, Verdict)>>>()?;
+    let judge = |attack: Attack| {
+        let verdict = verdict::judge(&honest, &attack, &profile, &measured)?;
+        Ok((attack, verdict))
+    };
+    let judged: Vec<(Attack, Verdict)> = attacks.into_iter().map(judge).collect::<Result<_>>()?;
     let refusals = verdict::refusals(&profile, &measured, rejected, &judged);
     let report = Report {
         file: ProfileFile {
@@ -225,7 +128,13 @@ fn finish(context: &Context, options: &CalibrateOptions, report: &Report) -> Res
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(path)
     };
-    let picture = write("svg", &picture::svg(&report.name, &report.strips()))?;
+    let picture = write(
+        "svg",
+        &picture::svg(
+            &format!("{}, profile {}", report.name, report.file.profile),
+            &report.strips(),
+        ),
+    )?;
     let markdown = write("md", &report.markdown(&file_name(&picture)))?;
     let json = serde_json::to_string_pretty(report)? + "\n";
     let written = report.accepted.then(|| write("json", &json)).transpose()?;
@@ -297,6 +206,30 @@ struct Bench {
 }
 
 impl Bench {
+    /// Notes at once what cannot be varied here.
+    fn new(lab: &Lab, batching: bool, options: &CalibrateOptions) -> Self {
+        let mut skipped = Vec::new();
+        if !batching {
+            skipped.push(
+                "place in a batch: inputs and outputs have no free batch dimension".to_owned(),
+            );
+        }
+        if lab.emulator.is_none() {
+            let reason = if options.native {
+                "--native was given"
+            } else {
+                "QEMU's user emulation (qemu-x86_64) is not installed"
+            };
+            skipped.push(format!(
+                "other instruction sets: ONNX Runtime has no switch for them, and {reason}"
+            ));
+        }
+        Self {
+            progress: progress(),
+            skipped,
+        }
+    }
+
     /// Runs every variation; those that cannot be run are noted.
     async fn honest(
         &mut self,
@@ -324,7 +257,12 @@ impl Bench {
                     variation.name
                 )),
                 Err(error) if !done.is_empty() => {
-                    self.skipped.push(format!("{}: {error:#}", variation.name));
+                    let reason = if absent(&error) {
+                        "not present, or not in this ONNX Runtime".to_owned()
+                    } else {
+                        format!("{error:#}")
+                    };
+                    self.skipped.push(format!("{}: {reason}", variation.name));
                 }
                 Err(error) => return Err(error),
             }
@@ -332,6 +270,16 @@ impl Bench {
         }
         Ok((done, Honest::new(runs)))
     }
+}
+
+/// Whether a run failed because its device is not there.
+fn absent(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(EngineError::Runtime(
+            RuntimeFault::ProviderUnavailable { .. }
+        ))
+    )
 }
 
 fn rows(

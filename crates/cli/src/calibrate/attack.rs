@@ -6,8 +6,8 @@ use assay_engine::{EngineError, Model, Outcome, Tensor};
 use super::{
     forge::{self, Weights},
     inputs::Sample,
+    lab::Lab,
     random::Random,
-    variation::Lab,
 };
 
 /// Layers that are left out in turn, at most.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 const WIDTH: f64 = 900.0;
 const LEFT: f64 = 215.0;
 /// Columns beside the axis: no deviation at all, and no finite one.
-const COLUMN: f64 = 46.0;
+const COLUMN: f64 = 72.0;
 const ROW: f64 = 30.0;
 const TOP: f64 = 64.0;
 /// Half a step: what is to the left of it is accepted.

@@ -1,22 +1,6 @@
 use super::*;
 
 #[test]
-fn options_are_read_or_refused_with_the_reason() {
-    assert_eq!(dimension("time=12"), Ok(("time".into(), 12)));
-    assert!(
-        ["time", "time=", "time=0", "time=-1"]
-            .iter()
-            .all(|text| dimension(text).is_err())
-    );
-    assert_eq!(safety("16"), Ok(16.0));
-    assert!(
-        ["1", "nan", "inf", "x"]
-            .iter()
-            .all(|text| safety(text).is_err())
-    );
-}
-
-#[test]
 fn report_is_a_profile_that_register_reads() {
     let report = Report {
         file: ProfileFile {
