@@ -48,7 +48,7 @@ errors! {
     InvariantViolated = 4, "The account would break an invariant of the market; nothing was changed.";
     DurableNonceRefused = 5, "An administrative transaction must use a recent blockhash, not a durable nonce.";
     TextInvalid = 6, "A uri, endpoint or name must be printable ASCII without spaces, zero-padded.";
-    VersionUnsupported = 7, "The account's layout version is not known to this program.";
+    // 7 is retired.
     RentPayerMismatch = 8, "The account is not the one that paid the rent.";
 
     MarketAuthorityMismatch = 20, "The signer is not the market's authority.";

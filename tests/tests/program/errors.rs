@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use assay_client::protocol::Error;
 
 /// What the program refuses although no transaction gets that far.
-const OUT_OF_REACH: [(Error, &str); 7] = [
+const OUT_OF_REACH: [(Error, &str); 6] = [
     (
         Error::AmountInsufficient,
         "every subtraction is of an amount that was checked or reserved before",
@@ -18,7 +18,6 @@ const OUT_OF_REACH: [(Error, &str); 7] = [
         Error::InvariantViolated,
         "the program's own bookkeeping would have to be wrong",
     ),
-    (Error::VersionUnsupported, "there is one layout version"),
     (
         Error::JobStatusInvalid,
         "the program writes known statuses only",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use assay_protocol::{Error, error::ERROR_OFFSET};
 
-/// Number and name of every error. Append only; 6100 and 6127 are retired.
+/// Number and name of every error. Append only; 6007, 6100 and 6127 are retired.
 const PINNED: &[(u32, &str)] = &[
     (6000, "AmountZero"),
     (6001, "AmountOverflow"),
@@ -13,7 +13,6 @@ const PINNED: &[(u32, &str)] = &[
     (6004, "InvariantViolated"),
     (6005, "DurableNonceRefused"),
     (6006, "TextInvalid"),
-    (6007, "VersionUnsupported"),
     (6008, "RentPayerMismatch"),
     (6020, "MarketAuthorityMismatch"),
     (6021, "MarketPendingMismatch"),
