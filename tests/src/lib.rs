@@ -18,6 +18,7 @@ mod nonce;
 mod outcome;
 pub mod panel;
 mod provider;
+pub mod sim;
 mod slots;
 mod world;
 
