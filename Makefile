@@ -41,7 +41,7 @@ build: bootstrap program ## build the binaries `assay` and `assay-worker`
 test: ## everything: program, IDL, both workspaces' tests; ends with their sum
 	@scripts/test.sh
 
-demo: build ## a local chain, a provider, a worker, three digits paid for and settled
+demo: build ## six workers on a local chain: three digits settled, a cheat found out
 	@$(BINARIES)/assay-demo
 
 lint: ## rustfmt, clippy with warnings denied, cargo-deny

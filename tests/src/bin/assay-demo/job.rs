@@ -33,13 +33,14 @@ pub struct Parties<'a> {
     pub provider: &'a Provider,
 }
 
-/// Pays for one digit and shows it; returns the settled job.
-pub fn run(
-    screen: &Screen,
-    parties: &Parties<'_>,
-    model: Address,
-    offer: &Offer,
-) -> Result<Address> {
+/// A settled job and what was answered.
+pub struct Done {
+    pub job: Address,
+    pub prediction: Prediction,
+}
+
+/// Pays for one digit and shows it.
+pub fn run(screen: &Screen, parties: &Parties<'_>, model: Address, offer: &Offer) -> Result<Done> {
     let Parties {
         stage,
         requester,
@@ -70,9 +71,9 @@ pub fn run(
     let prediction = Prediction::read(&delivered.outputs)?;
     beside(
         screen,
-        &picture(&sample)?,
+        &sample,
         &lines(screen, &job, &delivered, &prediction),
-    );
+    )?;
     for landed in stage.history(&placed.job)? {
         let (name, payer) = named(&landed)?;
         screen.transaction(name, &landed, payer);
@@ -84,7 +85,10 @@ pub fn run(
             prediction.label
         );
     }
-    Ok(placed.job)
+    Ok(Done {
+        job: placed.job,
+        prediction,
+    })
 }
 
 /// Shows the price rising until somebody takes the job.
@@ -114,6 +118,11 @@ fn watch_price(screen: &Screen, stage: &Stage, placed: &Placed) -> Result<()> {
     }
 }
 
+/// A probability.
+pub fn percent(part: f32) -> String {
+    format!("{:.1} %", part * 100.0)
+}
+
 /// What is said beside the picture.
 fn lines(
     screen: &Screen,
@@ -122,7 +131,6 @@ fn lines(
     prediction: &Prediction,
 ) -> Vec<String> {
     let waited = job.claimed_at - job.created_at;
-    let percent = |part: f32| format!("{:.1} %", part * 100.0);
     let mut others: Vec<(usize, f32)> = prediction
         .probabilities
         .iter()
@@ -200,10 +208,12 @@ fn picture(sample: &Sample) -> Result<Vec<String>> {
         .collect())
 }
 
-fn beside(screen: &Screen, picture: &[String], lines: &[String]) {
-    for (row, text) in picture.iter().zip(lines) {
+/// Says eight lines beside a picture.
+pub fn beside(screen: &Screen, sample: &Sample, lines: &[String]) -> Result<()> {
+    for (row, text) in picture(sample)?.iter().zip(lines) {
         screen.line(&format!("   {row}   {text}"));
     }
+    Ok(())
 }
 
 /// The instruction of one of a job's transactions, by the event that it emitted, and who sent it.

@@ -1,17 +1,21 @@
-//! `make demo`: a local chain, a provider with a real worker, three real digits paid for and settled, step by step.
+//! `make demo`: a local chain and six providers with a real worker each. Three real digits are paid for and settled; then
+//! an audited one goes to a provider that cheats, and two panels find it out.
 
+mod cheat;
 mod job;
 mod money;
+mod panel;
+mod people;
 mod screen;
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
-use assay_client::PROGRAM_ID;
-use assay_tests::e2e::{Model, Provider, Requester, SOL, Settings, Stage, Worker, root};
-use solana_signer::Signer as _;
+use anyhow::{Context as _, Result};
+use assay_client::{PROGRAM_ID, protocol::Address};
+use assay_tests::e2e::{Model, Requester, SOL, Stage, root};
 
 use money::Snapshot;
+use people::People;
 use screen::{Screen, grouped, short};
 
 /// The held-out pictures that are paid for, each with the price's way: from, to, within seconds.
@@ -35,9 +39,8 @@ const OFFERS: [job::Offer; 3] = [
         ramp_secs: 8,
     },
 ];
-/// What the worker asks for; the price has to rise to it.
-const ASKED: u64 = 500_000;
-const STAKE: u64 = SOL / 2;
+/// Jobs that must end with a slash.
+const FRAUDS: u32 = 1;
 
 fn main() -> ExitCode {
     let screen = Screen::new();
@@ -67,7 +70,9 @@ struct Tally {
 
 impl Tally {
     fn is_ok(&self) -> bool {
-        usize::try_from(self.settled) == Ok(OFFERS.len()) && self.faulted == 0 && self.conserved
+        usize::try_from(self.settled) == Ok(OFFERS.len())
+            && self.faulted == FRAUDS
+            && self.conserved
     }
 }
 
@@ -87,53 +92,59 @@ impl std::fmt::Display for Tally {
 }
 
 fn run(screen: &Screen) -> Result<Tally> {
-    screen.title("Assay: three handwritten digits, paid for and settled");
+    screen.title("Assay: three digits paid for and settled, and a cheat found out");
     screen.quiet("Everything is real and on this machine: the program on a local Solana chain,");
-    screen.quiet("a worker with ONNX Runtime, a wallet. The jobs are unaudited: nobody runs the");
-    screen.quiet("inference a second time, so a wrong answer would be paid for too.");
+    screen.quiet("six workers with ONNX Runtime, wallets. The first three jobs are unaudited:");
+    screen.quiet("nobody computes them again. The fourth is audited, and its provider cheats.");
 
     let stage = chain(screen)?;
-    let (provider, worker) = provider(screen, &stage)?;
-    let model = model(screen, &stage)?;
+    let people = People::settle_in(screen, &stage)?;
+    let (model, exponent) = model(screen, &stage)?;
     let requester = Requester::new(&stage, SOL)?;
-    let wallets = [
-        requester.address(),
-        provider.authority.pubkey(),
-        provider.operator.pubkey(),
-    ];
+    let wallets = [vec![requester.address()], people.wallets()].concat();
     let before = Snapshot::take(&stage, &wallets)?;
 
-    let mut jobs = Vec::new();
+    let mut done = Vec::new();
     for (number, offer) in OFFERS.iter().enumerate() {
-        screen.step(&format!(
-            "Job {} of {}: which digit is this?",
-            number + 1,
-            OFFERS.len()
-        ));
+        screen.step(&format!("Job {}: which digit is this?", number + 1));
         let parties = job::Parties {
             stage: &stage,
             requester: &requester,
-            provider: &provider,
+            provider: &people.honest()?.provider,
         };
-        jobs.push(job::run(screen, &parties, model, offer)?);
+        done.push(job::run(screen, &parties, model, offer)?);
     }
+    let (offer, first) = OFFERS.first().zip(done.first()).context("three jobs")?;
+    let act = cheat::Act {
+        stage: &stage,
+        requester: &requester,
+        people: &people,
+        model,
+        exponent,
+        honest: &first.prediction,
+        digit: offer.digit,
+    };
+    let fourth = act.play(screen)?;
 
     screen.step("Stop: everybody takes home what is theirs");
-    let exit = worker.process.terminate()?;
-    if !exit.status.success() {
-        bail!("the worker ended with {}: {}", exit.status, exit.stderr);
-    }
-    screen.fact("worker", "finished its work and ended");
-    money::take_home(screen, &stage, &requester, &provider, &jobs)?;
+    let providers = people.stop()?;
+    screen.fact("workers", "finished their work and ended");
+    let jobs: Vec<_> = done.iter().map(|done| done.job).chain([fourth]).collect();
+    money::take_home(screen, &stage, &requester, &providers, &jobs)?;
     let after = Snapshot::take(&stage, &wallets)?;
 
     screen.step("Where the lamports went");
-    let conserved = money::compare(screen, &before, &after, &requester, &provider)?;
-    let account = provider.data(&stage)?;
+    let conserved = money::compare(screen, &before, &after, &requester, &providers)?;
     screen.line("");
+    let (mut settled, mut faulted) = (0, 0);
+    for (_, provider) in &providers {
+        let account = provider.data(&stage)?;
+        settled += account.jobs_settled;
+        faulted += account.jobs_faulted;
+    }
     Ok(Tally {
-        settled: account.jobs_settled,
-        faulted: account.jobs_faulted,
+        settled,
+        faulted,
         conserved,
     })
 }
@@ -164,43 +175,8 @@ fn chain(screen: &Screen) -> Result<Stage> {
     Ok(stage)
 }
 
-fn provider(screen: &Screen, stage: &Stage) -> Result<(Provider, Worker)> {
-    screen.step("A provider and its worker");
-    let provider = Provider::with_stake(stage, STAKE)?;
-    screen.fact("provider", &provider.address.to_string());
-    screen.fact(
-        "stake",
-        &format!(
-            "{} lamports, lost in part by whoever is late",
-            grouped(STAKE)
-        ),
-    );
-    for (name, landed) in &provider.made_by {
-        screen.transaction(name, landed, "authority");
-    }
-    screen.passing("the worker starts");
-    let settings = Settings {
-        min_price: ASKED,
-        ..Settings::default()
-    };
-    let worker = Worker::start(stage, &provider, &settings)?;
-    screen.clear();
-    let process = worker.process.id();
-    screen.fact(
-        "worker",
-        &format!(
-            "assay-worker, process {process}, http://{}",
-            provider.listen
-        ),
-    );
-    screen.fact(
-        "",
-        &format!("takes no job below {} lamports", grouped(ASKED)),
-    );
-    Ok((provider, worker))
-}
-
-fn model(screen: &Screen, stage: &Stage) -> Result<assay_client::protocol::Address> {
+/// The model's account and how its probabilities are compared.
+fn model(screen: &Screen, stage: &Stage) -> Result<(Address, i16)> {
     screen.step("A model");
     let model = Model::digits()?;
     let file = model
@@ -212,7 +188,12 @@ fn model(screen: &Screen, stage: &Stage) -> Result<assay_client::protocol::Addre
         &format!("{}, {} bytes", file.display(), grouped(model.size)),
     );
     screen.fact("sha256", &short(&hex::encode(model.digest.0), 32));
+    let exponent = *model.profile.0.first().context("an output")?;
+    screen.fact(
+        "compared",
+        &format!("within a step of 2^{exponent}, as `assay model calibrate` measured"),
+    );
     let (address, registered) = model.register_showing(stage)?;
     screen.transaction("model_register", &registered, "author");
-    Ok(address)
+    Ok((address, exponent))
 }

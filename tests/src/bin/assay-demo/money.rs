@@ -1,12 +1,12 @@
 //! Where all lamports are, before and after.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 use assay_client::{
     address, instruction::EarningsWithdraw, program::INCINERATOR, protocol::Address,
 };
-use assay_tests::e2e::{Books, Provider, Requester, Stage};
+use assay_tests::e2e::{Books, Landed, Provider, Requester, Stage};
 use solana_signer::Signer as _;
 
 use crate::screen::{Screen, grouped, signed};
@@ -29,27 +29,31 @@ impl Snapshot {
         })
     }
 
-    fn at(&self, address: &Address) -> u64 {
-        self.books.accounts.get(address).copied().unwrap_or(0)
+    /// Lamports of these accounts together.
+    fn at(&self, accounts: &[Address]) -> u64 {
+        let held = accounts
+            .iter()
+            .map(|address| self.books.accounts.get(address));
+        held.flatten().sum()
     }
 
     /// Every account that is not in the list.
-    fn rest(&self, named: &BTreeMap<Address, &str>) -> u64 {
+    fn rest(&self, named: &BTreeSet<Address>) -> u64 {
         let rest = self
             .books
             .accounts
             .iter()
-            .filter(|(address, _)| !named.contains_key(address));
+            .filter(|(address, _)| !named.contains(address));
         rest.map(|(_, lamports)| lamports).sum()
     }
 }
 
-/// Pays out: the rent of the jobs to the requester, the earnings to the provider, the fees to the treasury.
+/// Pays out: the rent of the jobs to the requester, earnings to their providers, fees to the treasury.
 pub fn take_home(
     screen: &Screen,
     stage: &Stage,
     requester: &Requester,
-    provider: &Provider,
+    providers: &[(&str, Provider)],
     jobs: &[Address],
 ) -> Result<()> {
     screen.fact(
@@ -57,21 +61,24 @@ pub fn take_home(
         &format!("{CLOSABLE_AFTER_SECS} s forward: only then can jobs be closed"),
     );
     stage.chain.time_travel_by(CLOSABLE_AFTER_SECS)?;
-    for job in jobs {
-        let closed = requester.close(stage, job)?;
-        screen.transaction("job_close", &closed, "requester");
+    let close = |job| requester.close(stage, job);
+    let closed: Vec<Landed> = jobs.iter().map(close).collect::<Result<_>>()?;
+    screen.transactions("job_close", &closed.iter().collect::<Vec<_>>(), "requester");
+    let mut withdrawn = Vec::new();
+    for (_, provider) in providers {
+        if provider.data(stage)?.earnings == 0 {
+            continue;
+        }
+        let authority = provider.authority.pubkey();
+        let withdraw = EarningsWithdraw {
+            authority,
+            destination: authority,
+        };
+        let instruction = withdraw.instruction();
+        withdrawn.push(stage.send("earnings_withdraw", instruction, &[&provider.authority])?);
     }
-    let authority = provider.authority.pubkey();
-    let withdraw = EarningsWithdraw {
-        authority,
-        destination: authority,
-    };
-    let withdrawn = stage.send(
-        "earnings_withdraw",
-        withdraw.instruction(),
-        &[&provider.authority],
-    )?;
-    screen.transaction("earnings_withdraw", &withdrawn, "authority");
+    let withdrawn: Vec<&Landed> = withdrawn.iter().collect();
+    screen.transactions("earnings_withdraw", &withdrawn, "authorities");
     Ok(())
 }
 
@@ -81,17 +88,17 @@ pub fn compare(
     before: &Snapshot,
     after: &Snapshot,
     requester: &Requester,
-    provider: &Provider,
+    providers: &[(&str, Provider)],
 ) -> Result<bool> {
-    let rows = [
-        ("requester", requester.address()),
-        ("provider's wallet", provider.authority.pubkey()),
-        ("provider's stake", provider.address),
-        ("worker's key", provider.operator.pubkey()),
-        ("market's treasury", address::treasury()),
-        ("burned by slashes", INCINERATOR),
-    ];
-    let named: BTreeMap<Address, &str> = rows.iter().map(|(name, key)| (*key, *name)).collect();
+    let mut rows = vec![("requester".to_owned(), vec![requester.address()])];
+    for (name, provider) in providers {
+        // Stake and earnings, the wallet, and the worker's key.
+        let (wallet, key) = (provider.authority.pubkey(), provider.operator.pubkey());
+        rows.push(((*name).to_owned(), vec![provider.address, wallet, key]));
+    }
+    rows.push(("market's treasury".to_owned(), vec![address::treasury()]));
+    rows.push(("burned by slashes".to_owned(), vec![INCINERATOR]));
+    let named: BTreeSet<Address> = rows.iter().flat_map(|(_, keys)| keys).copied().collect();
     let row = |name: &str, one: u64, other: u64| {
         let change = signed(one, other);
         screen.line(&format!(
@@ -105,8 +112,8 @@ pub fn compare(
         "lamports", "before", "after", "change"
     );
     screen.line(&screen.dim(&head));
-    for (name, key) in rows {
-        row(name, before.at(&key), after.at(&key));
+    for (name, keys) in &rows {
+        row(name, before.at(keys), after.at(keys));
     }
     row(
         "market, model (rent)",

@@ -12,6 +12,7 @@ const DIM: &str = "2";
 const CYAN: &str = "36";
 const YELLOW: &str = "33";
 const GREEN: &str = "32";
+const RED: &str = "31";
 
 pub struct Screen {
     terminal: bool,
@@ -66,22 +67,29 @@ impl Screen {
 
     /// A transaction with what it cost and who paid for it.
     pub fn transaction(&self, name: &str, landed: &Landed, payer: &str) {
-        let Landed {
-            signature,
-            compute_units,
-            fee,
-            ..
-        } = landed;
-        let signature = self.paint(DIM, &short(signature, 10));
-        let cost = format!(
-            "{:>6} CU  fee {:>5}",
-            grouped(*compute_units),
-            grouped(*fee)
-        );
+        let signature = self.paint(DIM, &short(&landed.signature, 10));
+        self.sent(name, &[landed], &format!("{payer:<9}  {signature}"));
+    }
+
+    /// Several transactions of one kind, with what they cost together.
+    pub fn transactions(&self, name: &str, landed: &[&Landed], payers: &str) {
+        self.sent(&format!("{name} × {}", landed.len()), landed, payers);
+    }
+
+    fn sent(&self, name: &str, landed: &[&Landed], more: &str) {
+        let units: u64 = landed.iter().map(|landed| landed.compute_units).sum();
+        let fees: u64 = landed.iter().map(|landed| landed.fee).sum();
+        let cost = format!("{:>6} CU  fee {:>6}", grouped(units), grouped(fees));
         let sent = self.paint(GREEN, "✓");
-        self.line(&format!(
-            "   {sent} {name:<18} {cost}  {payer:<9}  {signature}"
-        ));
+        self.line(&format!("   {sent} {name:<21} {cost}  {more}"));
+    }
+
+    pub fn bad(&self, text: &str) -> String {
+        self.paint(RED, text)
+    }
+
+    pub fn good(&self, text: &str) -> String {
+        self.paint(GREEN, text)
     }
 
     pub fn warn(&self, text: &str) -> String {
