@@ -1,8 +1,8 @@
 //! The SlotHashes sysvar: which of its entries seeds a panel.
 //!
 //! A panel is seeded by the hash of the first retained slot at or after its job's target, so that
-//! nobody chooses among hashes. The program is told the entry's position and checks it and its
-//! neighbour; this is where a client finds it.
+//! nobody chooses among hashes. The program is told the entry's position and searches from there
+//! on, because every new slot pushes the entry one position on; this is where a client finds it.
 
 use assay_protocol::sortition::is_first_after;
 use thiserror::Error;

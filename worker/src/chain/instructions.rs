@@ -116,7 +116,7 @@ pub fn audit(sender: Sender, job: Address, intent: AuditIntent) -> Instruction {
     }
 }
 
-/// Opens the panel with the slot hash at this position.
+/// Opens the panel with the slot hash that is searched for from this position on.
 pub fn open(sender: Sender, job: Address, level: u8, entry: u16) -> Instruction {
     PanelOpen {
         payer: sender.operator,

@@ -44,8 +44,6 @@ pub struct Purpose {
     pub attempt: u8,
     pub action: Action,
     pub instruction: Instruction,
-    /// What to simulate in its place, where the instruction only holds later.
-    pub draft: Option<Instruction>,
     pub now: UnixSeconds,
 }
 
@@ -92,8 +90,11 @@ impl<C: Chain> Submitter<C> {
 
     async fn start(&self, purpose: &Purpose) -> Result<Started, SubmitError> {
         let price = self.unit_price(purpose).await;
-        let simulated = purpose.draft.as_ref().unwrap_or(&purpose.instruction);
-        let draft = self.sign(Budget::generous(price), simulated, &Hash::default())?;
+        let draft = self.sign(
+            Budget::generous(price),
+            &purpose.instruction,
+            &Hash::default(),
+        )?;
         let simulation = self.chain.simulate(&draft.1).await?;
         if let Some(error) = simulation.error {
             return Ok(Started::Refused(Failure::of(&error)));

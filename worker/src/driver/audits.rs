@@ -47,8 +47,6 @@ pub(super) struct Auditing {
     runs: BTreeMap<Address, CancellationToken>,
     /// A panel's address takes a search; each is made once.
     addresses: BTreeMap<Address, [Address; 2]>,
-    /// How often panels were opened in vain.
-    openings: u16,
 }
 
 impl Auditing {
@@ -59,7 +57,6 @@ impl Auditing {
             preparations: Preparations::new(at_once),
             runs: BTreeMap::new(),
             addresses: BTreeMap::new(),
-            openings: 0,
         }
     }
 
@@ -241,14 +238,10 @@ impl<C: Chain> super::Driver<C> {
             attempt: job.attempt,
             action: Action::Audit(intent.step()),
             instruction: instructions::audit(sender, address, intent),
-            draft: None,
             now: self.now,
         };
         let opening = match intent {
-            AuditIntent::Open { level } => {
-                self.audits.openings = self.audits.openings.wrapping_add(1);
-                Some((level, self.audits.openings))
-            }
+            AuditIntent::Open { level } => Some(level),
             AuditIntent::Join { .. }
             | AuditIntent::Commit { .. }
             | AuditIntent::Reveal { .. }
@@ -263,9 +256,7 @@ impl<C: Chain> super::Driver<C> {
         );
         self.spawn(async move {
             let outcome = match opening {
-                Some((level, attempt)) => {
-                    open::open(&*chain, &submitter, sender, &job, purpose, level, attempt).await
-                }
+                Some(level) => open::open(&*chain, &submitter, sender, &job, purpose, level).await,
                 None => submitter.submit(purpose).await,
             };
             let reading = reread(&*chain, address).await;

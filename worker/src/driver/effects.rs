@@ -105,7 +105,6 @@ impl<C: Chain> Driver<C> {
             attempt,
             action: Action::Job(intent.step()),
             instruction: instructions::job(audits::sender(&self.parts), address, job, intent),
-            draft: None,
             now: self.now,
         };
         let (chain, submitter) = (

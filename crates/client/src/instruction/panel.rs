@@ -18,8 +18,8 @@ instruction! {
         job: Address,
         /// The convened level; part of the panel's address.
         level: u8,
-        /// Position in SlotHashes, newest first, of the first slot at or after the job's target; see
-        /// [`crate::slot_hashes`].
+        /// Where in SlotHashes, newest first, the search for the first slot at or after the job's
+        /// target starts: its position when this is made; see [`crate::slot_hashes`].
         entry: u16,
     }
     accounts |this| {

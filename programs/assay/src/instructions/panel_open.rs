@@ -1,5 +1,5 @@
 use anchor_lang::prelude::*;
-use assay_protocol::{error::Error as Fact, events::PanelOpened, panel::PanelOpening, sortition::panel_seed};
+use assay_protocol::{events::PanelOpened, panel::PanelOpening, sortition::panel_seed};
 
 use super::moment;
 use crate::{
@@ -27,9 +27,8 @@ pub struct PanelOpen {
 impl PanelOpen {
     pub fn handle(&mut self, entry: u16, bump: u8) -> Result<()> {
         let (slot, now) = moment()?;
-        let first = slot_hashes::entry(entry)?.ok_or(Fact::PanelSlotHashMismatch)?;
-        let older = slot_hashes::entry(entry.saturating_add(1))?;
-        self.job.open_panel(first.slot, older.map(|entry| entry.slot), now)?;
+        let (first, older) = slot_hashes::first_after(self.job.target_slot, entry)?;
+        self.job.open_panel(first.slot, older, now)?;
         let at = PanelOpening {
             job: *self.job.address(),
             rent_payer: *self.payer.address(),

@@ -11,10 +11,6 @@ use crate::{
     core::Submitted,
 };
 
-/// Slots that may pass between the reading and the landing. Every slot moves the hash by one place,
-/// and the program takes one place only, so each try guesses another number.
-const GUESSES: [u16; 4] = [1, 0, 2, 3];
-
 pub(super) async fn open<C: Chain>(
     chain: &C,
     submitter: &Submitter<C>,
@@ -22,7 +18,6 @@ pub(super) async fn open<C: Chain>(
     job: &JobData,
     purpose: Purpose,
     level: u8,
-    attempt: u16,
 ) -> Submitted {
     let hashes = match chain.slot_hashes().await {
         Ok(hashes) => hashes,
@@ -38,18 +33,10 @@ pub(super) async fn open<C: Chain>(
             instruction: instructions::retarget(address),
             ..purpose
         },
-        Search::Found(entry) => {
-            let guess = GUESSES
-                .get(usize::from(attempt) % GUESSES.len())
-                .copied()
-                .unwrap_or(0);
-            let later = entry.saturating_add(guess);
-            Purpose {
-                instruction: instructions::open(sender, address, level, later),
-                draft: Some(instructions::open(sender, address, level, entry)),
-                ..purpose
-            }
-        }
+        Search::Found(entry) => Purpose {
+            instruction: instructions::open(sender, address, level, entry),
+            ..purpose
+        },
     };
     submitter.submit(purpose).await
 }
