@@ -1,6 +1,7 @@
 //! Everything anybody can do, as an instruction for the chain and as an entry in the book.
 
 mod call;
+mod court;
 
 use assay_client::{
     address,
@@ -9,12 +10,14 @@ use assay_client::{
 
 use super::{
     jobs::Reveals,
+    seal::Seal,
     shadow::{Expected, Outcome, Shadow},
 };
 
+pub use court::Court;
+
 /// One instruction with all its choices.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one action at a time")]
 pub enum Action {
     MarketInit {
         signer: Address,
@@ -118,7 +121,8 @@ pub enum Action {
         provider: Address,
         signer: Address,
         attempt: u8,
-        whole: bool,
+        /// None stands for an empty commitment.
+        seal: Option<Seal>,
     },
     JobFinalize {
         job: Address,
@@ -137,6 +141,7 @@ pub enum Action {
         job: Address,
         requester: Address,
     },
+    Court(Court),
 }
 
 impl Action {
@@ -224,8 +229,8 @@ impl Action {
                 provider,
                 signer,
                 attempt,
-                whole,
-            } => book.job_commit(job, provider, signer, attempt, whole),
+                seal,
+            } => book.job_commit(job, provider, signer, attempt, seal),
             Self::JobFinalize {
                 job,
                 provider,
@@ -240,6 +245,7 @@ impl Action {
                 provider,
             } => book.job_expire(job, requester, provider),
             Self::JobClose { job, requester } => book.job_close(job, requester),
+            Self::Court(court) => court.enter(book),
         }
     }
 

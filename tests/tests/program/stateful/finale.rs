@@ -1,13 +1,10 @@
 //! Time alone ends every job, and everybody leaves with all that is theirs.
 
-use assay_client::{
-    address,
-    program::INCINERATOR,
-    protocol::{Address, JobStatus},
-};
+use assay_client::{address, program::INCINERATOR, protocol::Address};
 
 use super::{
-    action::Action,
+    action::{Action, Court},
+    bench::Did,
     game::Game,
     shadow::{Expected, Job},
 };
@@ -24,11 +21,6 @@ impl Game {
         assert_eq!(self.play(action), Expected::Accepted, "{action:?}");
     }
 
-    fn later(&mut self, secs: u32) {
-        self.world.pass(secs);
-        (self.book.now, self.book.slot) = (self.world.now().0, self.world.slot());
-    }
-
     fn jobs(&self) -> Vec<(Address, Job)> {
         self.book
             .jobs
@@ -37,13 +29,15 @@ impl Game {
             .collect()
     }
 
-    /// Nobody signs anything from here: at most three attempts, each opened and claimed, then the commitment's window.
+    /// Nobody signs anything from here: at most three attempts, each opened and claimed, then the commitment's window,
+    /// or two panels that nobody opens or that have had their time.
     fn cranks(&mut self) {
         for _ in 0..8 {
             self.later(100_000);
             for (job, found) in self.jobs() {
-                let live = [JobStatus::Open, JobStatus::Claimed, JobStatus::Committed];
-                if live.contains(&found.status) {
+                if found.is_convened() {
+                    self.must_resolve(job, &found);
+                } else if !found.status.is_terminal() {
                     let provider = found.holder.map(|(account, _)| account);
                     self.must(Action::JobExpire {
                         job,
@@ -53,6 +47,7 @@ impl Game {
                 }
             }
         }
+        self.settlements();
         for (job, found) in self.jobs() {
             assert!(
                 found.status.is_terminal(),
@@ -63,6 +58,50 @@ impl Game {
                 job,
                 requester: found.requester,
             });
+        }
+    }
+
+    fn must_resolve(&mut self, job: Address, found: &Job) {
+        let (provider, _) = found.holder.expect("a convened job is held");
+        let panels = [1, 2].map(|level| {
+            let opened = found.has_panel(level);
+            opened.then(|| address::panel(&job, level))
+        });
+        self.must(Action::Court(Court::Resolve {
+            job,
+            provider,
+            requester: found.requester,
+            panels,
+        }));
+    }
+
+    /// Every seat is paid, in any order, and every panel closed.
+    fn settlements(&mut self) {
+        let mut unpaid: Vec<(u64, Court)> = Vec::new();
+        for (panel, bench) in &self.book.panels {
+            for (seat, held) in (0..).zip(&bench.seats) {
+                if held.did != Did::Settled {
+                    let settle = Court::Settle {
+                        panel: *panel,
+                        provider: held.provider,
+                        seat,
+                    };
+                    unpaid.push((self.dice.next(), settle));
+                }
+            }
+        }
+        unpaid.sort_by_key(|(order, _)| *order);
+        for (_, settle) in unpaid {
+            self.must(Action::Court(settle));
+        }
+        let panels = self.book.panels.iter();
+        let close = panels.map(|(panel, bench)| Court::Close {
+            job: bench.job,
+            panel: *panel,
+            payer: bench.payer,
+        });
+        for close in close.collect::<Vec<_>>() {
+            self.must(Action::Court(close));
         }
     }
 

@@ -1,30 +1,33 @@
 //! A chain and a book, turn by turn.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 use assay_client::{
     account::Layout,
-    program::INCINERATOR,
-    protocol::{Address, Digest, JobData, ModelData, ProviderData, TreasuryData},
+    address,
+    protocol::{Address, Digest, JobData, ModelData, PanelData, ProviderData, TreasuryData},
 };
-use assay_tests::{Call, Refusal, World};
+use assay_tests::{Refusal, SOL, World};
 
 use super::{
     action::Action,
+    census::Census,
     dice::Dice,
     roll::{Cast, PARAMS, Turn},
     shadow::{Expected, Job, Rents, Shadow},
 };
 
 /// Jobs at most on one chain: beyond it, only endings happen.
-const JOBS: usize = 14;
+const JOBS: usize = 8;
 /// Closed jobs that are remembered for messages that come too late.
 const REMEMBERED: usize = 8;
 
 pub struct Game {
     seed: u64,
+    /// Of audits, in basis points.
+    rate: u16,
     turns: u64,
-    dice: Dice,
+    pub dice: Dice,
     pub world: World,
     pub book: Shadow,
     pub cast: Cast,
@@ -33,11 +36,11 @@ pub struct Game {
     last: Option<Action>,
     /// What all wallets held together at the start.
     pub paid_in: u128,
-    seen: BTreeMap<(&'static str, String), u64>,
+    census: Census,
 }
 
 impl Game {
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, rate: u16) -> Self {
         let mut world = World::with_params(PARAMS);
         let cast = Cast::new(&mut world);
         let rents = Rents {
@@ -46,11 +49,13 @@ impl Game {
             provider: world.rent(ProviderData::SIZE),
             model: world.rent(ModelData::SIZE),
             job: world.rent(JobData::SIZE),
+            panel: world.rent(PanelData::SIZE),
         };
         let known = cast.all.iter().chain([&cast.sink]);
         let book = Shadow {
             now: world.now().0,
             slot: world.slot(),
+            hashes: Rc::from(world.slot_hashes().0),
             rents,
             authority: world.authority,
             pending: None,
@@ -63,6 +68,7 @@ impl Game {
             providers: BTreeMap::new(),
             models: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            panels: BTreeMap::new(),
             burned: 0,
         };
         let paid_in = book
@@ -73,6 +79,7 @@ impl Game {
         let mut game = Self {
             paid_in,
             seed,
+            rate,
             turns: 0,
             dice: Dice(seed),
             world,
@@ -81,17 +88,17 @@ impl Game {
             closed: Vec::new(),
             created: 0,
             last: None,
-            seen: BTreeMap::new(),
+            census: Census::default(),
         };
         game.people();
         game
     }
 
-    /// Two providers and a model to begin with.
+    /// Providers of little and of much stake and a model to begin with.
     fn people(&mut self) {
-        for (authority, operator) in
-            [0, 1].map(|place| (self.cast.authorities[place], self.cast.operators[place]))
-        {
+        for place in 0..self.cast.authorities.len() - 2 {
+            let authority = self.cast.authorities[place];
+            let operator = self.cast.operators[place % self.cast.operators.len()];
             let register = Action::ProviderRegister {
                 payer: authority,
                 authority,
@@ -99,6 +106,12 @@ impl Game {
                 class: [7; 32],
             };
             self.play(register);
+            let amount = self.dice.within(SOL, 8 * SOL);
+            self.play(Action::StakeDeposit {
+                account: address::provider(&authority),
+                signer: authority,
+                amount,
+            });
         }
         let author = self.cast.authors[0];
         let digest = Digest::of(&[b"model", &[0]]);
@@ -123,6 +136,8 @@ impl Game {
             cast: &self.cast,
             closed: &self.closed,
             created: self.created,
+            rate: self.rate,
+            focus: None,
         };
         let mut action = turn.roll();
         while crowded && action.created().is_some() {
@@ -130,35 +145,6 @@ impl Game {
         }
         self.created += u32::from(action.created().is_some());
         self.play(action);
-    }
-
-    fn pass(&mut self) {
-        let secs = match self.dice.below(1_000) {
-            0..700 => 0,
-            700..950 => self.dice.secs(1, 4),
-            950..965 => self.until_deadline(),
-            980..985 => self.dice.secs(50, 700),
-            994..995 => self.dice.secs(86_000, 110_000),
-            _ => 0,
-        };
-        self.world.pass(secs);
-        (self.book.now, self.book.slot) = (self.world.now().0, self.world.slot());
-    }
-
-    /// Up to the very second of some deadline, or one beyond it.
-    fn until_deadline(&mut self) -> u32 {
-        let deadlines: Vec<_> = self
-            .book
-            .jobs
-            .values()
-            .map(|job| job.next_deadline() - self.book.now)
-            .filter(|left| (0..700).contains(left))
-            .collect();
-        if deadlines.is_empty() {
-            return 0;
-        }
-        let left = *self.dice.pick(&deadlines) + i64::from(self.dice.percent(50));
-        u32::try_from(left).expect("filtered")
     }
 
     /// A requester empties its wallet or fills it again, or a stranger gives to one of the program's accounts.
@@ -170,6 +156,7 @@ impl Game {
             .jobs
             .keys()
             .chain(self.book.providers.keys())
+            .chain(self.book.panels.keys())
             .copied()
             .collect();
         let emptied = self
@@ -203,6 +190,8 @@ impl Game {
         self.book.pay(&from, lamports).expect("the money is there");
         if let Some(job) = self.book.jobs.get_mut(&to) {
             job.gift += lamports;
+        } else if let Some(bench) = self.book.panels.get_mut(&to) {
+            bench.gift += lamports;
         } else if let Some(provider) = self.book.providers.get_mut(&to) {
             provider.gift += lamports;
         } else {
@@ -233,15 +222,11 @@ impl Game {
         );
         if expected == Expected::Accepted {
             self.remember(&book);
+            self.census.witness(action, &self.book, &book);
             self.book = book;
         }
         self.compare(&call);
-        let word = match expected {
-            Expected::Accepted => "accepted".to_owned(),
-            Expected::Fact(error) => error.name().to_owned(),
-            Expected::Refused => "refused".to_owned(),
-        };
-        *self.seen.entry((call.spec.name, word)).or_default() += 1;
+        self.census.count(call.spec.name, expected);
         expected
     }
 
@@ -255,81 +240,10 @@ impl Game {
         self.closed.drain(..surplus);
     }
 
-    /// Every account that the instruction named holds what the book says.
-    fn compare(&self, call: &Call) {
-        for meta in &call.instruction.accounts {
-            let address = &meta.pubkey;
-            if let Some(lamports) = self.book.lamports(address) {
-                assert_eq!(
-                    self.world.balance(address),
-                    lamports,
-                    "lamports of {address}"
-                );
-            }
-            if let Some(job) = self.book.jobs.get(address) {
-                self.compare_job(address, job);
-            } else if self.book.providers.contains_key(address) {
-                self.compare_provider(address);
-            } else if let Some(model) = self.book.models.get(address) {
-                let retired = self.world.model(address).retired_at;
-                assert_eq!(retired, model.retired_at.unwrap_or_default());
-            }
-        }
-        assert_eq!(self.world.balance(&INCINERATOR), self.book.burned);
-        let name = call.spec.name;
-        if name == "earnings_withdraw" || name == "treasury_withdraw" {
-            assert_eq!(self.world.treasury().collected, self.book.collected);
-        }
-        if name.starts_with("market") || name.starts_with("authority") {
-            let market = self.world.market();
-            assert_eq!(
-                (market.params, market.flags),
-                (self.book.params, self.book.paused)
-            );
-            let pending = self.book.pending.unwrap_or_default();
-            assert_eq!(
-                (market.authority, market.pending_authority),
-                (self.book.authority, pending)
-            );
-        }
-    }
-
-    fn compare_job(&self, address: &Address, job: &Job) {
-        let found = self.world.job(address);
-        assert_eq!(found.status(), Ok(job.status));
-        let holder = job.holder.unwrap_or_default();
-        assert_eq!((found.provider, found.generation), holder);
-        assert_eq!(
-            (found.escrow, found.refund_due),
-            (job.escrow, job.refund_due)
-        );
-        assert_eq!(
-            (found.attempt, found.price, found.fee_bps),
-            (job.attempt, job.price, job.fee_bps)
-        );
-    }
-
-    fn compare_provider(&self, address: &Address) {
-        let (found, held) = (self.world.provider(address), self.book.providers[address]);
-        assert_eq!(found.stake, self.book.stake(address));
-        assert_eq!(found.reserved, self.book.reserved(address));
-        assert_eq!(found.unbonding, held.unbonding);
-        assert!(held.unbonding == 0 || found.unbond_at == held.unbond_at);
-        assert_eq!((found.earnings, found.fees_due), (held.earnings, held.fees));
-        assert_eq!(
-            (found.operator, found.runtime_class),
-            (held.operator, held.class)
-        );
-        assert_eq!(
-            (found.generation, found.unbond_secs),
-            (held.generation, held.unbond_secs)
-        );
-    }
-
     /// Ends the game; what was tried and what became of it.
-    pub fn finish(mut self) -> BTreeMap<(&'static str, String), u64> {
+    pub fn finish(mut self) -> Census {
         self.everybody_leaves();
-        std::mem::take(&mut self.seen)
+        std::mem::take(&mut self.census)
     }
 }
 

@@ -77,6 +77,8 @@ impl Shadow {
             unbond_secs: self.params.unbond_secs,
             earnings: 0,
             fees: 0,
+            aged: self.now,
+            audits: (0, 0),
             gift: 0,
         };
         self.providers.insert(account, provider);
@@ -100,11 +102,15 @@ impl Shadow {
         operator: Address,
         class: [u8; 32],
     ) -> Outcome {
+        let now = self.now;
         let provider = self.held(&account, signer)?;
         rule(
             operator != Address::default(),
             Error::ProviderOperatorMissing,
         )?;
+        if provider.class != class {
+            provider.aged = now;
+        }
         (provider.operator, provider.class) = (operator, class);
         Ok(())
     }
@@ -115,7 +121,7 @@ impl Shadow {
         signer: Address,
         payer: Address,
     ) -> Outcome {
-        let busy = self.live(&account).next().is_some();
+        let busy = self.live(&account).next().is_some() || self.seats(&account) > 0;
         let provider = *self.held(&account, signer)?;
         rule(provider.payer == payer, Error::RentPayerMismatch)?;
         rule(!busy, Error::ProviderHasLiveWork)?;
@@ -133,11 +139,12 @@ impl Shadow {
     }
 
     pub fn stake_deposit(&mut self, account: Address, signer: Address, amount: u64) -> Outcome {
-        let (stake, least) = (self.stake(&account), self.params.min_stake);
+        let (stake, least, now) = (self.stake(&account), self.params.min_stake, self.now);
         let provider = self.held(&account, signer)?;
         rule(amount > 0, Error::AmountZero)?;
         rule(stake + amount >= least, Error::ProviderStakeBelowMinimum)?;
         provider.free += amount;
+        provider.aged = now;
         self.pay(&signer, amount)
     }
 

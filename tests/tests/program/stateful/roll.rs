@@ -1,10 +1,15 @@
 //! What happens next: mostly sensible, sometimes wrong in one place, sometimes absurd.
 
+mod auditors;
+mod court;
 mod jobs;
+mod mood;
 mod parties;
 
 use assay_client::protocol::{Address, JobStatus, args::JobCreateArgs, market::MarketParams};
 use assay_tests::{SOL, World};
+
+pub use mood::Mood;
 
 use super::{
     action::Action,
@@ -28,7 +33,7 @@ pub struct Cast {
 impl Cast {
     pub fn new(world: &mut World) -> Self {
         let mut some = |count: usize| (0..count).map(|_| world.wallet()).collect::<Vec<_>>();
-        let (mut authorities, mut operators, mut requesters) = (some(3), some(3), some(3));
+        let (mut authorities, mut operators, mut requesters) = (some(15), some(4), some(3));
         let authors = some(2);
         let (everything, stranger, sink) = (some(1)[0], some(1)[0], some(1)[0]);
         for part in [&mut authorities, &mut operators, &mut requesters] {
@@ -66,31 +71,45 @@ pub struct Turn<'a> {
     pub closed: &'a [(Address, Job)],
     /// Counts creations, so that most addresses are new.
     pub created: u32,
+    /// Of audits, in basis points.
+    pub rate: u16,
+    /// The job that this turn is about, where that is decided.
+    pub focus: Option<(Address, Job)>,
 }
 
 impl Turn<'_> {
     pub fn roll(&mut self) -> Action {
+        if self.dice.percent(55)
+            && let Some(action) = self.court()
+        {
+            return action;
+        }
+        if self.dice.percent(55)
+            && let Some(action) = self.next_step()
+        {
+            return action;
+        }
         let dice = self.dice.below(1_000);
-        if dice < 770
+        if dice < 800
             && self.dice.percent(85)
             && !self.book.jobs.values().any(|job| fits(dice, job.status))
         {
             return self.create();
         }
         match dice {
-            0..130 => self.create(),
-            130..280 => self.claim(),
-            280..410 => self.commit(),
-            410..530 => self.finalize(),
-            530..570 => self.release(),
-            570..600 => self.cancel(),
-            600..680 => self.expire(),
-            680..770 => self.close(),
-            _ if self.book.paused != 0 && self.dice.percent(5) => Action::MarketPause {
+            0..150 => self.create(),
+            150..310 => self.claim(),
+            310..460 => self.commit(),
+            460..610 => self.finalize(),
+            610..630 => self.release(),
+            630..650 => self.cancel(),
+            650..700 => self.expire(),
+            700..800 => self.close(),
+            _ if self.book.paused != 0 && self.dice.percent(10) => Action::MarketPause {
                 signer: self.book.authority,
                 flags: 0,
             },
-            770..930 => self.party(),
+            800..930 => self.party(),
             930..965 => self.model(),
             _ => self.govern(),
         }
@@ -107,6 +126,9 @@ impl Turn<'_> {
 
     /// A job in one of these statuses, or any job, or one that is gone.
     fn job(&mut self, statuses: &[JobStatus]) -> Option<(Address, Job)> {
+        if self.focus.is_some() {
+            return self.focus;
+        }
         let all: Vec<_> = self
             .book
             .jobs
@@ -127,28 +149,13 @@ impl Turn<'_> {
     }
 
     fn some_job(&mut self, statuses: &[JobStatus]) -> (Address, Job) {
-        let absent = Job {
-            requester: self.cast.requesters[0],
-            secret: [0; 32],
-            args: JobCreateArgs {
-                open_slot: 0,
-                index: 0,
-                reserved: [0; 4],
-                terms: self.terms(),
-            },
-            status: JobStatus::Open,
-            holder: None,
-            attempt: 0,
-            opened: 0,
-            claimed: 0,
-            committed: 0,
-            climbed: 0,
-            price: 0,
-            escrow: 0,
-            refund_due: 0,
-            fee_bps: 0,
-            gift: 0,
+        let args = JobCreateArgs {
+            open_slot: 0,
+            index: 0,
+            reserved: [0; 4],
+            terms: self.terms(),
         };
+        let absent = Job::new(self.cast.requesters[0], [0; 32], args, self.book);
         self.job(statuses)
             .unwrap_or((Address::new_from_array([0x77; 32]), absent))
     }
@@ -173,6 +180,8 @@ impl Turn<'_> {
                 unbond_secs: 0,
                 earnings: 0,
                 fees: 0,
+                aged: 0,
+                audits: (0, 0),
                 gift: 0,
             };
             return (Address::new_from_array([0x78; 32]), absent);
@@ -205,11 +214,11 @@ impl Turn<'_> {
 /// Whether a job of this status is what an instruction that these dice choose is for.
 fn fits(dice: u64, status: JobStatus) -> bool {
     match dice {
-        130..280 | 570..600 => status == JobStatus::Open,
-        280..410 | 530..570 => status == JobStatus::Claimed,
-        410..530 => status == JobStatus::Committed,
-        600..680 => !status.is_terminal(),
-        680..770 => status.is_terminal(),
+        150..310 | 630..650 => status == JobStatus::Open,
+        310..460 | 610..630 => status == JobStatus::Claimed,
+        460..610 => status == JobStatus::Committed,
+        650..700 => [JobStatus::Open, JobStatus::Claimed, JobStatus::Committed].contains(&status),
+        700..800 => status.is_terminal(),
         _ => true,
     }
 }
@@ -222,9 +231,10 @@ pub const PARAMS: MarketParams = MarketParams {
     max_compute_secs: 600,
     max_challenge_secs: 600,
     unbond_secs: 95_000,
-    panel_reveal_secs: 1,
-    panel_open_secs: 1,
-    panel_join_secs: 1,
-    panel_commit_secs: 1,
+    stake_age_secs: 10,
+    panel_open_secs: 60,
+    panel_join_secs: 35,
+    panel_commit_secs: 10,
+    panel_reveal_secs: 30,
     ..MarketParams::LOCAL
 };

@@ -8,7 +8,7 @@ use assay_client::{
         ProviderUpdate, StakeDeposit, StakeUnbond, StakeWithdraw, TreasuryWithdraw,
     },
     protocol::{
-        Address, Digest,
+        Address,
         args::{JobCommitArgs, JobFinalizeArgs, ProviderArgs},
         commitment::secret_hash,
         market::MarketParams,
@@ -16,7 +16,10 @@ use assay_client::{
 };
 use assay_tests::{Call, Model, WORKER_SECRET};
 
-use super::{Action, Reveals};
+use super::{
+    super::seal::{HINTS, Seal},
+    Action, Reveals,
+};
 
 impl Action {
     /// The instruction for the chain.
@@ -30,6 +33,7 @@ impl Action {
             | Self::JobFinalize { .. }
             | Self::JobExpire { .. }
             | Self::JobClose { .. } => self.job_call(),
+            Self::Court(court) => court.call(),
             Self::MarketInit { .. }
             | Self::MarketUpdate { .. }
             | Self::MarketPause { .. }
@@ -248,9 +252,9 @@ impl Action {
                 provider,
                 signer,
                 attempt,
-                whole,
+                seal,
             } => {
-                let args = commit_args(&job, attempt, whole);
+                let args = commit_args(attempt, seal);
                 JobCommit {
                     operator: signer,
                     provider,
@@ -302,15 +306,11 @@ fn provider_args(operator: Address, class: [u8; 32]) -> ProviderArgs {
     }
 }
 
-fn commit_args(job: &Address, attempt: u8, whole: bool) -> JobCommitArgs {
+fn commit_args(attempt: u8, seal: Option<Seal>) -> JobCommitArgs {
     JobCommitArgs {
-        commitment: Digest::of(&[b"commitment", job.as_ref(), &[attempt]]).0,
-        worker_secret_hash: if whole {
-            secret_hash(&WORKER_SECRET).0
-        } else {
-            [0; 32]
-        },
-        hints_digest: [1; 32],
+        commitment: seal.map_or([0; 32], |seal| seal.commitment()),
+        worker_secret_hash: secret_hash(&WORKER_SECRET).0,
+        hints_digest: HINTS,
         attempt,
     }
 }

@@ -1,12 +1,19 @@
 //! What requesters and operators send.
 
 use assay_client::protocol::{
-    Address, Digest, JobStatus, args::JobCreateArgs, commitment::secret_hash, terms::JobTerms,
+    Address, Digest, JobStatus, args::JobCreateArgs, commitment::secret_hash, panel::UNAVAILABLE,
+    terms::JobTerms,
 };
 use assay_tests::{SOL, World};
 
 use super::Turn;
-use crate::program::stateful::{action::Action, dice::Dice, jobs::Reveals};
+use crate::program::stateful::{
+    action::Action,
+    dice::Dice,
+    jobs::Reveals,
+    seal::{LIES, Shown, TRUTH},
+    shadow::{Job, Provider},
+};
 
 impl Turn<'_> {
     pub(super) fn class(&mut self) -> [u8; 32] {
@@ -17,13 +24,13 @@ impl Turn<'_> {
 
     pub(super) fn terms(&mut self) -> JobTerms {
         let dice = &mut *self.dice;
-        let ceiling = if dice.percent(30) {
-            dice.within(1, 20_000)
-        } else {
-            dice.within(1, SOL / 2)
+        let ceiling = match dice.below(10) {
+            0 => dice.within(1, 100),
+            1..3 => dice.within(1, 20_000),
+            _ => dice.within(1, SOL / 20),
         };
         let claim_secs = window(dice);
-        JobTerms {
+        let mut terms = JobTerms {
             ceiling,
             floor: dice.within(0, ceiling),
             collateral: dice.within(ceiling, ceiling * 3),
@@ -33,12 +40,19 @@ impl Turn<'_> {
             challenge_secs: window(dice),
             exclusive_provider: Address::default(),
             ..World::terms(&[0; 32])
+        };
+        if dice.percent(85) {
+            terms.audit_bps = self.rate;
+            terms.panel_size = if dice.percent(50) { 2 } else { 3 };
+            terms.audit_fee = dice.within(ceiling, ceiling * 2);
+            terms.collateral = dice.within(terms.audit_fee * 20, terms.audit_fee * 25);
         }
+        terms
     }
 
     /// Breaks one term.
     fn spoil(&mut self, terms: &mut JobTerms) {
-        match self.dice.below(13) {
+        match self.dice.below(19) {
             0 => terms.ceiling = 0,
             1 => (terms.ceiling, terms.collateral) = (SOL, SOL),
             2 => terms.floor = terms.ceiling + 1,
@@ -50,8 +64,12 @@ impl Turn<'_> {
             8 => terms.output_limit = 0,
             9 => terms.requester_secret_hash = [0; 32],
             10 => terms.input_digest = [0; 32],
-            11 => terms.audit_bps = 100,
-            _ => terms.panel_size = 2,
+            11 => terms.audit_bps = *self.dice.pick(&[0, 1, 2, 10_001]),
+            12 => terms.panel_size = *self.dice.pick(&[0, 1, 4, 5]),
+            13 => terms.audit_fee = terms.ceiling - 1,
+            14 => terms.audit_fee = terms.ceiling * 2 + 1,
+            15 => terms.audit_fee = 0,
+            _ => terms.collateral = (terms.audit_fee * 20).max(terms.ceiling) - 1,
         }
     }
 
@@ -110,9 +128,41 @@ impl Turn<'_> {
         }
     }
 
+    /// What somebody sensible does next about a job, if there is anything to be done but to wait.
+    pub(super) fn next_step(&mut self) -> Option<Action> {
+        let jobs: Vec<(Address, Job)> = self
+            .book
+            .jobs
+            .iter()
+            .map(|(account, job)| (*account, *job))
+            .collect();
+        if jobs.is_empty() {
+            return None;
+        }
+        let (account, job) = *self.dice.pick(&jobs);
+        let overdue = self.book.now > self.book.next_deadline(&account, &job);
+        let old = self.book.slot > job.args.open_slot + 150;
+        let free = old && self.book.live_panels(&account).next().is_none();
+        self.focus = Some((account, job));
+        let step = match job.status {
+            JobStatus::Open | JobStatus::Claimed if overdue => Some(self.expire()),
+            JobStatus::Open => Some(self.claim()),
+            JobStatus::Claimed => Some(self.commit()),
+            JobStatus::Committed => Some(self.finalize()),
+            JobStatus::Auditing | JobStatus::Appealing => None,
+            JobStatus::Settled
+            | JobStatus::Faulted
+            | JobStatus::Cancelled
+            | JobStatus::Expired
+            | JobStatus::Unresolved => free.then(|| self.close()),
+        };
+        self.focus = None;
+        step
+    }
+
     pub(super) fn claim(&mut self) -> Action {
         let (job, found) = self.some_job(&[JobStatus::Open]);
-        let (provider, held) = self.provider();
+        let (provider, held) = self.claimant(&found);
         let least = match self.dice.below(12) {
             0 => found.price_at(self.book.now.max(found.opened)) + 1,
             1 => found.price_at(self.book.now.max(found.opened)),
@@ -130,14 +180,41 @@ impl Turn<'_> {
         let (job, found) = self.some_job(&[JobStatus::Claimed]);
         let (provider, held) = self.holder(&found);
         let attempt = found.attempt ^ u8::from(self.dice.percent(3));
-        let whole = !self.dice.percent(3);
+        let root = match self.dice.below(20) {
+            0..3 => LIES[0],
+            3 => *self.dice.pick(&[UNAVAILABLE, LIES[1]]),
+            _ => TRUTH,
+        };
+        let salt = [0x5a; 32];
+        let mut seal = found.primary_seal(&job, Shown { salt, root });
+        self.forge(&mut seal);
         Action::JobCommit {
             job,
             provider,
             signer: self.key(held.operator),
             attempt,
-            whole,
+            seal: (!self.dice.percent(3)).then_some(seal),
         }
+    }
+
+    /// Mostly a provider that may claim.
+    fn claimant(&mut self, job: &Job) -> (Address, Provider) {
+        let terms = &job.args.terms;
+        let fit: Vec<(Address, Provider)> = self
+            .book
+            .providers
+            .iter()
+            .filter(|(at, held)| {
+                let invited = [Address::default(), **at].contains(&terms.exclusive_provider);
+                let classed = [[0; 32], held.class].contains(&terms.runtime_class);
+                invited && classed && held.free >= terms.collateral
+            })
+            .map(|(at, held)| (*at, *held))
+            .collect();
+        if fit.is_empty() || self.dice.percent(15) {
+            return self.provider();
+        }
+        *self.dice.pick(&fit)
     }
 
     pub(super) fn finalize(&mut self) -> Action {
@@ -146,7 +223,7 @@ impl Turn<'_> {
         let reveals = Reveals {
             worker: !self.dice.percent(4),
             requester: !self.dice.percent(6),
-            acknowledged: self.dice.percent(60),
+            acknowledged: self.dice.percent(75),
         };
         let (signer, requester) = (self.key(held.operator), self.key(found.requester));
         Action::JobFinalize {
@@ -202,6 +279,7 @@ impl Turn<'_> {
             JobStatus::Faulted,
             JobStatus::Cancelled,
             JobStatus::Expired,
+            JobStatus::Unresolved,
         ];
         let (job, found) = self.some_job(&ended);
         Action::JobClose {
@@ -213,9 +291,9 @@ impl Turn<'_> {
 
 /// Mostly time enough, sometimes hardly any.
 fn window(dice: &mut Dice) -> u32 {
-    if dice.percent(20) {
-        dice.secs(2, 30)
+    if dice.percent(15) {
+        dice.secs(2, 20)
     } else {
-        dice.secs(200, 600)
+        dice.secs(60, 200)
     }
 }

@@ -40,14 +40,14 @@ impl Turn<'_> {
             5..9 => Action::StakeDeposit {
                 account,
                 signer,
-                amount: self.amount(3 * SOL),
+                amount: self.amount(6 * SOL),
             },
-            9..11 => Action::StakeUnbond {
+            9..10 => Action::StakeUnbond {
                 account,
                 signer,
                 amount: self.amount(held.free),
             },
-            11..14 => Action::StakeWithdraw {
+            10..13 => Action::StakeWithdraw {
                 account,
                 signer,
                 to: *self.dice.pick(&self.cast.all),
@@ -107,7 +107,11 @@ impl Turn<'_> {
     }
 
     pub(super) fn govern(&mut self) -> Action {
-        let signer = self.key(self.book.authority);
+        let signer = if self.dice.percent(15) {
+            *self.dice.pick(&self.cast.all)
+        } else {
+            self.book.authority
+        };
         match self.dice.below(14) {
             0 => Action::MarketInit { signer },
             1..4 => Action::MarketUpdate {
@@ -152,6 +156,12 @@ impl Turn<'_> {
             min_stake: *self.dice.pick(&[1, SOL / 10, SOL]),
             max_ceiling: *self.dice.pick(&[SOL / 2, SOL * 2 / 3]),
             unbond_secs: self.dice.secs(95_000, 100_000),
+            ticket_stake: *self.dice.pick(&[SOL / 10, SOL / 4, SOL]),
+            stake_age_secs: self.dice.secs(0, 15),
+            panel_open_secs: self.dice.secs(20, 90),
+            panel_join_secs: self.dice.secs(10, 60),
+            panel_commit_secs: self.dice.secs(1, 20),
+            panel_reveal_secs: self.dice.secs(5, 60),
             ..PARAMS
         }
     }
