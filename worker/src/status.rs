@@ -3,13 +3,16 @@
 use std::fmt::Write;
 
 use anyhow::Context;
-use assay_client::{address, protocol::text};
+use assay_client::{
+    address,
+    protocol::{Address, UnixSeconds, panel::Phase, text},
+};
 use serde::Serialize;
 
 use crate::{
     chain::{Chain, Endpoints, RpcChain},
     config::Config,
-    store::{JobRow, Store, Totals},
+    store::{AuditRow, JobRow, Store, Totals},
 };
 
 /// Everything that is shown; amounts in lamports, times in unix seconds.
@@ -27,9 +30,15 @@ pub struct Status {
     pub unbonding: Option<u64>,
     pub earnings: Option<u64>,
     pub live_jobs: Option<u32>,
+    /// Panel seats that are not settled yet, and what became of the others.
+    pub live_seats: Option<u32>,
+    pub audits_paid: Option<u32>,
+    pub audits_lost: Option<u32>,
     /// What this worker's journal adds up to.
     pub journal: JournalTotals,
     pub jobs: Vec<JobLine>,
+    /// Audits of the journal that have not ended.
+    pub audits: Vec<AuditLine>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -54,6 +63,19 @@ pub struct JobLine {
     pub changed_at: i64,
 }
 
+/// One audit; `assay-worker disputes` tells more.
+#[derive(Debug, Serialize)]
+pub struct AuditLine {
+    pub job: String,
+    pub status: &'static str,
+    pub role: &'static str,
+    pub level: u8,
+    /// State of our seat on the convened panel.
+    pub seat: Option<&'static str>,
+    /// Of the panel's present phase.
+    pub deadline: Option<i64>,
+}
+
 pub async fn read(config: &Config, jobs: u32) -> anyhow::Result<Status> {
     let authority = config.authority()?;
     let provider = address::provider(&authority);
@@ -70,7 +92,7 @@ pub async fn read(config: &Config, jobs: u32) -> anyhow::Result<Status> {
         Some(operator) => Some(chain.balance(&operator).await?),
         None => None,
     };
-    let (totals, rows) = journal(config, jobs)?;
+    let (totals, rows, audits) = journal(config, jobs)?;
     Ok(Status {
         authority: authority.to_string(),
         provider: provider.to_string(),
@@ -85,6 +107,9 @@ pub async fn read(config: &Config, jobs: u32) -> anyhow::Result<Status> {
         unbonding: account.map(|account| account.unbonding),
         earnings: account.map(|account| account.earnings),
         live_jobs: account.map(|account| account.live_jobs),
+        live_seats: account.map(|account| account.live_seats),
+        audits_paid: account.map(|account| account.audits_paid),
+        audits_lost: account.map(|account| account.audits_lost),
         journal: JournalTotals {
             live: totals.live,
             settled: totals.settled,
@@ -94,17 +119,55 @@ pub async fn read(config: &Config, jobs: u32) -> anyhow::Result<Status> {
             fees: totals.fees,
         },
         jobs: rows.into_iter().map(line).collect(),
+        audits: audits
+            .iter()
+            .filter(|row| !row.evidence.ended)
+            .map(|row| audit(row, &provider))
+            .collect(),
     })
 }
 
 /// A worker that never ran has no journal, and that is a state like any other.
-fn journal(config: &Config, jobs: u32) -> anyhow::Result<(Totals, Vec<JobRow>)> {
+type Rows = (Totals, Vec<JobRow>, Vec<AuditRow>);
+
+fn journal(config: &Config, jobs: u32) -> anyhow::Result<Rows> {
     let path = config.journal();
     if !path.exists() {
-        return Ok((Totals::default(), Vec::new()));
+        return Ok((Totals::default(), Vec::new(), Vec::new()));
     }
     let store = Store::open_read_only(&path)?;
-    Ok((store.totals()?, store.latest_jobs(jobs)?))
+    let audits = store.audits(None, jobs)?;
+    Ok((store.totals()?, store.latest_jobs(jobs)?, audits))
+}
+
+fn audit(row: &AuditRow, me: &Address) -> AuditLine {
+    let job = &row.evidence.job;
+    let [first, second] = &row.evidence.panels;
+    let panel = if job.level == 1 { first } else { second };
+    let now = UnixSeconds(crate::wall_clock());
+    let seats = panel.iter().flat_map(|panel| &panel.seats);
+    let mut ours = seats.filter(|seat| seat.provider == *me);
+    let seat = ours.find_map(|seat| Some(seat.state().ok()?.name()));
+    let deadline = panel
+        .as_ref()
+        .and_then(|panel| match panel.phase(now, job.is_revealed()) {
+            Phase::Join => Some(panel.join_deadline),
+            Phase::Commit => Some(panel.commit_deadline),
+            Phase::Reveal => Some(panel.reveal_deadline),
+            Phase::Over => None,
+        });
+    AuditLine {
+        job: row.job.to_string(),
+        status: job.status().map_or("unknown", |status| status.name()),
+        role: if job.provider == *me {
+            "primary"
+        } else {
+            "auditor"
+        },
+        level: job.level,
+        seat,
+        deadline,
+    }
 }
 
 fn line(row: JobRow) -> JobLine {
@@ -161,6 +224,14 @@ impl Status {
                 self.journal.live
             )?;
         }
+        if let (Some(live), Some(paid), Some(lost)) =
+            (self.live_seats, self.audits_paid, self.audits_lost)
+        {
+            writeln!(
+                out,
+                "seats       {live} live, {paid} paid, {lost} lost a bond or a part of it"
+            )?;
+        }
         let journal = &self.journal;
         writeln!(
             out,
@@ -186,6 +257,19 @@ impl Status {
                 job.phase,
                 sol(job.price),
                 sol(job.earned)
+            )?;
+        }
+        if !self.audits.is_empty() {
+            writeln!(out, "\n{:<44}  {:<10}  level  seat", "audits", "role")?;
+        }
+        for audit in &self.audits {
+            writeln!(
+                out,
+                "{:<44}  {:<10}  {:<5}  {}",
+                audit.job,
+                audit.role,
+                audit.level,
+                audit.seat.unwrap_or("-")
             )?;
         }
         Ok(())

@@ -47,6 +47,12 @@ pub fn hints_path(job: &Address) -> String {
     format!("/v1/jobs/{job}/hints")
 }
 
+/// Path of the outputs that an auditor of this level computed, a safetensors file; signed. Answered for a job that was
+/// not acknowledged or was disputed, once the auditor's root is on chain.
+pub fn audit_outputs_path(job: &Address, level: u8) -> String {
+    format!("/v1/jobs/{job}/audits/{level}/outputs")
+}
+
 /// Path that takes an [`Acknowledgement`]; signed.
 pub fn acknowledge_path(job: &Address) -> String {
     format!("/v1/jobs/{job}/acknowledge")

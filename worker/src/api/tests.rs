@@ -18,6 +18,7 @@ use crate::{
 };
 use service::{NOW, Service, key};
 
+mod audits;
 mod service;
 
 async fn refusal(response: Response) -> (StatusCode, String) {

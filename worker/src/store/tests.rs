@@ -1,8 +1,8 @@
-use assay_protocol::{Address, Digest, JobData, Lamports, UnixSeconds};
+use assay_protocol::{Address, Digest, JobData, Lamports, PanelData, UnixSeconds};
 use bytemuck::Zeroable;
 
 use super::*;
-use crate::core::{Action, Body, Report, SavedResult, Step};
+use crate::core::{Action, Body, Evidence, Report, SavedResult, SavedSeat, Step};
 
 const NOW: UnixSeconds = UnixSeconds(1_000);
 
@@ -241,4 +241,122 @@ fn journal_answers_while_every_thread_that_may_block_is_taken() {
         release.send(()).unwrap();
         download.await.unwrap().unwrap();
     });
+}
+
+#[test]
+fn audits_come_back_until_they_end_and_keep_closed_panels() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let panel = PanelData {
+        level: 1,
+        bond: 5,
+        ..PanelData::zeroed()
+    };
+    let mut evidence = Evidence {
+        job: Box::new(data()),
+        panels: [Some(Box::new(panel)), None],
+        ended: false,
+    };
+    store.keep_audit(&job(1), &evidence, NOW).unwrap();
+    store.keep_audit(&job(2), &evidence, NOW).unwrap();
+    assert_eq!(open(&folder).live_audits().unwrap(), [job(1), job(2)]);
+    evidence.panels = [None, None];
+    evidence.ended = true;
+    store.keep_audit(&job(1), &evidence, NOW).unwrap();
+    store.end_audit(&job(2), NOW).unwrap();
+    assert!(store.live_audits().unwrap().is_empty());
+    let kept = store.audits(Some(&job(1)), 10).unwrap();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0].evidence.panels[0].as_deref(), Some(&panel));
+    assert_eq!(*kept[0].evidence.job, data());
+    assert_eq!(store.audits(None, 10).unwrap().len(), 2);
+    assert_eq!(store.drop_audits(UnixSeconds(1_000)).unwrap(), 0);
+    assert_eq!(store.drop_audits(UnixSeconds(1_001)).unwrap(), 2);
+}
+
+#[test]
+fn result_of_a_seat_is_written_once_and_recalled_by_attempt() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let seat = |level: u8, attempt: u8, salt: u8| SavedSeat {
+        level,
+        attempt,
+        generation: u64::MAX,
+        salt: [salt; 32],
+        root: Digest([2; 32]),
+        commitment: Digest([salt; 32]),
+    };
+    let body = Body {
+        outputs: vec![7],
+        ..Body::default()
+    };
+    let save = |seat| store.save_seat(&job(1), &seat, &body, NOW).unwrap();
+    assert_eq!(save(seat(1, 0, 1)), seat(1, 0, 1));
+    assert_eq!(
+        save(seat(1, 0, 9)),
+        seat(1, 0, 1),
+        "its commitment may be on its way"
+    );
+    save(seat(2, 0, 3));
+    save(seat(1, 1, 4));
+    store
+        .save_result(&job(1), &result(0, 5), &body, NOW)
+        .unwrap();
+    let recalled = open(&folder).recall(&job(1), 0).unwrap();
+    assert_eq!(recalled.seats, [seat(1, 0, 1), seat(2, 0, 3)]);
+    assert_eq!(recalled.primary.unwrap().salt, result(0, 5).salt);
+    assert_eq!(store.recall(&job(1), 1).unwrap().primary, None);
+    assert_eq!(store.seat_outputs(&job(1), 2).unwrap(), Some(vec![7]));
+    assert_eq!(store.seat_outputs(&job(2), 1).unwrap(), None);
+}
+
+#[test]
+fn hints_are_public_from_the_commitment_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let body = Body {
+        hints: vec![4, 5],
+        ..Body::default()
+    };
+    let claimed = Report::Claimed {
+        price: Lamports(500),
+    };
+    store.report(&job(1), 0, &data(), claimed, NOW).unwrap();
+    store
+        .save_result(&job(1), &result(0, 1), &body, NOW)
+        .unwrap();
+    let digest = result(0, 1).hints_digest;
+    assert_eq!(store.public_hints(&digest).unwrap(), None);
+    for report in [Report::Committed, Report::Audited] {
+        store.report(&job(1), 0, &data(), report, NOW).unwrap();
+        assert_eq!(store.public_hints(&digest).unwrap(), Some(vec![4, 5]));
+    }
+    let settled = Report::Settled {
+        price: Lamports(500),
+        earned: Lamports(490),
+    };
+    store.report(&job(1), 0, &data(), settled, NOW).unwrap();
+    store.note_earned(&job(1), 77).unwrap();
+    assert_eq!(store.job(&job(1)).unwrap().unwrap().earned, 77);
+}
+
+/// A journal as the first released layout left it is brought up to date with everything in it.
+#[test]
+fn journal_of_an_earlier_worker_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.sqlite");
+    let store = open(&folder);
+    store
+        .report(&job(1), 0, &data(), Report::Committed, NOW)
+        .unwrap();
+    drop(store);
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(
+        "DROP TABLE audits; DROP TABLE seat_results; DROP INDEX results_hints; PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(old);
+    let store = open(&folder);
+    assert_eq!(store.live_jobs().unwrap().len(), 1);
+    assert!(store.audits(None, 10).unwrap().is_empty());
 }
