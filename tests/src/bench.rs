@@ -3,6 +3,7 @@
 //! Keys and indexes are fixed and chosen so that every derived address has bump 255: the program looks for a bump from
 //! 255 downwards when it creates an account, so any other key costs more by chance and would hide a change.
 
+mod audit;
 pub mod budget;
 mod job;
 mod others;
@@ -22,6 +23,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{Batch, Model, Outcome, Provider, World, chain};
 
+pub use audit::AuditCost;
 pub use job::JobCost;
 
 /// What one instruction, alone in its transaction, costs at most.
@@ -61,6 +63,8 @@ pub struct Bench {
     /// By type, discriminator included.
     pub account_bytes: BTreeMap<&'static str, u64>,
     pub job: JobCost,
+    /// A level-1 audit by two, beyond the job itself.
+    pub audit: AuditCost,
 }
 
 impl Bench {
@@ -69,6 +73,7 @@ impl Bench {
         let mut gauge = Gauge::default();
         others::measure(&mut gauge);
         job::measure(&mut gauge);
+        audit::measure(&mut gauge);
         let names: Vec<_> = instruction::ALL.iter().map(|spec| spec.name).collect();
         for name in &names {
             assert!(gauge.costs.contains_key(name), "no measurement of {name}");
@@ -80,6 +85,7 @@ impl Bench {
                 .len(),
             account_bytes: account_bytes(),
             job: job::whole(),
+            audit: audit::whole(),
         }
     }
 
@@ -106,6 +112,10 @@ impl Bench {
                 "compute_units": self.job.compute_units,
                 "base_fee_lamports": self.job.base_fee_lamports,
                 "rent_float_lamports": self.job.rent_float_lamports,
+            },
+            "audit": {
+                "transactions": self.audit.transactions,
+                "compute_units": self.audit.compute_units,
             },
         })
     }

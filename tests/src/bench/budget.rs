@@ -13,6 +13,8 @@ pub const INSTRUCTION_UNITS: &[(&str, u64)] = &[
 ];
 /// Compute units of a whole unaudited job with its closing.
 pub const JOB_UNITS: u64 = 15_000;
+/// Compute units that a level-1 audit by two adds to a job.
+pub const AUDIT_UNITS: u64 = 40_000;
 /// Transactions of a whole unaudited job with its closing.
 pub const JOB_TRANSACTIONS: u64 = 4;
 /// The program with everything.
@@ -58,6 +60,11 @@ pub fn uses(bench: &Bench) -> Vec<Use> {
             "whole unaudited job, transactions",
             bench.job.transactions,
             JOB_TRANSACTIONS,
+        ),
+        entry(
+            "level-1 audit by two, compute units",
+            bench.audit.compute_units,
+            AUDIT_UNITS,
         ),
         entry("program, bytes", bench.program_bytes, PROGRAM_BYTES),
         entry("job account, bytes", bytes("Job"), JOB_BYTES),

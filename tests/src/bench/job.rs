@@ -17,7 +17,7 @@ pub struct JobCost {
 }
 
 /// A market with a staked provider and a model.
-fn market() -> (World, Provider, Model) {
+pub(super) fn market() -> (World, Provider, Model) {
     let mut world = World::new();
     let (provider, model) = (provider(&mut world), model(&mut world));
     world.send(world.provider_register(&provider)).accepted();
