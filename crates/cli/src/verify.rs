@@ -12,7 +12,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use assay_client::{outputs::digest, protocol::JobData};
+use assay_client::{
+    outputs::digest,
+    protocol::{Address, JobData},
+};
 use assay_engine::{EngineError, Limits, Model, ModelFailure, Outcome, RuntimeFault};
 use clap::Args;
 use serde::Serialize;
@@ -26,6 +29,7 @@ use crate::{
     explain,
     input::{self, InputFile},
     job, onnx, output,
+    plain::plain,
     transaction::Sent,
 };
 use evidence::{Evidence, Files, Receipt};
@@ -96,16 +100,29 @@ pub struct Disputed {
     pub transaction: Option<Sent>,
 }
 
+impl Disputed {
+    fn say(&self, context: &Context, job: &Address) {
+        match &self.reason {
+            Some(reason) => context.say(format_args!("not disputed: {}", plain(reason))),
+            None => context.say(format_args!("disputed; `assay job watch {job}` follows it")),
+        }
+    }
+}
+
 pub async fn run(context: &Context, options: VerifyOptions) -> Result<Ending> {
     match verify(context, &options).await {
         Ok(mut verified) => {
+            // The verdict first: a dispute shows its own facts, and asks.
+            if !context.options.json {
+                report::print(context, &verified, options.dispute)?;
+            }
             if options.dispute {
-                verified.dispute = Some(dispute(context, &verified).await);
+                let disputed = dispute(context, &verified).await;
+                disputed.say(context, &verified.receipt.job);
+                verified.dispute = Some(disputed);
             }
             if context.options.json {
                 output::json(&report::json(&verified))?;
-            } else {
-                report::print(context, &verified)?;
             }
             Ok(match verified.judgement.verdict {
                 Verdict::Match | Verdict::WithinTolerance => Ending::Done,

@@ -14,17 +14,17 @@ use crate::chain::Found;
 pub struct Auditors {
     /// Could audit, the provider that computes left out.
     pub eligible: usize,
-    /// Seats of both levels.
+    /// Seats that may be filled: of both levels, or of the second one only.
     pub seats: usize,
 }
 
 impl Auditors {
-    /// Those of a job that exists.
-    pub fn of(providers: &[Found<ProviderData>], job: &JobData) -> Self {
+    /// Those that could decide a dispute over a job.
+    pub fn of_dispute(providers: &[Found<ProviderData>], job: &JobData) -> Self {
         let eligible = providers.iter().filter(|found| may_audit(found, job));
         Self {
             eligible: eligible.count(),
-            seats: usize::from(job.panel_size).saturating_add(MAX_SEATS),
+            seats: MAX_SEATS,
         }
     }
 
@@ -46,7 +46,11 @@ impl Auditors {
             created_at: now.0,
             ..JobData::zeroed()
         };
-        let mut auditors = Self::of(providers, &job);
+        let eligible = providers.iter().filter(|found| may_audit(found, &job));
+        let mut auditors = Self {
+            eligible: eligible.count(),
+            seats: usize::from(job.panel_size).saturating_add(MAX_SEATS),
+        };
         let may_compute = |found: &&Found<ProviderData>| {
             let class = terms.runtime_class;
             (class == [0; 32] || class == found.data.runtime_class)
@@ -72,7 +76,7 @@ impl Auditors {
 
     pub fn sentence(&self) -> String {
         format!(
-            "{} could audit now, besides the one that computes; {} seats on both levels",
+            "{} could audit now, besides the one that computes, for up to {} seats",
             self.eligible, self.seats
         )
     }
@@ -91,7 +95,7 @@ impl Auditors {
             "panels stay incomplete, and few auditors decide"
         };
         Some(format!(
-            "only {eligible} providers could audit this job, both levels have {} seats: {consequence}",
+            "only {eligible} providers could audit this job, for the {} seats of both levels: {consequence}",
             self.seats
         ))
     }

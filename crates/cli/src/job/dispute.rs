@@ -43,7 +43,7 @@ pub async fn file(context: &Context, address: &Address) -> Result<Option<Sent>> 
         return Err(anyhow!("the job cannot be disputed: {reason}"));
     }
     let providers = context.list::<ProviderData>(Vec::new()).await?;
-    let auditors = Auditors::of(&providers, &job);
+    let auditors = Auditors::of_dispute(&providers, &job);
     let deadline = steps::moment(job.challenge_deadline())?.0;
     context.say(output::facts(&facts(&job, deadline, clock, &auditors)));
     if auditors.eligible < usize::from(assay_client::protocol::verdict::QUORUM) {

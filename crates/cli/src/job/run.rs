@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, anyhow};
 use assay_client::{
     delivery::Outcome,
-    protocol::{Address, JobData, JobStatus},
+    protocol::{Address, JobData, JobStatus, verdict::Verdict},
 };
 use clap::Args;
 use serde_json::{Value, json};
@@ -252,6 +252,7 @@ impl Session<'_> {
                 "the model failed on this input, which is a result too and is paid for: {message}"
             ));
         }
+        self.warn_of_verdict(ended);
         for line in results.lines() {
             output::line(line)?;
         }
@@ -265,6 +266,24 @@ impl Session<'_> {
         self.context
             .say(format_args!("receipt in {}", receipt.display()));
         Ok(())
+    }
+
+    /// A result that auditors did not find is no result to rely on, though it is what was delivered.
+    fn warn_of_verdict(&self, ended: &Ended) {
+        let verdict = Verdict::from_byte(ended.job.verdict);
+        let warning = match (ended.job.status(), verdict) {
+            (Ok(JobStatus::Faulted), Some(Verdict::Overturned)) => {
+                "DO NOT RELY ON THIS RESULT: most auditors found another one."
+            }
+            (Ok(JobStatus::Faulted), _) => {
+                "DO NOT RELY ON THIS RESULT: its provider did not stand by it and was slashed."
+            }
+            (Ok(JobStatus::Unresolved), _) => {
+                "DOUBTFUL RESULT: an auditor found another one, and the second panel could not decide."
+            }
+            _ => return,
+        };
+        self.context.say(warning);
     }
 
     /// What the person should know or do now.

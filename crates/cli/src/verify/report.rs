@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::{
-    Disputed, Verified,
+    Verified,
     compare::{OutputReport, Worst},
     judge::Verdict,
 };
@@ -42,12 +42,13 @@ pub fn json(verified: &Verified) -> Value {
     })
 }
 
-pub fn print(context: &Context, verified: &Verified) -> Result<()> {
+/// `disputes`: whether a dispute follows.
+pub fn print(context: &Context, verified: &Verified, disputes: bool) -> Result<()> {
     let Verified {
         receipt,
         judgement,
         runtime,
-        dispute,
+        ..
     } = verified;
     output::line(judgement.verdict.name())?;
     if !judgement.outputs.is_empty() {
@@ -73,18 +74,7 @@ pub fn print(context: &Context, verified: &Verified) -> Result<()> {
         receipt.delivery.provider,
         receipt.job
     ));
-    match dispute {
-        Some(Disputed {
-            reason: Some(reason),
-            ..
-        }) => context.say(format_args!("not disputed: {}", plain(reason))),
-        Some(_) => context.say(format_args!(
-            "disputed; `assay job watch {}` follows it",
-            receipt.job
-        )),
-        None => {}
-    }
-    if judgement.verdict == Verdict::Fraud && dispute.is_none() {
+    if judgement.verdict == Verdict::Fraud && !disputes {
         context.say(
             "one machine's word against another's: an audit asks several; --dispute calls for one where the job still \
              allows it",
