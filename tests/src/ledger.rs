@@ -145,7 +145,7 @@ impl Ledger {
             (Some(State::Provider(before)), Some(State::Provider(after))) => {
                 provider::check_change(deed, (&change.address, before, after), changes)
             }
-            (Some(State::Provider(before)), None) => provider::check_deregistered(before),
+            (Some(State::Provider(before)), None) => provider::check_deregistered(deed, before),
             (None, Some(State::Panel(after))) => panel::check_opened(deed, after, changes),
             (Some(State::Panel(before)), Some(State::Panel(after))) => {
                 panel::check_change(deed, before, after, changes)

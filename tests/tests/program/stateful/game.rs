@@ -7,7 +7,8 @@ use assay_client::{
     address,
     protocol::{Address, Digest, JobData, ModelData, PanelData, ProviderData, TreasuryData},
 };
-use assay_tests::{Refusal, SOL, World};
+use assay_tests::{Call, PACKET_BYTES, Refusal, SOL, World, transaction_bytes};
+use solana_instruction::Instruction;
 
 use super::{
     action::Action,
@@ -33,7 +34,8 @@ pub struct Game {
     pub cast: Cast,
     closed: Vec<(Address, Job)>,
     created: u32,
-    last: Option<Action>,
+    /// The instructions of the last transaction.
+    last: Vec<Action>,
     /// What all wallets held together at the start.
     pub paid_in: u128,
     census: Census,
@@ -87,7 +89,7 @@ impl Game {
             cast,
             closed: Vec::new(),
             created: 0,
-            last: None,
+            last: Vec::new(),
             census: Census::default(),
         };
         game.people();
@@ -129,10 +131,27 @@ impl Game {
         if self.dice.percent(3) {
             self.transfer();
         }
-        let crowded = self.book.jobs.len() >= JOBS;
+        let first = self.roll(None);
+        let mut ahead = self.book.clone();
+        if self.dice.percent(6) && first.enter(&mut ahead).is_ok() {
+            let second = self.roll(Some(&ahead));
+            let both = [first, second];
+            let calls: Vec<Instruction> = both.map(|action| action.call().instruction).into();
+            if transaction_bytes(&self.world.fee_payer, &calls) <= PACKET_BYTES {
+                self.play_all(&both);
+                return;
+            }
+        }
+        self.play(first);
+    }
+
+    /// Somebody's next instruction, now or after another one.
+    fn roll(&mut self, ahead: Option<&Shadow>) -> Action {
+        let book = ahead.unwrap_or(&self.book);
+        let crowded = book.jobs.len() >= JOBS;
         let mut turn = Turn {
             dice: &mut self.dice,
-            book: &self.book,
+            book,
             cast: &self.cast,
             closed: &self.closed,
             created: self.created,
@@ -144,7 +163,7 @@ impl Game {
             action = turn.roll();
         }
         self.created += u32::from(action.created().is_some());
-        self.play(action);
+        action
     }
 
     /// A requester empties its wallet or fills it again, or a stranger gives to one of the program's accounts.
@@ -167,7 +186,8 @@ impl Game {
             .copied();
         match self.dice.below(10) {
             0 => self.give(requester, sink, self.book.balance(&requester)),
-            1..4 if !accounts.is_empty() => {
+            1 => self.endow(sink),
+            2..4 if !accounts.is_empty() => {
                 let (to, gift) = (*self.dice.pick(&accounts), self.dice.within(1, 1_000));
                 self.give(sink, to, gift);
             }
@@ -177,6 +197,21 @@ impl Game {
                     self.give(sink, requester, lamports);
                 }
             }
+        }
+    }
+
+    /// Somebody sends lamports to where a panel may open one day.
+    fn endow(&mut self, from: Address) {
+        let unopened = |(account, job): (&Address, &Job)| {
+            let panel = address::panel(account, job.level);
+            let waits = job.is_convened() && !self.book.panels.contains_key(&panel);
+            waits.then_some(panel)
+        };
+        let panels: Vec<Address> = self.book.jobs.iter().filter_map(unopened).collect();
+        if let Some(panel) = panels.first() {
+            let rents = self.book.rents;
+            let lamports = self.dice.within(rents.wallet, rents.panel * 3 / 2);
+            self.give(from, *panel, lamports);
         }
     }
 
@@ -201,12 +236,26 @@ impl Game {
 
     /// Sends an instruction and compares what became of it with the book.
     pub fn play(&mut self, action: Action) -> Expected {
-        self.last = Some(action);
-        let call = action.call();
-        let mut book = self.book.clone();
-        let entered = action.enter(&mut book).and_then(|()| book.rents_paid());
+        let expected = self.play_all(&[action]);
+        self.census.count(action.call().spec.name, expected);
+        expected
+    }
+
+    /// Sends one transaction: all of it happens, or nothing.
+    fn play_all(&mut self, actions: &[Action]) -> Expected {
+        self.last = actions.to_vec();
+        let calls: Vec<Call> = actions.iter().map(|action| action.call()).collect();
+        let mut books = vec![self.book.clone()];
+        let mut entered = Ok(());
+        for action in actions {
+            let mut book = books[books.len() - 1].clone();
+            entered = entered.and_then(|()| action.enter(&mut book));
+            books.push(book);
+        }
+        let after = &books[actions.len()];
+        let entered = entered.and_then(|()| after.rents_paid());
         let expected = entered.err().unwrap_or(Expected::Accepted);
-        let outcome = self.world.send(&call);
+        let outcome = self.world.send(calls.clone());
         let agrees = match (&outcome.result, expected) {
             (Ok(()), Expected::Accepted) => true,
             (Err(Refusal::Fact(found)), Expected::Fact(error)) => *found == error,
@@ -216,17 +265,23 @@ impl Game {
         };
         assert!(
             agrees,
-            "{action:?}: {:?}, but the book expects {expected:?}\n{}",
+            "{actions:?}: {:?}, but the book expects {expected:?}\n{}",
             outcome.result,
             outcome.logs.join("\n")
         );
         if expected == Expected::Accepted {
-            self.remember(&book);
-            self.census.witness(action, &self.book, &book);
-            self.book = book;
+            self.remember(after);
+            for (action, books) in actions.iter().zip(books.windows(2)) {
+                self.census.witness(*action, &books[0], &books[1]);
+            }
+            self.book = after.clone();
         }
-        self.compare(&call);
-        self.census.count(call.spec.name, expected);
+        for call in &calls {
+            self.compare(call);
+        }
+        if actions.len() > 1 {
+            self.census.pair(expected);
+        }
         expected
     }
 

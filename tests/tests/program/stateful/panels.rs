@@ -82,7 +82,9 @@ impl Shadow {
         possible(job.level == level)?;
         let panel = address::panel(&account, level);
         possible(!self.panels.contains_key(&panel))?;
-        self.pay(&payer, self.rents.panel)?;
+        // Whatever lies at the address already is a part of the rent, or beyond it.
+        let found = self.wallets.remove(&panel).unwrap_or_default();
+        self.pay(&payer, self.rents.panel.saturating_sub(found))?;
         let hashes = self.hashes.clone();
         let searched: Vec<_> = hashes.iter().skip(entry.into()).take(SEARCHED).collect();
         rule(!searched.is_empty(), Error::PanelSlotHashMismatch)?;
@@ -113,7 +115,7 @@ impl Shadow {
             },
             stage: Stage::Live,
             seats: Vec::new(),
-            gift: 0,
+            gift: found.saturating_sub(self.rents.panel),
         };
         self.panels.insert(panel, bench);
         self.jobs.insert(account, job);
