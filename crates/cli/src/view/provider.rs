@@ -34,6 +34,11 @@ pub struct ProviderView {
     pub jobs_faulted: u32,
     pub jobs_late: u32,
     pub jobs_released: u32,
+    /// Panel seats not yet settled.
+    pub live_seats: u32,
+    /// Seats that earned a fee, and seats that lost their bond or a part of it.
+    pub audits_paid: u32,
+    pub audits_lost: u32,
     pub sequence: u32,
 }
 
@@ -67,6 +72,9 @@ impl ProviderView {
             jobs_faulted: provider.jobs_faulted,
             jobs_late: provider.jobs_late,
             jobs_released: provider.jobs_released,
+            live_seats: provider.live_seats,
+            audits_paid: provider.audits_paid,
+            audits_lost: provider.audits_lost,
             sequence: provider.sequence,
         }
     }
@@ -123,6 +131,14 @@ impl ProviderView {
                     self.jobs_settled, self.jobs_faulted, self.jobs_late, self.jobs_released
                 ),
             ),
+            (
+                "audits",
+                format!(
+                    "{} seats now, {} paid, {} lost",
+                    self.live_seats, self.audits_paid, self.audits_lost
+                ),
+            ),
+            ("stake unchanged since", moment(self.aged_at)),
             ("registered in slot", self.generation.to_string()),
             ("rent goes back to", self.rent_payer.clone()),
         ]
