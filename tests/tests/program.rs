@@ -6,6 +6,7 @@ mod program {
     mod authority_propose;
     mod budget;
     mod bypass;
+    mod draw;
     mod earnings_withdraw;
     mod errors;
     mod exits;

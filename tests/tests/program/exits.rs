@@ -1,9 +1,8 @@
 //! Who can leave a job, and when: one test for each cell of the protocol's exit matrix, then everything that might
-//! stand in the way.
-//!
-//! Auditing and Appealing are not reachable yet: job_create refuses audited terms (see job_create).
+//! stand in the way. Auditing and Appealing are in `panels`.
 
 mod obstacles;
+mod panels;
 mod wallets;
 
 use assay_client::protocol::{Error, JobStatus};
