@@ -9,6 +9,17 @@ use std::{
     process::{Command, Output},
 };
 
+use assay_client::{
+    address,
+    protocol::{
+        Address, JobData, JobStatus, PanelData, UnixSeconds,
+        job::JOB_PANEL_1,
+        panel::{PanelStatus, SeatState},
+    },
+};
+use assay_worker::{core::Evidence, store::Store};
+use bytemuck::Zeroable as _;
+
 const AUTHORITY: &str = "AsyWn5BwMuQy35FtTbSA65vwycbmAuCHPJsgg2jA5Bpc";
 
 fn worker(folder: &Path, arguments: &[&str]) -> Output {
@@ -134,4 +145,71 @@ fn status_without_a_chain_says_what_to_check() {
         text(&status.stderr)
     );
     assert!(status.stdout.is_empty());
+}
+
+#[test]
+fn disputes_shows_what_the_journal_keeps() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = worker(folder.path(), &["init", "--authority", AUTHORITY]);
+    assert!(made.status.success());
+    let early = worker(folder.path(), &["disputes"]);
+    assert_eq!(early.status.code(), Some(1));
+    assert!(text(&early.stderr).contains("has never run"));
+
+    let me = address::provider(&AUTHORITY.parse().unwrap());
+    let job = Address::new_from_array([7; 32]);
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    let store = Store::open(&folder.path().join("data/journal.sqlite")).unwrap();
+    store
+        .keep_audit(&job, &audit(&me), UnixSeconds(1_000))
+        .unwrap();
+
+    let shown = worker(folder.path(), &["disputes"]);
+    let people = text(&shown.stdout);
+    assert!(people.contains("auditor, auditing"), "{people}");
+    assert!(people.contains("committed  (ours)"), "{people}");
+    assert!(
+        people.contains(
+            "+0.000001000 SOL  every auditor finds the primary's root -> settled: confirmed"
+        ),
+        "{people}"
+    );
+    let shown = worker(folder.path(), &["disputes", &job.to_string(), "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(json["provider"], me.to_string());
+    let dispute = &json["disputes"][0];
+    assert_eq!(dispute["role"], "auditor");
+    assert_eq!(dispute["panels"][0]["seats"][1]["ours"], true);
+    let worst = dispute["possible"].as_array().unwrap();
+    assert!(worst.iter().any(|end| end["ours"] == -5_000));
+    let other = Address::new_from_array([8; 32]).to_string();
+    let none = worker(folder.path(), &["disputes", &other, "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&none.stdout).unwrap();
+    assert!(json["disputes"].as_array().unwrap().is_empty());
+    assert_eq!(
+        worker(folder.path(), &["disputes", "x"]).status.code(),
+        Some(64)
+    );
+}
+
+/// An audit of two seats, the second of which is ours and committed.
+fn audit(me: &Address) -> Evidence {
+    let mut job = JobData::zeroed();
+    (job.version, job.status, job.level) = (1, JobStatus::Auditing as u8, 1);
+    (job.flags, job.panel_size) = (JOB_PANEL_1, 2);
+    (job.ceiling, job.price, job.audit_fee) = (1_000, 900, 1_000);
+    job.collateral = 20_000;
+    job.provider = Address::new_from_array([9; 32]);
+    let mut panel = PanelData::zeroed();
+    (panel.status, panel.level, panel.size) = (PanelStatus::Live as u8, 1, 2);
+    (panel.joined, panel.committed, panel.bond) = (2, 1, 5_000);
+    panel.seats[0].provider = Address::new_from_array([10; 32]);
+    panel.seats[0].state = SeatState::Joined as u8;
+    panel.seats[1].provider = *me;
+    panel.seats[1].state = SeatState::Committed as u8;
+    Evidence {
+        job: Box::new(job),
+        panels: [Some(Box::new(panel)), None],
+        ended: false,
+    }
 }

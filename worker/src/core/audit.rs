@@ -198,7 +198,10 @@ impl Audits {
         {
             match recalled {
                 Some(recalled) => case.recall(recalled),
-                None => case.recall = Recall::Unasked,
+                None => {
+                    case.recall = Recall::Unasked;
+                    case.recall_due = UnixSeconds(now.0.saturating_add(1));
+                }
             }
         }
         self.follow(address, now);
@@ -213,6 +216,9 @@ impl Audits {
         let Some(case) = self.cases.get_mut(&address) else {
             return;
         };
+        if case.files != Files::Preparing {
+            return;
+        }
         let seated = case.is_seated(&self.me.provider);
         match result {
             Ok(()) => case.files = Files::Ready,

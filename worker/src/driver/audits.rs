@@ -1,6 +1,6 @@
 //! One command of the audits' core, one effect.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use assay_client::{address, protocol::Address};
 use tokio_util::sync::CancellationToken;
@@ -81,9 +81,22 @@ impl<C: Chain> super::Driver<C> {
             match command {
                 AuditCommand::Recall { job, attempt } => self.recall_audit(job, attempt),
                 AuditCommand::Prepare { job } => self.prepare_audit(job),
-                AuditCommand::Run { job, level, until } => {
-                    let seconds = u64::try_from(until.0.saturating_sub(self.now.0)).unwrap_or(0);
-                    self.run_audit(job, level, seconds);
+                AuditCommand::Run {
+                    job,
+                    level,
+                    until,
+                    hints_until,
+                } => {
+                    let until = [until, hints_until].map(|until| {
+                        let seconds = u64::try_from(until.0.saturating_sub(self.now.0));
+                        // Never zero: what ends within the second is still in time.
+                        Duration::from_secs(seconds.unwrap_or(0).max(1))
+                    });
+                    self.run_audit(job, level, until);
+                }
+                AuditCommand::Discard { job } => {
+                    self.audits.preparations.cancel(&job);
+                    self.audits.examinees.remove(&job);
                 }
                 AuditCommand::Save { job, result, body } => self.save_seat(job, result, body),
                 AuditCommand::Keep { job, evidence } => {
@@ -189,7 +202,8 @@ impl<C: Chain> super::Driver<C> {
         });
     }
 
-    fn run_audit(&mut self, address: Address, level: u8, seconds: u64) {
+    /// `within`: for the run, and for the hints.
+    fn run_audit(&mut self, address: Address, level: u8, within: [Duration; 2]) {
         let Some(job) = self.audits.core.job(&address).copied() else {
             return;
         };
@@ -198,7 +212,7 @@ impl<C: Chain> super::Driver<C> {
         let cancel = CancellationToken::new();
         self.audits.runs.insert(address, cancel.clone());
         self.spawn_heavy(async move {
-            let run = examine::run(&sources, examinee.as_deref(), &job, seconds, runtime);
+            let run = examine::run(&sources, examinee.as_deref(), &job, within, runtime);
             let result = match cancel.run_until_cancelled(run).await {
                 Some(Ok(examined)) => Ok(examined),
                 Some(Err(error)) => {

@@ -63,15 +63,15 @@ pub async fn run<C: Chain>(
     sources: &Sources<C>,
     examinee: Option<&Examinee>,
     job: &JobData,
-    seconds: u64,
+    [run_within, hints_within]: [Duration; 2],
     runtime: String,
 ) -> Result<Examined, RunError> {
     let examinee = examinee.ok_or(RunError::NotPrepared)?;
-    let limit = Duration::from_secs(seconds.max(1));
+    let begun = Instant::now();
     let computed = examinee.outcome.get_or_try_init(|| async {
         let started = Instant::now();
         let Prepared { model, input } = &examinee.prepared;
-        let outcome = sources.host.run(model, input, limit).await;
+        let outcome = sources.host.run(model, input, run_within).await;
         let took = started.elapsed();
         metrics::run(took.as_secs_f64());
         let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
@@ -86,7 +86,10 @@ pub async fn run<C: Chain>(
         Err(AuditFault::Hints { expected, .. }) => expected,
         Err(AuditFault::Profile(mismatch)) => return Err(mismatch.into()),
     };
-    let Some(hints) = hints(sources, job, expected).await else {
+    let left = hints_within.saturating_sub(begun.elapsed());
+    let fetching = hints(sources, job, expected);
+    let least = Duration::from_secs(1);
+    let Ok(Some(hints)) = tokio::time::timeout(left.max(least), fetching).await else {
         return Ok(Examined::HintsMissing { body });
     };
     match outcome.audit(&profile, &hints) {
@@ -161,4 +164,48 @@ async fn hints<C: Chain>(sources: &Sources<C>, job: &JobData, expected: usize) -
     fetched
         .inspect_err(|error| tracing::info!(%error, "the primary's hints are not at hand"))
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use assay_client::protocol::{commitment::error_root, outputs::DType};
+    use assay_engine::Tensor;
+    use bytemuck::Zeroable;
+
+    use super::*;
+
+    fn job(output_limit: u32) -> JobData {
+        let mut job = JobData::zeroed();
+        job.output_profile = [OutputProfile::UNUSED; 8];
+        job.output_profile[0] = OutputProfile::EXACT;
+        job.output_limit = output_limit;
+        job
+    }
+
+    /// As the primary's own rule, or honest parties would differ.
+    #[test]
+    fn outputs_beyond_the_jobs_limit_are_the_canonical_error() {
+        let outcome = || {
+            Outcome::Outputs(vec![Tensor {
+                name: "y".into(),
+                dtype: DType::U8,
+                shape: vec![64],
+                data: vec![7; 64],
+            }])
+        };
+        let profile = OutputProfile(job(0).output_profile);
+        let bytes = outcome().answer(&profile).unwrap().outputs.unwrap().len();
+        let bytes = u32::try_from(bytes).unwrap();
+        let root = |outcome, limit| {
+            let outcome = within_limit(outcome, &job(limit)).unwrap();
+            outcome.audit(&profile, &[]).unwrap()
+        };
+        assert_eq!(
+            root(Ok(outcome()), bytes),
+            outcome().answer(&profile).unwrap().root
+        );
+        assert_eq!(root(Ok(outcome()), bytes - 1), error_root());
+        let beyond = EngineError::Runtime(RuntimeFault::OutputTooLarge { size: 9, limit: 8 });
+        assert_eq!(root(Err(beyond), bytes), error_root());
+    }
 }

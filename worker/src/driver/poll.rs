@@ -60,9 +60,12 @@ impl<C: Chain> Driver<C> {
         let accepting = self.parts.shared.accepting.load(Ordering::Relaxed);
         let operator = (self.polls % BALANCE_EVERY == 1).then_some(self.parts.operator);
         let chain = Arc::clone(&self.parts.chain);
+        let auditing = accepting && self.parts.audit.enabled;
         let candidates = self.audits.core.candidates();
         let panels = self.audits.with_panels(candidates);
-        self.spawn(async move { Effect::Listed(list(&*chain, accepting, operator, panels).await) });
+        self.spawn(async move {
+            Effect::Listed(list(&*chain, [accepting, auditing], operator, panels).await)
+        });
     }
 
     pub(super) fn listed(&mut self, listing: Listing) {
@@ -243,7 +246,7 @@ async fn judged<C: Chain>(
 
 async fn list<C: Chain>(
     chain: &C,
-    accepting: bool,
+    [accepting, auditing]: [bool; 2],
     operator: Option<Address>,
     candidates: Vec<(Address, [Address; 2])>,
 ) -> Listing {
@@ -252,7 +255,7 @@ async fn list<C: Chain>(
     } else {
         Ok(Vec::new())
     };
-    let judged = if accepting {
+    let judged = if auditing {
         judged(chain, candidates).await
     } else {
         Ok(Default::default())
@@ -320,7 +323,7 @@ mod tests {
         let app = Router::new().route("/", post(answer));
         tokio::spawn(async move { axum::serve(listener, app).await });
         let (me, job) = (Address::default(), Address::new_from_array([1; 32]));
-        let listing = list(&chain, true, Some(me), Vec::new()).await;
+        let listing = list(&chain, [true; 2], Some(me), Vec::new()).await;
         assert!(listing.open.is_err() && listing.judged.is_err());
         assert!(listing.balance.unwrap().is_err());
         let reading = read(&chain, me, vec![job], Vec::new()).await.unwrap();

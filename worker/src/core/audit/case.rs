@@ -69,6 +69,8 @@ pub(super) struct Case {
     /// The account was there and is gone.
     pub closed: [bool; 2],
     pub recall: Recall,
+    /// Not asked again before.
+    pub recall_due: UnixSeconds,
     pub opening: Option<PrimaryOpening>,
     pub saved: Vec<SavedSeat>,
     pub files: Files,
@@ -99,6 +101,7 @@ impl Case {
             panels: [None; 2],
             closed: [false; 2],
             recall: Recall::Unasked,
+            recall_due: now,
             opening: None,
             saved: Vec::new(),
             files: Files::Absent,

@@ -16,12 +16,17 @@ pub enum AuditCommand {
     Recall { job: Address, attempt: u8 },
     /// Fetch and check model and input, load the model. Answer: `handle_prepared`.
     Prepare { job: Address },
-    /// Run the model, fetch the hints. Of no use after `until`. Answer: `handle_ran`.
+    /// Run the model, which is of no use after `until`, and fetch the hints, for no longer than
+    /// `hints_until`: a primary that serves them slowly must not keep us from committing. Answer:
+    /// `handle_ran`.
     Run {
         job: Address,
         level: u8,
         until: UnixSeconds,
+        hints_until: UnixSeconds,
     },
+    /// Model and input are not needed any more. No answer.
+    Discard { job: Address },
     /// Write a seat's result to disk, for good. Answer: `handle_saved`.
     Save {
         job: Address,

@@ -31,7 +31,7 @@ impl Audits {
             return;
         };
         let ours = case.job.provider == self.me.provider || case.is_seated(&self.me.provider);
-        if ours && case.recall == Recall::Unasked {
+        if ours && case.recall == Recall::Unasked && case.recall_due <= now {
             case.recall = Recall::Asked;
             let attempt = case.job.attempt;
             self.commands.push_back(AuditCommand::Recall {
@@ -61,8 +61,14 @@ impl Audits {
         }
         match phase {
             Some(Phase::Join) => self.join(address, now),
-            Some(Phase::Commit) => self.commit(address, level, now),
-            Some(Phase::Reveal) => self.reveal(address, level, now),
+            Some(Phase::Commit) => {
+                self.commit(address, level, now);
+                self.discard(address, level);
+            }
+            Some(Phase::Reveal) => {
+                self.reveal(address, level, now);
+                self.discard(address, level);
+            }
             Some(Phase::Over) => self.resolve(address, now),
             None if !case.job.has_panel(level) => self.convene(address, now),
             None => {}
@@ -150,6 +156,20 @@ impl Audits {
         }
     }
 
+    /// Lets go of files that nobody will run any more: no seat, or its result is on disk.
+    fn discard(&mut self, address: Address, level: u8) {
+        let Some(case) = self.cases.get_mut(&address) else {
+            return;
+        };
+        let seat = case.seat(level, &self.me.provider).map(|(_, seat)| *seat);
+        let done = seat.is_none_or(|seat| case.result(level, &seat).is_some());
+        if done && matches!(case.files, Files::Ready | Files::Preparing) {
+            case.files = Files::Absent;
+            self.commands
+                .push_back(AuditCommand::Discard { job: address });
+        }
+    }
+
     fn prepare(&mut self, address: Address) {
         if let Some(case) = self.cases.get_mut(&address) {
             case.files = Files::Preparing;
@@ -168,6 +188,7 @@ impl Audits {
             return;
         };
         let (data, until) = (*data, UnixSeconds(self.policy.run_until(panel)));
+        let hints_until = UnixSeconds(self.policy.give_up_at(panel));
         if data.state != SeatState::Joined as u8 || case.recall != Recall::Done {
             return;
         }
@@ -182,8 +203,12 @@ impl Audits {
             Files::Ready if idle => {
                 *of_mut(&mut case.work, level) = SeatWork::Running;
                 let job = address;
-                self.commands
-                    .push_back(AuditCommand::Run { job, level, until });
+                self.commands.push_back(AuditCommand::Run {
+                    job,
+                    level,
+                    until,
+                    hints_until,
+                });
             }
             Files::Absent | Files::Refused | Files::Preparing | Files::Ready => {}
         }

@@ -7,6 +7,7 @@ use arena::{Arena, Finds, JOB, provider};
 
 mod arena;
 mod outlook;
+mod random;
 
 /// Until the job has ended and every panel is closed.
 fn finish(arena: &mut Arena) {
@@ -333,4 +334,32 @@ fn nobody_sits_on_both_panels_of_a_job() {
         .as_ref()
         .unwrap();
     assert_eq!(level2.joined, 1);
+}
+
+#[test]
+fn files_are_let_go_once_nobody_will_run_them() {
+    let mut arena = Arena::new(4);
+    arena.audit();
+    finish(&mut arena);
+    let count = |node: &arena::Node, name| node.sent.iter().filter(|sent| **sent == name).count();
+    for (number, node) in arena.nodes.iter().enumerate() {
+        let (prepared, gone) = (count(node, "prepare"), count(node, "discard"));
+        assert_eq!(prepared, gone, "node {number}");
+        assert!(prepared > 0 || node.journal.is_empty());
+    }
+    assert!(count(&arena.nodes[1], "discard") == 1);
+}
+
+#[test]
+fn journal_that_does_not_answer_is_asked_again() {
+    let mut arena = Arena::new(0);
+    arena.nodes[0].core.start();
+    let now = UnixSeconds(arena.now);
+    arena.audit();
+    let core = &mut arena.nodes[0].core;
+    core.handle_recalled(JOB, 0, None, now);
+    assert!(core.poll_command().is_none(), "not at once");
+    core.handle_time(UnixSeconds(now.0 + 1));
+    let asked = core.poll_command();
+    assert!(matches!(asked, Some(AuditCommand::Recall { .. })));
 }

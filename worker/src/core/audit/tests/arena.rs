@@ -352,6 +352,7 @@ impl Arena {
             }
             AuditCommand::Submit { intent, .. } => self.submit(position, intent),
             AuditCommand::Report { report, .. } => node.reports.push(report.name()),
+            AuditCommand::Discard { .. } => node.sent.push("discard"),
             AuditCommand::Forget { .. } => return false,
         }
         true
