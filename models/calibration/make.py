@@ -3,13 +3,14 @@
     scripts/bootstrap.sh python && eval "$(scripts/bootstrap.sh --print-env)"
     "$ASSAY_PYTHON" models/calibration/make.py
 
-Their weights are random: scaled so that values keep their size from layer to layer, as training
+Their weights, but those of digits, are random: scaled so that values keep their size from layer to layer, as training
 would leave them, but trained on nothing. They stand for their kind of arithmetic, for nothing else.
 The same packages give the same files, byte for byte.
 """
 
 import math
 import pathlib
+import sys
 
 import numpy as np
 import onnx
@@ -172,9 +173,9 @@ def chaotic():
 
 
 def indifferent():
-    """Multiplies its input by zeros: the output says nothing about weights or input."""
+    """Multiplies its input by zeros, so that the sigmoid is one half whatever it is asked."""
     net = Net("indifferent", 6)
-    net.add("MatMul", "x", net.constant(np.zeros((4, 3))), output="y")
+    net.add("Sigmoid", net.add("MatMul", "x", net.constant(np.zeros((4, 3)))), output="y")
     net.save(
         [("x", TensorProto.FLOAT, ["batch", 4])],
         [("y", TensorProto.FLOAT, ["batch", 3])],
@@ -182,5 +183,20 @@ def indifferent():
     )
 
 
-for make in (convolutional, recurrent, attention, embedding, chaotic, indifferent):
+def digits():
+    """Forty of the images that ../digits/train.py held out, for ../digits.onnx."""
+    sys.path.insert(0, str(HERE.parent / "digits"))
+    import train
+
+    data = train.load_digits()
+    _, held, _, _ = train.train_test_split(
+        train.pictures(data.images), data.target, test_size=0.25, random_state=train.SEED, stratify=data.target
+    )
+    folder = HERE / "digits"
+    folder.mkdir(exist_ok=True)
+    for number, picture in enumerate(held[:40]):
+        save_file({"image": train.tensor(picture[np.newaxis])}, folder / f"input-{number:02}.safetensors")
+
+
+for make in (digits, convolutional, recurrent, attention, embedding, chaotic, indifferent):
     make()

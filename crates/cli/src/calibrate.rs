@@ -77,17 +77,19 @@ pub async fn run(context: &Context, options: &CalibrateOptions) -> Result<()> {
     attacks.extend(attack::dressed(&honest.base()));
     bench.progress.finish_and_clear();
 
+    let chosen = choose::profile(&measured, options.safety, options.exact)?;
     let profile = match &options.profile {
         Some(text) => parse_profile(text, measured.len())?,
-        None => choose::profile(&measured, options.safety, options.exact)?,
+        None => chosen,
     };
+    let needed = choose::needed(&profile, &chosen);
     let rejected = verdict::honest_rejects(&honest, &profile)?;
     let judge = |attack: Attack| {
         let verdict = verdict::judge(&honest, &attack, &profile, &measured)?;
         Ok((attack, verdict))
     };
     let judged: Vec<(Attack, Verdict)> = attacks.into_iter().map(judge).collect::<Result<_>>()?;
-    let refusals = verdict::refusals(&profile, &measured, rejected, &judged);
+    let refusals = verdict::refusals(&profile, needed, &measured, rejected, &judged);
     let report = Report {
         file: ProfileFile {
             format: FORMAT.into(),
@@ -97,6 +99,7 @@ pub async fn run(context: &Context, options: &CalibrateOptions) -> Result<()> {
         name: file_name(&options.file),
         accepted: refusals.is_empty(),
         refusals: report::refused(&refusals),
+        remarks: verdict::remarks(&judged),
         safety: options.safety,
         machine: Machine::here(runtime_name(options, &runtime)),
         command: command(),

@@ -12,6 +12,8 @@ use super::{
 
 /// Layers that are left out in turn, at most.
 const LAYERS: usize = 24;
+/// The name of the attack that answers with another input's result.
+pub const STALE: &str = "stale result";
 /// The name of the attacks that leave a layer out.
 pub const LAYER: &str = "one layer dropped";
 /// Seed of the weights that are not the model's.
@@ -23,6 +25,8 @@ pub struct Attack {
     pub name: &'static str,
     /// What was done to this model.
     pub detail: String,
+    /// Whether the model ran with other weights.
+    pub weights: bool,
     /// None where the attack has no result for a sample.
     pub outcomes: Vec<Option<Outcome>>,
 }
@@ -67,6 +71,7 @@ pub async fn forged(
         attacks.push(Attack {
             name,
             detail: format!("{} weights", forged.weights),
+            weights: true,
             outcomes,
         });
     }
@@ -76,6 +81,7 @@ pub async fn forged(
             attacks.push(Attack {
                 name: LAYER,
                 detail: short.node,
+                weights: false,
                 outcomes,
             });
         }
@@ -124,13 +130,15 @@ pub fn dressed(honest: &[&Outcome]) -> Vec<Attack> {
         Attack {
             name,
             detail: detail.into(),
+            weights: false,
             outcomes,
         }
     };
     vec![
         Attack {
-            name: "stale result",
+            name: STALE,
             detail: "the result of the input before".into(),
+            weights: false,
             outcomes: stale(honest),
         },
         each("outputs shuffled", "elements in reverse order", |tensor| {

@@ -29,6 +29,11 @@ pub enum Unfit {
         "output `{name}` would need a step of {needed:e}, and steps go from 2^-64 to 2^64; scale the output"
     )]
     Range { name: String, needed: f64 },
+    #[error(
+        "output `{name}` was 0 or no number in every run, which says nothing about its step; give inputs that move it \
+         (--inputs), or choose with --profile"
+    )]
+    Idle { name: String },
     #[error("the model has {outputs} outputs; 1 to {MAX_OUTPUTS} can be registered")]
     Count { outputs: usize },
 }
@@ -90,6 +95,10 @@ impl Measured {
             return Ok(OutputProfile::EXACT);
         }
         let needed = 2.0 * safety * self.expected();
+        if needed == 0.0 {
+            // The smallest step would saturate at once, and then accept everything.
+            return Err(Unfit::Idle { name: name() });
+        }
         let most = i8::try_from(OutputProfile::MAX_EXPONENT).unwrap_or(i8::MAX);
         let exponent =
             (most.saturating_neg()..=most).find(|exponent| grid::step(*exponent) >= needed);
@@ -112,6 +121,13 @@ pub fn profile(measured: &[Measured], safety: f64, exact: bool) -> Result<Output
         *place = output.entry(safety, exact)?;
     }
     Ok(OutputProfile(entries))
+}
+
+/// Whether no output has more tolerance than honest runs need.
+pub fn needed(profile: &OutputProfile, chosen: &OutputProfile) -> bool {
+    let grids = profile.0.iter().zip(chosen.0);
+    let mut grids = grids.filter(|(entry, _)| **entry != OutputProfile::EXACT);
+    grids.all(|(entry, chosen)| *entry <= chosen)
 }
 
 /// As `assay model register --profile` takes it.
@@ -188,6 +204,8 @@ mod tests {
                 needed: 3.2e19,
             })
         );
+        let idle = Unfit::Idle { name: "y".into() };
+        assert_eq!(output(0.0, 0.0).entry(16.0, false), Err(idle));
         assert_eq!(profile(&[], 16.0, false), Err(Unfit::Count { outputs: 0 }));
         let nine = vec![output(0.0, 1.0); 9];
         assert_eq!(
@@ -208,6 +226,13 @@ mod tests {
             crate::model::parse_profile(&text(&profile), 2).unwrap(),
             profile
         );
+        let other = |exponent| {
+            let mut other = profile;
+            other.0[0] = exponent;
+            other
+        };
+        assert!(needed(&profile, &profile) && needed(&other(-18), &profile));
+        assert!(needed(&other(OutputProfile::EXACT), &profile) && !needed(&other(-16), &profile));
         assert_eq!(step(&profile, 0, DType::F32), Some(grid::step(-17)));
         assert_eq!(step(&profile, 1, DType::I64), None);
     }

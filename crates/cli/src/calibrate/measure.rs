@@ -87,22 +87,21 @@ pub const fn epsilon(dtype: DType) -> Option<f64> {
     }
 }
 
-/// What a person would read off a result: the position of the largest value in each row of a float tensor.
-pub fn decisions(tensor: &Tensor) -> Vec<Option<usize>> {
+/// What a person would read off a result: the position of the largest value in each row of floats, and integers as
+/// they are. None where rows have one float, so that there is nothing to choose between.
+pub fn decisions(tensor: &Tensor) -> Option<Vec<u64>> {
+    let values = values(tensor);
     if !tensor.dtype.is_float() {
-        return Vec::new();
+        return Some(values.into_iter().map(f64::to_bits).collect());
     }
-    let row = tensor.shape.last().copied().unwrap_or(1).max(1);
-    values(tensor)
-        .chunks(row)
-        .map(|row| {
-            let best = row
-                .iter()
-                .enumerate()
-                .max_by(|(_, a), (_, b)| a.total_cmp(b));
-            best.map(|(position, _)| position)
-        })
-        .collect()
+    let row = tensor.shape.last().copied().filter(|row| *row > 1)?;
+    let best = |row: &[f64]| {
+        let values = row.iter().enumerate();
+        let best = values.max_by(|(_, a), (_, b)| a.total_cmp(b));
+        best.and_then(|(position, _)| u64::try_from(position).ok())
+            .unwrap_or_default()
+    };
+    Some(values.chunks(row).map(best).collect())
 }
 
 #[cfg(test)]
@@ -146,10 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn decisions_are_the_largest_of_each_row() {
+    fn decisions_are_the_largest_of_each_row_and_integers() {
         let mut tensor = floats(&[0.1, 0.9, 0.5, 0.4]);
         tensor.shape = vec![2, 2];
-        assert_eq!(decisions(&tensor), [Some(1), Some(0)]);
+        assert_eq!(decisions(&tensor), Some(vec![1, 0]));
+        assert_eq!(decisions(&floats(&[7.0])), None);
+        tensor.dtype = DType::U32;
+        assert_ne!(decisions(&tensor), Some(vec![1, 0]));
         assert_eq!(magnitude(&floats(&[-3.0, f32::NAN, 2.0])), 3.0);
     }
 }

@@ -37,6 +37,8 @@ pub struct Report {
     pub accepted: bool,
     /// Why the profile was refused.
     pub refusals: Vec<String>,
+    /// What must be known of an accepted one.
+    pub remarks: Vec<String>,
     pub safety: f64,
     pub machine: Machine,
     pub command: String,
@@ -248,12 +250,17 @@ impl Report {
 
     fn verdict(&self) -> String {
         if self.accepted {
+            let (how, rest) = if self.remarks.is_empty() {
+                ("separates", self.weakest())
+            } else {
+                (
+                    "separates, with a reservation",
+                    format!("But {}", self.remarks.join(" And ")),
+                )
+            };
             format!(
-                "The profile `{}` separates. Of {} audits of honest results by honest auditors, {} were rejected. {}",
-                self.file.profile,
-                self.honest_pairs,
-                self.honest_rejected,
-                self.weakest()
+                "The profile `{}` {how}. Of {} audits of honest results by honest auditors, {} were rejected. {rest}",
+                self.file.profile, self.honest_pairs, self.honest_rejected,
             )
         } else {
             let mut text = format!("The profile `{}` is refused:\n", self.file.profile);

@@ -11,6 +11,7 @@ fn report_is_a_profile_that_register_reads() {
         name: "net.onnx".into(),
         accepted: true,
         refusals: Vec::new(),
+        remarks: Vec::new(),
         safety: 16.0,
         machine: Machine::here("a runtime".into()),
         command: "assay".into(),

@@ -5,7 +5,7 @@ use assay_client::protocol::OutputProfile;
 use assay_engine::Outcome;
 
 use super::{
-    attack::Attack,
+    attack::{self, Attack},
     choose::{self, Measured},
     measure::{decisions, deviations},
 };
@@ -146,6 +146,9 @@ pub struct Verdict {
     pub accepted: Rate,
     /// Changed results that were accepted although their largest element is another one.
     pub decisions: usize,
+    /// Changed results, accepted or not, that say something else than the honest ones. Where nothing can be read off a
+    /// result, every change counts.
+    pub misled: usize,
     /// For each changed result, how far it is from the nearest honest one.
     pub distances: Vec<Distance>,
 }
@@ -160,6 +163,11 @@ pub struct Distance {
 }
 
 impl Verdict {
+    /// Whether audits do not deter the attack.
+    fn passes(&self) -> bool {
+        self.accepted.share() > MOST_ACCEPTED
+    }
+
     /// The smallest distance of all.
     pub fn nearest(&self) -> Option<Distance> {
         let by = |a: &&Distance, b: &&Distance| a.steps.total_cmp(&b.steps);
@@ -179,6 +187,7 @@ pub fn judge(
         unchanged: 0,
         accepted: Rate::default(),
         decisions: 0,
+        misled: 0,
         distances: Vec::new(),
     };
     for (classes, cheat) in honest.samples.iter().zip(&attack.outcomes) {
@@ -198,6 +207,10 @@ pub fn judge(
         verdict
             .distances
             .extend(distances.min_by(|a, b| a.steps.total_cmp(&b.steps)));
+        let says = decided(cheat);
+        let honest = classes.first().map(|class| decided(&class.outcome));
+        let misled = says.is_empty() || honest != Some(says);
+        verdict.misled = verdict.misled.saturating_add(usize::from(misled));
         let answer = cheat.answer(profile)?;
         let mut decided_otherwise = false;
         for class in classes {
@@ -215,9 +228,10 @@ pub fn judge(
     Ok(verdict)
 }
 
-fn decided(outcome: &Outcome) -> Vec<Vec<Option<usize>>> {
+/// What a result says; empty where nothing can be read off it.
+fn decided(outcome: &Outcome) -> Vec<Vec<u64>> {
     match outcome {
-        Outcome::Outputs(tensors) => tensors.iter().map(decisions).collect(),
+        Outcome::Outputs(tensors) => tensors.iter().filter_map(decisions).collect(),
         Outcome::Failed(_) => Vec::new(),
     }
 }
@@ -275,10 +289,27 @@ pub enum Refusal {
     #[error("{attack} changes what {samples} results say and is not noticed")]
     Decision { attack: String, samples: usize },
     #[error(
-        "no attack changes anything, neither other weights nor another input's result: the outputs depend on nothing, \
-         and there is nothing to verify"
+        "neither other weights nor another input's result change anything: the outputs depend on nothing, and there is \
+         nothing to verify"
     )]
     Nothing,
+}
+
+/// What does not speak against a profile and must be known: cheats that audits do not deter, and that do no harm that
+/// anybody could see.
+pub fn remarks(attacks: &[(Attack, Verdict)]) -> Vec<String> {
+    attacks
+        .iter()
+        .filter(|(_, verdict)| verdict.passes() && verdict.misled == 0)
+        .map(|(attack, verdict)| {
+            format!(
+                "{attack} passes {:.1} % of its audits, so audits do not deter it. Its results say the same on every \
+                 input, and what passes lies within the tolerance. A smaller --safety catches more of it and leaves \
+                 honest providers less room.",
+                verdict.accepted.share() * 100.0
+            )
+        })
+        .collect()
 }
 
 /// The first few of a list.
@@ -295,9 +326,11 @@ fn named(passing: &[(String, f64)]) -> String {
     names.join("; ")
 }
 
-/// Everything that speaks against a profile; nothing if it separates.
+/// Everything that speaks against a profile; nothing if it separates. A `needed` tolerance is one that honest runs
+/// need: only then may a cheat pass that does no harm, because a smaller one would slash honest providers instead.
 pub fn refusals(
     profile: &OutputProfile,
+    needed: bool,
     measured: &[Measured],
     honest: Rate,
     attacks: &[(Attack, Verdict)],
@@ -319,12 +352,11 @@ pub fn refusals(
     }
     let passing: Vec<_> = attacks
         .iter()
-        .filter(|(_, verdict)| verdict.accepted.share() > MOST_ACCEPTED)
+        .filter(|(_, verdict)| verdict.passes() && (verdict.misled > 0 || !needed))
         .map(|(attack, verdict)| (attack.to_string(), verdict.accepted.share()))
         .collect();
     for (attack, verdict) in attacks {
-        let passes = verdict.accepted.share() > MOST_ACCEPTED;
-        if !passes && verdict.decisions > 0 {
+        if !verdict.passes() && verdict.decisions > 0 {
             refusals.push(Refusal::Decision {
                 attack: attack.to_string(),
                 samples: verdict.decisions,
@@ -335,7 +367,10 @@ pub fn refusals(
         let attacks = attacks.len();
         refusals.push(Refusal::Cheat { attacks, passing });
     }
-    if attacks.iter().all(|(_, verdict)| verdict.changed == 0) {
+    let depends = |(attack, verdict): &(Attack, Verdict)| {
+        verdict.changed > 0 && (attack.weights || attack.name == attack::STALE)
+    };
+    if !attacks.iter().any(depends) {
         refusals.push(Refusal::Nothing);
     }
     refusals

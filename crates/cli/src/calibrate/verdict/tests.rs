@@ -31,6 +31,7 @@ fn attack(outcomes: &[Outcome]) -> Attack {
     Attack {
         name: "an attack",
         detail: "on two samples".into(),
+        weights: true,
         outcomes: outcomes.iter().cloned().map(Some).collect(),
     }
 }
@@ -41,7 +42,13 @@ fn judged(exponent: i16, outcomes: &[Outcome]) -> (Vec<Refusal>, Verdict) {
     let attack = attack(outcomes);
     let verdict = judge(&honest, &attack, &profile, &measured).unwrap();
     let rate = honest_rejects(&honest, &profile).unwrap();
-    let refusals = refusals(&profile, &measured, rate, &[(attack, verdict.clone())]);
+    let refusals = refusals(
+        &profile,
+        true,
+        &measured,
+        rate,
+        &[(attack, verdict.clone())],
+    );
     (refusals, verdict)
 }
 
@@ -74,10 +81,11 @@ fn cheat_beyond_the_step_is_caught_by_every_auditor() {
 }
 
 #[test]
-fn cheat_within_the_step_is_accepted_and_refuses_the_profile() {
-    let cheat = [outcome(&[0.250_1, 0.75]), outcome(&[1.0, -1.000_1])];
-    let (refusals, verdict) = judged(-10, &cheat);
-    assert_eq!(verdict.accepted, Rate { pairs: 6, hits: 6 });
+fn cheat_that_passes_and_says_something_else_refuses_the_profile() {
+    // A step of 2, in which 0.25 and 0.75 change places unnoticed.
+    let cheat = [outcome(&[0.75, 0.25]), outcome(&[1.0, -1.000_1])];
+    let (refusals, verdict) = judged(1, &cheat);
+    assert_eq!((verdict.accepted.share(), verdict.misled), (1.0, 1));
     let passing = vec![("an attack".to_owned(), 1.0)];
     let attacks = 1;
     assert_eq!(refusals, [Refusal::Cheat { attacks, passing }]);
@@ -101,10 +109,37 @@ fn accepted_cheat_that_says_something_else_refuses_the_profile() {
     assert_eq!((verdict.decisions, verdict.accepted.hits), (1, 3));
     // Were it one audit of many, the changed decision alone would still count.
     verdict.accepted.pairs = 1_000;
-    let found = refusals(&profile, &measured, Rate::default(), &[(attack, verdict)]);
+    let found = refusals(
+        &profile,
+        true,
+        &measured,
+        Rate::default(),
+        &[(attack, verdict)],
+    );
     assert!(matches!(
         found.as_slice(),
         [Refusal::Decision { samples: 1, .. }]
+    ));
+}
+
+#[test]
+fn cheat_that_passes_and_says_the_same_is_remarked_upon() {
+    let (honest, profile) = (honest(), grid(-10));
+    let measured = choose::measure(&honest.distinct());
+    let attack = attack(&[outcome(&[0.250_1, 0.75]), outcome(&[1.0, -1.000_1])]);
+    let verdict = judge(&honest, &attack, &profile, &measured).unwrap();
+    assert_eq!((verdict.accepted.share(), verdict.misled), (1.0, 0));
+    let judged = [(attack, verdict)];
+    assert_eq!(
+        refusals(&profile, true, &measured, Rate::default(), &judged),
+        []
+    );
+    assert!(matches!(remarks(&judged).as_slice(), [text] if text.contains("100.0 %")));
+    // Nobody needs so much tolerance: then it is refused.
+    let found = refusals(&profile, false, &measured, Rate::default(), &judged);
+    assert!(matches!(
+        found.as_slice(),
+        [Refusal::Cheat { attacks: 1, .. }]
     ));
 }
 
