@@ -159,7 +159,7 @@ fn view(
     let possible = if terminal {
         Vec::new()
     } else {
-        outlooks(&row.evidence, me)
+        outlooks(&row.evidence, me, now)
     };
     Dispute {
         job: row.job.to_string(),

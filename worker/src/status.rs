@@ -278,7 +278,11 @@ impl Status {
 
 /// The same with a sign.
 pub(crate) fn signed_sol(lamports: i64) -> String {
-    let sign = if lamports < 0 { '-' } else { '+' };
+    let sign = match lamports {
+        ..0 => "-",
+        0 => "",
+        1.. => "+",
+    };
     format!("{sign}{}", sol(lamports.unsigned_abs()))
 }
 

@@ -203,6 +203,7 @@ fn audit(me: &Address) -> Evidence {
     let mut panel = PanelData::zeroed();
     (panel.status, panel.level, panel.size) = (PanelStatus::Live as u8, 1, 2);
     (panel.joined, panel.committed, panel.bond) = (2, 1, 5_000);
+    (panel.commit_deadline, panel.reveal_deadline) = (i64::MAX, i64::MAX);
     panel.seats[0].provider = Address::new_from_array([10; 32]);
     panel.seats[0].state = SeatState::Joined as u8;
     panel.seats[1].provider = *me;

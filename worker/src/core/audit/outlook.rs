@@ -2,10 +2,10 @@
 //! protocol's own rule, from the accounts that were kept.
 
 use assay_protocol::{
-    Address, BasisPoints, JobData, JobStatus, Lamports, PanelData,
+    Address, BasisPoints, JobData, JobStatus, Lamports, PanelData, UnixSeconds,
     amount::split_price,
     limits::MAX_SEATS,
-    panel::{BOND_FEES, SeatData, SeatState, UNAVAILABLE},
+    panel::{BOND_FEES, Phase, SeatData, SeatState, UNAVAILABLE},
     verdict::{self, Case, NO_SEATS, Origin, Outcomes, Resolution, SeatOutcome, Stakes, Verdict},
 };
 
@@ -124,8 +124,8 @@ const LEVEL2: [Scenario; 4] = [
     },
 ];
 
-/// Every end that is still possible; each verdict on us once.
-pub fn outlooks(evidence: &Evidence, me: &Address) -> Vec<Outlook> {
+/// Every end that is still possible now; each verdict on us once.
+pub fn outlooks(evidence: &Evidence, me: &Address, now: UnixSeconds) -> Vec<Outlook> {
     let job = &evidence.job;
     let scenarios: &[Scenario] = if job.level == 1 { &LEVEL1 } else { &LEVEL2 };
     let mut found: Vec<Outlook> = Vec::new();
@@ -134,7 +134,7 @@ pub fn outlooks(evidence: &Evidence, me: &Address) -> Vec<Outlook> {
         if !scenario.primary && job.is_revealed() {
             continue;
         }
-        let Some(outlook) = play(evidence, me, scenario) else {
+        let Some(outlook) = play(evidence, me, scenario, now) else {
             continue;
         };
         let same = |known: &Outlook| {
@@ -172,7 +172,12 @@ pub fn resolution(evidence: &Evidence) -> Option<Resolution> {
     verdict::decide(&case).ok()
 }
 
-fn play(evidence: &Evidence, me: &Address, scenario: &Scenario) -> Option<Outlook> {
+fn play(
+    evidence: &Evidence,
+    me: &Address,
+    scenario: &Scenario,
+    now: UnixSeconds,
+) -> Option<Outlook> {
     let job = &evidence.job;
     let [first, second] = &evidence.panels;
     let rest = |seat: &SeatData, rest| {
@@ -187,7 +192,7 @@ fn play(evidence: &Evidence, me: &Address, scenario: &Scenario) -> Option<Outloo
     let level1 = outcomes(
         first.as_deref(),
         job,
-        Some(&|seat| rest(seat, scenario.level1)),
+        Some((&|seat| rest(seat, scenario.level1), now)),
     );
     if job.level == 1 && level1 == NO_SEATS {
         return None;
@@ -201,7 +206,7 @@ fn play(evidence: &Evidence, me: &Address, scenario: &Scenario) -> Option<Outloo
     }
     let seats = second.as_deref();
     let level2 = if seats.is_some() && job.level == 2 {
-        outcomes(seats, job, Some(&|_| scenario.level2))
+        outcomes(seats, job, Some((&|_| scenario.level2, now)))
     } else {
         // Not convened yet: as if it were full, or empty.
         match scenario.level2 {
@@ -298,14 +303,23 @@ fn case(job: &JobData, primary_revealed: bool, level1: Outcomes, level2: Outcome
 fn outcomes(
     panel: Option<&PanelData>,
     job: &JobData,
-    rest: Option<&dyn Fn(&SeatData) -> Rest>,
+    rest: Option<(&dyn Fn(&SeatData) -> Rest, UnixSeconds)>,
 ) -> Outcomes {
     let mut outcomes = NO_SEATS;
+    // A seat that has let its phase pass stays silent.
+    let last = rest.and_then(|(_, now)| Some(panel?.phase(now, job.is_revealed())));
     let seats = panel.map_or(&[] as &[_], |panel| &panel.seats);
     for (outcome, seat) in outcomes.iter_mut().zip(seats) {
         *outcome = shown(seat, job);
-        let open = matches!(outcome, SeatOutcome::Joined | SeatOutcome::Committed);
-        if let Some(rest) = rest.filter(|_| open) {
+        let open = match outcome {
+            SeatOutcome::Joined => last <= Some(Phase::Commit),
+            SeatOutcome::Committed => last <= Some(Phase::Reveal),
+            SeatOutcome::Empty
+            | SeatOutcome::Equal
+            | SeatOutcome::Different
+            | SeatOutcome::Unavailable => false,
+        };
+        if let Some((rest, _)) = rest.filter(|_| open) {
             *outcome = match rest(seat) {
                 Rest::Equal => SeatOutcome::Equal,
                 Rest::Different => SeatOutcome::Different,

@@ -1,6 +1,6 @@
 //! What an audit is said to bring, against what it brings.
 
-use assay_protocol::{JobStatus, verdict::Verdict};
+use assay_protocol::{JobStatus, UnixSeconds, verdict::Verdict};
 
 use super::{
     super::{AuditStep, Outlook, outcome, outlooks},
@@ -100,7 +100,8 @@ fn every_verdict_that_is_possible_is_foreseen_while_the_panel_works() {
     let mut arena = Arena::new(2);
     arena.audit();
     arena.pass_until(|arena| arena.panels[0].is_some_and(|panel| panel.joined == 2));
-    let primary = outlooks(arena.nodes[0].kept.as_ref().unwrap(), &provider(0));
+    let now = UnixSeconds(arena.now);
+    let primary = outlooks(arena.nodes[0].kept.as_ref().unwrap(), &provider(0), now);
     let ends = |outlooks: &[Outlook]| -> Vec<(Verdict, i64)> {
         outlooks.iter().map(|end| (end.verdict, end.ours)).collect()
     };
@@ -114,7 +115,7 @@ fn every_verdict_that_is_possible_is_foreseen_while_the_panel_works() {
             (Verdict::PrimarySilent, -20_000),
         ]
     );
-    let auditor = outlooks(arena.nodes[1].kept.as_ref().unwrap(), &provider(1));
+    let auditor = outlooks(arena.nodes[1].kept.as_ref().unwrap(), &provider(1), now);
     assert_eq!(
         ends(&auditor),
         [
@@ -125,5 +126,31 @@ fn every_verdict_that_is_possible_is_foreseen_while_the_panel_works() {
             (Verdict::Confirmed, -5_000),
             (Verdict::PrimarySilent, 1_000),
         ]
+    );
+}
+
+#[test]
+fn seats_that_let_their_phase_pass_are_not_expected_to_speak() {
+    let mut arena = Arena::new(2);
+    arena.audit();
+    arena.pass_until(|arena| arena.panels[0].is_some_and(|panel| panel.joined == 2));
+    let mut kept = arena.nodes[0].kept.clone().unwrap();
+    let panel = kept.panels[0].as_mut().unwrap();
+    panel.seats[0].state = assay_protocol::panel::SeatState::Committed as u8;
+    panel.committed = 1;
+    let over = UnixSeconds(panel.reveal_deadline + 1);
+    let verdicts = |now| -> Vec<Verdict> {
+        let ends = outlooks(&kept, &provider(0), now);
+        ends.iter().map(|end| end.verdict).collect()
+    };
+    assert_eq!(
+        verdicts(over),
+        [
+            Verdict::Upheld,
+            Verdict::Overturned,
+            Verdict::Undecided,
+            Verdict::PrimarySilent
+        ],
+        "nobody revealed: the second panel decides, if the primary is not at fault already"
     );
 }
