@@ -3,13 +3,15 @@
 use assay_client::{
     account::{Layout, decode, encode},
     program::INCINERATOR,
-    protocol::{Address, JobData, JobStatus, ProviderData},
+    protocol::{Address, JobData, JobStatus, ProviderData, UnixSeconds},
 };
 use bytemuck::Zeroable;
 use solana_account::Account;
 use solana_instruction::Instruction;
 
 use crate::{Call, Job, Model, Provider, SOL, World, ledger::Deed};
+
+mod panel;
 
 /// A transaction as it really happened, with its accounts open to tampering.
 struct Record {
@@ -20,6 +22,8 @@ struct Record {
     after: Vec<(Address, Account)>,
     fee: u64,
     logs: Vec<String>,
+    /// Seconds by which it pretends to have happened earlier.
+    early: i64,
 }
 
 impl Record {
@@ -43,6 +47,7 @@ impl Record {
             payer,
             fee: outcome.fee,
             logs: outcome.logs,
+            early: 0,
         }
     }
 
@@ -81,7 +86,7 @@ impl Record {
             before: &self.before,
             after: &self.after,
             slot: world.slot(),
-            now: world.now(),
+            now: UnixSeconds(world.now().0 - self.early),
             slot_hashes: &world.slot_hashes().0,
             logs: &self.logs,
         };

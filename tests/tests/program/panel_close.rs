@@ -121,8 +121,8 @@ fn panel_close_of_both_panels_in_either_order_is_accepted() {
     for auditor in &bench {
         court.world.do_seat_settle(&job, 2, auditor);
     }
-    for auditor in court.auditors[..2].to_vec() {
-        court.world.do_seat_settle(&job, 1, &auditor);
+    for auditor in &court.auditors[..2] {
+        court.world.do_seat_settle(&job, 1, auditor);
     }
     for order in [[1, 2], [2, 1]] {
         let mut world = court.world.clone();
