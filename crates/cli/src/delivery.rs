@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use assay_client::{
     delivery::{
         Acknowledgement, Delivery, INFO_PATH, Info, Pending, Refusal, Request, acknowledge_path,
-        blob_path, hints_path, outputs_path, result_path, sign,
+        audit_outputs_path, blob_path, hints_path, outputs_path, result_path, sign,
     },
     protocol::{Address, Digest, ProviderData, text},
 };
@@ -123,6 +123,21 @@ impl Worker {
             outputs,
             hints,
         })))
+    }
+
+    /// What this worker computed for a seat of its own; none if it has not revealed that yet.
+    pub async fn audit_outputs(
+        &self,
+        wallet: &Keypair,
+        job: &Address,
+        level: u8,
+        limit: u32,
+    ) -> Result<Option<Vec<u8>>> {
+        let path = audit_outputs_path(job, level);
+        let response = self.signed(wallet, Method::GET, &path, Vec::new()).await?;
+        let status = response.status();
+        let body = self.success(response, usize::try_from(limit)?).await?;
+        Ok((status != StatusCode::ACCEPTED).then_some(body))
     }
 
     /// Tells the worker that its result was received and is what it committed to.

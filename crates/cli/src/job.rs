@@ -19,6 +19,7 @@ mod results;
 mod run;
 mod steps;
 mod terms;
+mod testimony;
 
 use anyhow::{Result, bail};
 use assay_client::{

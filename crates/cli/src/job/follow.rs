@@ -147,7 +147,7 @@ impl<'a> Follower<'a> {
                 self.look_verdict_up(&job).await;
                 return Ok(self.end(job, clock, None));
             }
-            if self.hold && self.result.is_some() {
+            if self.holds(status) {
                 return Ok(self.end(job, clock, None));
             }
             tokio::time::sleep(POLL).await;
@@ -188,6 +188,11 @@ impl<'a> Follower<'a> {
         Ok(())
     }
 
+    /// Whether there is a verified result that is deliberately left unacknowledged.
+    fn holds(&self, status: JobStatus) -> bool {
+        self.hold && self.result.is_some() && status == JobStatus::Committed
+    }
+
     fn end(self, job: JobData, clock: Clock, mismatch: Option<MismatchError>) -> Ended {
         self.bar.finish_and_clear();
         Ended {
@@ -195,9 +200,7 @@ impl<'a> Follower<'a> {
             panels: self.panels,
             resolved: self.resolved,
             clock,
-            held: self.hold
-                && self.result.is_some()
-                && !job.status().is_ok_and(JobStatus::is_terminal),
+            held: job.status().is_ok_and(|status| self.holds(status)),
             result: self.result,
             acknowledged: self.acknowledged,
             closed: self.closed,

@@ -1,11 +1,13 @@
 //! `assay job run` and `assay job watch`.
 
+mod advice;
+
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, anyhow};
 use assay_client::{
     delivery::Outcome,
-    protocol::{Address, JobData, JobStatus, verdict::Verdict},
+    protocol::{Address, JobData, JobStatus},
 };
 use clap::Args;
 use serde_json::{Value, json};
@@ -21,6 +23,7 @@ use super::{
     quote::Quote,
     receipt::Receipt,
     results::Results,
+    testimony::{self, Kept, Known},
 };
 use crate::{
     Ending, chain::Found, context::Context, onnx::Model, output, plain::plain, transaction::Sent,
@@ -192,11 +195,60 @@ impl Session<'_> {
             self.context.say(line);
         }
         self.results(&ended, (&view, audit.as_ref()), &mut report)?;
+        if own && !ended.held {
+            let kept = self.testimony(&ended).await?;
+            if let Some(report) = report.as_object_mut() {
+                report.insert("auditor_outputs".into(), serde_json::to_value(kept)?);
+            }
+        }
         self.advise(&ended, own);
         if self.context.options.json {
             output::json(&report)?;
         }
         Ok(ending)
+    }
+
+    /// Keeps what an auditor computed, where the provider's own result is missing or was found wrong.
+    async fn testimony(&self, ended: &Ended) -> Result<Option<Kept>> {
+        let delivered = ended.result.as_ref().map(|(delivered, _)| delivered);
+        let names = delivered.map_or_else(
+            || {
+                let outputs = self.model.map(|model| model.outputs.iter());
+                outputs.map(|outputs| outputs.map(|output| output.name.clone()).collect())
+            },
+            |delivered| {
+                let outputs = delivered.delivery.outputs.iter();
+                Some(outputs.map(|output| output.name.clone()).collect())
+            },
+        );
+        let known = Known {
+            hints: delivered.map(|delivered| delivered.hints.clone()),
+            order: names,
+        };
+        let wallet = self.context.wallet()?;
+        let about = (&self.job, &ended.job, &ended.panels);
+        let Some(found) = testimony::fetch(self.context, &wallet, about, &known).await else {
+            return Ok(None);
+        };
+        let file = self.keep.outputs.with_extension("auditor.safetensors");
+        std::fs::write(&file, &found.outputs)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+        self.context.say(format_args!(
+            "what the auditor {} computed is in {} ({})",
+            found.provider,
+            file.display(),
+            if found.verified {
+                "they give the root that it revealed on chain"
+            } else {
+                "not checked: hints or the outputs' order are not known here"
+            }
+        ));
+        Ok(Some(Kept {
+            file,
+            provider: found.provider.to_string(),
+            level: found.level,
+            verified: found.verified,
+        }))
     }
 
     fn goes_on(&self) -> String {
@@ -257,8 +309,10 @@ impl Session<'_> {
             output::line(line)?;
         }
         let runtime = format!("{} in {} ms", plain(&delivery.runtime), delivery.compute_ms);
-        self.context
-            .say(format_args!("computed by {runtime}; {}", audited(ended)));
+        self.context.say(format_args!(
+            "computed by {runtime}; {}",
+            advice::audited(ended)
+        ));
         if !failed {
             self.context
                 .say(format_args!("outputs in {}", outputs.display()));
@@ -266,87 +320,6 @@ impl Session<'_> {
         self.context
             .say(format_args!("receipt in {}", receipt.display()));
         Ok(())
-    }
-
-    /// A result that auditors did not find is no result to rely on, though it is what was delivered.
-    fn warn_of_verdict(&self, ended: &Ended) {
-        let verdict = Verdict::from_byte(ended.job.verdict);
-        let warning = match (ended.job.status(), verdict) {
-            (Ok(JobStatus::Faulted), Some(Verdict::Overturned)) => {
-                "DO NOT RELY ON THIS RESULT: most auditors found another one."
-            }
-            (Ok(JobStatus::Faulted), _) => {
-                "DO NOT RELY ON THIS RESULT: its provider did not stand by it and was slashed."
-            }
-            (Ok(JobStatus::Unresolved), _) => {
-                "DOUBTFUL RESULT: an auditor found another one, and the second panel could not decide."
-            }
-            _ => return,
-        };
-        self.context.say(warning);
-    }
-
-    /// What the person should know or do now.
-    fn advise(&self, ended: &Ended, own: bool) {
-        let (job, provider) = (self.job, ended.job.provider);
-        let status = ended.job.status().ok();
-        if let Some(mismatch) = &ended.mismatch {
-            let way_out = if ended.job.is_unaudited() {
-                "The job is unaudited: the provider can still settle after the challenge window."
-                    .to_owned()
-            } else {
-                format!(
-                    "`assay job dispute {job}` has auditors decide, within the challenge window."
-                )
-            };
-            self.context.say(format_args!(
-                "NOT VERIFIED: {}.\nThe result was not acknowledged. {way_out} Keep this output and avoid the provider \
-                 {provider}.",
-                plain(&mismatch.to_string()),
-            ));
-        } else if ended.held {
-            self.context.say(format_args!(
-                "not acknowledged. Check it with `assay verify`; then `assay job watch {job}` acknowledges it, or `assay \
-                 job dispute {job}` objects"
-            ));
-        } else if own && ended.result.is_none() && status == Some(JobStatus::Settled) {
-            let committed = ended.job.commitment != [0; 32];
-            self.context.say(if committed {
-                format!(
-                    "NOTHING WAS DELIVERED: the provider {provider} was paid without handing over a result; avoid this \
-                     provider, and dispute within the challenge window next time."
-                )
-            } else {
-                "the job settled and its account is closed already; its result was neither fetched nor checked here"
-                    .to_owned()
-            });
-        } else if ended.closed {
-            self.context
-                .say("the job's account is closed already, its rent went back to its requester");
-        } else if own && status.is_some_and(JobStatus::is_terminal) {
-            self.context.say(format_args!(
-                "the rent comes back with `assay job {} {job}`, a minute after creation",
-                if ended.job.live_panels > 0 {
-                    "advance"
-                } else {
-                    "close"
-                }
-            ));
-        }
-    }
-}
-
-/// Whether anybody but the provider ran the inference.
-fn audited(ended: &Ended) -> &'static str {
-    let job = &ended.job;
-    if job.is_unaudited() {
-        return "unaudited";
-    }
-    match (job.level, job.status().is_ok_and(JobStatus::is_terminal)) {
-        (0, true) => "not drawn for audit",
-        (0, false) => "may be audited",
-        (_, true) => "audited",
-        (_, false) => "being audited",
     }
 }
 
