@@ -1,7 +1,14 @@
 //! Inputs, handed over by requesters without a server of their own, and what auditors fetch: inputs,
-//! and the hints of committed results.
+//! fetched models, and the hints of committed results.
+//!
+//! Whoever alone can serve a job's files decides who may sit in judgement over it. So a primary
+//! serves what it has used, models too.
 
-use std::sync::Arc;
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    sync::Arc,
+};
 
 use assay_client::protocol::Digest;
 use axum::{
@@ -10,7 +17,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header::CONTENT_LENGTH},
     response::{IntoResponse, Response},
 };
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 
 use super::{Api, ApiError};
 use crate::{chain::Chain, driver::Input};
@@ -30,14 +37,34 @@ pub async fn get<C: Chain>(
                 .await?
         }
     };
-    match bytes {
-        Some(bytes) => Ok(bytes.into_response()),
+    if let Some(bytes) = bytes {
+        return Ok(bytes.into_response());
+    }
+    let artifacts = Arc::clone(&api.artifacts);
+    let opening = tokio::task::spawn_blocking(move || artifacts.models.open_file(&digest));
+    match opening.await.map_err(ApiError::internal)?? {
+        Some((file, size)) => Ok(([(CONTENT_LENGTH, size)], in_parts(file)).into_response()),
         None => Err(ApiError::new(
             StatusCode::NOT_FOUND,
             "blob_unknown",
             "no blob of this digest is here; it may have been evicted, hand it over again",
         )),
     }
+}
+
+/// A file's bytes, part by part as they are sent.
+fn in_parts(file: File) -> Body {
+    const PART_BYTES: usize = 64 << 10;
+    Body::from_stream(stream::try_unfold(file, |mut file| async {
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut part = vec![0; PART_BYTES];
+            let read = file.read(&mut part)?;
+            part.truncate(read);
+            Ok::<_, io::Error>((part, file))
+        });
+        let (part, file) = reading.await.map_err(io::Error::other)??;
+        Ok::<_, io::Error>((!part.is_empty()).then_some((part, file)))
+    }))
 }
 
 pub async fn put<C: Chain>(

@@ -133,6 +133,25 @@ impl Cache {
         }
     }
 
+    /// The file itself with its size, for whoever checks the digest: models are too large to be read
+    /// for every stranger that asks.
+    pub fn open_file(&self, digest: &Digest) -> Result<Option<(fs::File, u64)>, CacheError> {
+        if !self.contains(digest) {
+            return Ok(None);
+        }
+        let path = self.path(&digest.0);
+        let failed = |source: io::Error| CacheError::Io {
+            path: path.clone(),
+            source,
+        };
+        let file = match fs::File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(failed)?,
+        };
+        let size = file.metadata().map_err(failed)?.len();
+        Ok(Some((file, size)))
+    }
+
     /// Begins to receive a file of this digest and size.
     pub fn incoming(&self, digest: Digest, size: u64) -> Result<Incoming<'_>, CacheError> {
         {

@@ -18,9 +18,11 @@ use super::policy::Identity;
 mod case;
 mod command;
 mod duties;
+mod join;
 mod look;
 mod outlook;
 mod policy;
+mod seal;
 mod tell;
 
 #[cfg(test)]

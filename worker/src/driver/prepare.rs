@@ -149,7 +149,18 @@ impl Auditors {
     }
 }
 
-/// Model and input. `endpoint` is a worker that may have the input where no uri leads to it.
+impl Wanted {
+    /// The same, from a worker's service.
+    fn of(&self, endpoint: &str) -> Self {
+        let uri = format!("{endpoint}{}", blob_path(&self.digest));
+        Self {
+            uri,
+            ..self.clone()
+        }
+    }
+}
+
+/// Model and input. `endpoint` is a worker that may have them where no uri leads to them.
 pub async fn files<C: Chain>(
     sources: &Sources<C>,
     job: &JobData,
@@ -178,10 +189,7 @@ pub async fn files<C: Chain>(
     };
     let input = match (artifacts.input(&wanted).await, endpoint) {
         (Ok(input), _) => input,
-        (Err(_), Some(endpoint)) => {
-            let uri = format!("{endpoint}{}", blob_path(&wanted.digest));
-            artifacts.input(&Wanted { uri, ..wanted }).await?
-        }
+        (Err(_), Some(endpoint)) => artifacts.input(&wanted.of(endpoint)).await?,
         (Err(error), None) => return Err(error.into()),
     };
     let wanted = Wanted {
@@ -192,7 +200,11 @@ pub async fn files<C: Chain>(
     };
     let model = match shared {
         Some(model) => model,
-        None => Model::new(artifacts.model(&wanted).await?),
+        None => Model::new(match (artifacts.model(&wanted).await, endpoint) {
+            (Ok(model), _) => model,
+            (Err(_), Some(endpoint)) => artifacts.model(&wanted.of(endpoint)).await?,
+            (Err(error), None) => return Err(error.into()),
+        }),
     };
     let info = host.load(&model).await?;
     info.check_input(&input, limits.input_bytes)?;

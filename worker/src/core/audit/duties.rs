@@ -1,27 +1,18 @@
 //! What is to be done for one audit now.
 
-use std::sync::Arc;
-
 use assay_protocol::{
-    Address, Digest, Lamports, PanelData, UnixSeconds,
+    Address, Digest, UnixSeconds,
     args::{JobRevealArgs, PanelCommitArgs, PanelRevealArgs},
-    commitment::{Opening, Role},
-    panel::{PanelStatus, Phase, SeatState, UNAVAILABLE},
-    sortition::best_ticket,
+    panel::{PanelStatus, Phase, SeatState},
 };
 
 use super::{
-    AuditCommand, AuditIntent, Audits, Examined, SavedSeat,
-    case::{Case, Files, Recall, SeatWork, back_off, of, of_mut},
+    AuditCommand, AuditIntent, Audits,
+    case::{Files, Recall, SeatWork, of, of_mut},
 };
-use crate::core::command::{Body, Fresh, RunFault};
 
-/// Between two tries to get hints, as a power of two in seconds.
-const HINTS_PATIENCE: u8 = 1;
 /// How long the slots up to a panel's target take.
 const TARGET_SECS: i64 = 3;
-/// Tickets looked through for the best one: a bound for a stake of a million tickets.
-const MOST_TICKETS: u32 = 1 << 20;
 
 impl Audits {
     /// Reports what changed, keeps it, and does what follows.
@@ -108,54 +99,6 @@ impl Audits {
         2 + i64::from(byte % 4)
     }
 
-    fn join(&mut self, address: Address, now: UnixSeconds) {
-        let Some(account) = self.account.filter(|_| self.joining) else {
-            return;
-        };
-        let Some(case) = self.cases.get_mut(&address) else {
-            return;
-        };
-        let mine = case.job.provider == self.me.provider || case.is_seated(&self.me.provider);
-        if mine || !self.policy.wants(&self.me, &account, &case.job) {
-            return;
-        }
-        let Some(panel) = case.convened().copied() else {
-            return;
-        };
-        let tickets = account
-            .tickets(Lamports(case.job.ticket_stake))
-            .unwrap_or(0)
-            .min(MOST_TICKETS);
-        let Some((ticket, score)) = case.best(&panel.seed, &self.me.provider, tickets) else {
-            return;
-        };
-        let Some(evicted) = place(&panel, score) else {
-            return;
-        };
-        let (files, due) = (case.files, case.files_due <= now);
-        let free = self.held() < self.policy.max_seats;
-        let Some(case) = self.cases.get(&address).filter(|_| free) else {
-            return;
-        };
-        match files {
-            Files::Absent if due => self.prepare(address),
-            Files::Ready => {
-                let level = case.job.level;
-                let other_panel = level == 2 && case.job.has_panel(1);
-                let intent = AuditIntent::Join {
-                    level,
-                    ticket,
-                    other_panel,
-                    evicted,
-                };
-                // On disk first: whoever restarts must find its seat.
-                self.keep(address, false);
-                self.submit(address, intent, now);
-            }
-            Files::Absent | Files::Preparing | Files::Refused => {}
-        }
-    }
-
     /// Lets go of files that nobody will run any more: no seat, or its result is on disk.
     fn discard(&mut self, address: Address, level: u8) {
         let Some(case) = self.cases.get_mut(&address) else {
@@ -170,7 +113,7 @@ impl Audits {
         }
     }
 
-    fn prepare(&mut self, address: Address) {
+    pub(super) fn prepare(&mut self, address: Address) {
         if let Some(case) = self.cases.get_mut(&address) {
             case.files = Files::Preparing;
             self.commands
@@ -311,119 +254,9 @@ impl Audits {
             self.end(address);
         }
     }
-
-    /// From what was examined to what is saved.
-    pub(super) fn examined(
-        &mut self,
-        address: Address,
-        level: u8,
-        result: Result<Examined, RunFault>,
-        fresh: Fresh,
-        now: UnixSeconds,
-    ) {
-        let Some(case) = self.cases.get_mut(&address) else {
-            return;
-        };
-        let hopeless = case
-            .panel(level)
-            .is_some_and(|panel| self.policy.give_up_at(panel) <= now.0);
-        let unavailable = Digest(UNAVAILABLE);
-        let (root, body): (Digest, Arc<Body>) = match result {
-            Ok(Examined::Root { root, body }) => (root, body),
-            Ok(Examined::HintsWrong { body }) => (unavailable, body),
-            Ok(Examined::HintsMissing { body }) if hopeless => (unavailable, body),
-            Ok(Examined::HintsMissing { .. }) => {
-                let failures = of_mut(&mut case.work_failures, level);
-                let due = back_off(failures, HINTS_PATIENCE, now);
-                *of_mut(&mut case.work_due, level) = due;
-                return;
-            }
-            Err(fault) => {
-                if fault == RunFault::Never {
-                    case.files = Files::Absent;
-                }
-                let failures = of_mut(&mut case.work_failures, level);
-                let due = back_off(failures, 2, now);
-                *of_mut(&mut case.work_due, level) = due;
-                return;
-            }
-        };
-        if let Some(saved) = self.seal(&address, level, root, fresh) {
-            if let Some(case) = self.cases.get_mut(&address) {
-                *of_mut(&mut case.work, level) = SeatWork::Saving;
-            }
-            self.commands.push_back(AuditCommand::Save {
-                job: address,
-                result: saved,
-                body,
-            });
-        }
-    }
-
-    /// Binds a root to our seat; none if we do not hold one any more.
-    fn seal(&self, address: &Address, level: u8, root: Digest, fresh: Fresh) -> Option<SavedSeat> {
-        let case = self.cases.get(address)?;
-        let (_, seat) = case.seat(level, &self.me.provider)?;
-        let opening = Opening {
-            program_id: &self.me.program_id,
-            job: address,
-            attempt: case.job.attempt,
-            role: if level == 1 {
-                Role::PanelLevel1
-            } else {
-                Role::PanelLevel2
-            },
-            provider: &self.me.provider,
-            generation: seat.generation,
-            salt: &fresh.salt,
-            root: &root,
-            hints_digest: &Digest(case.job.hints_digest),
-            runtime_class: &case.job.runtime_class,
-        };
-        Some(SavedSeat {
-            level,
-            attempt: case.job.attempt,
-            generation: seat.generation,
-            salt: fresh.salt,
-            root,
-            commitment: opening.commitment(),
-        })
-    }
 }
 
 fn case_primary(audits: &Audits, address: &Address) -> bool {
     let case = audits.cases.get(address);
     case.is_some_and(|case| case.job.provider == audits.me.provider)
-}
-
-/// Whether a score holds a seat now, and who would have to leave it for that.
-fn place(panel: &PanelData, score: u64) -> Option<Option<Address>> {
-    let seats = || panel.seats.iter().take(usize::from(panel.size));
-    if panel.joined < panel.size {
-        return Some(None);
-    }
-    // As the program picks it: the first of the highest.
-    let mut highest = None;
-    for seat in seats() {
-        if highest.is_none_or(|(_, held)| held < seat.score) {
-            highest = Some((seat.provider, seat.score));
-        }
-    }
-    let (provider, held) = highest?;
-    (score < held).then_some(Some(provider))
-}
-
-impl Case {
-    /// Our best ticket for a panel's seed, remembered.
-    fn best(&mut self, seed: &[u8; 32], provider: &Address, tickets: u32) -> Option<(u32, u64)> {
-        if let Some((known, count, best)) = self.tickets
-            && known == *seed
-            && count == tickets
-        {
-            return Some(best);
-        }
-        let best = best_ticket(seed, provider, tickets)?;
-        self.tickets = Some((*seed, tickets, best));
-        Some(best)
-    }
 }

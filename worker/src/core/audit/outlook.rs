@@ -30,6 +30,9 @@ enum Rest {
     Silent,
 }
 
+/// What a seat will do, as long as its phase lasts at that moment.
+type Guess<'a> = (&'a dyn Fn(&SeatData) -> Rest, UnixSeconds);
+
 /// How our seat and the primary behave in a scenario.
 struct Scenario {
     if_what: &'static str,
@@ -300,11 +303,7 @@ fn case(job: &JobData, primary_revealed: bool, level1: Outcomes, level2: Outcome
 }
 
 /// What each seat did, or, with `rest`, would have done in the end.
-fn outcomes(
-    panel: Option<&PanelData>,
-    job: &JobData,
-    rest: Option<(&dyn Fn(&SeatData) -> Rest, UnixSeconds)>,
-) -> Outcomes {
+fn outcomes(panel: Option<&PanelData>, job: &JobData, rest: Option<Guess<'_>>) -> Outcomes {
     let mut outcomes = NO_SEATS;
     // A seat that has let its phase pass stays silent.
     let last = rest.and_then(|(_, now)| Some(panel?.phase(now, job.is_revealed())));

@@ -363,3 +363,33 @@ fn journal_that_does_not_answer_is_asked_again() {
     let asked = core.poll_command();
     assert!(matches!(asked, Some(AuditCommand::Recall { .. })));
 }
+
+#[test]
+fn best_tickets_ask_first_and_the_others_fetch_nothing() {
+    let mut arena = Arena::new(30);
+    arena.job.panel_join_secs = 600;
+    for number in 1..=30 {
+        // One ticket each.
+        arena.providers.get_mut(&provider(number)).unwrap().stake = 10_000;
+    }
+    arena.audit();
+    arena.pass_until(|arena| arena.panels[0].is_some_and(|panel| panel.joined == 2));
+    arena.pass(590);
+    let panel = arena.panel(1);
+    let score = |number| assay_protocol::sortition::score(&panel.seed, &provider(number), 0);
+    let mut best: Vec<u8> = (1..=30).collect();
+    best.sort_unstable_by_key(|number| score(*number));
+    let mut seated = arena.seated(1);
+    seated.sort_unstable();
+    let mut expected = vec![provider(best[0]), provider(best[1])];
+    expected.sort_unstable();
+    assert_eq!(seated, expected);
+    let fetched = arena
+        .nodes
+        .iter()
+        .filter(|node| node.sent.contains(&"prepare"));
+    assert!(
+        fetched.count() <= 4,
+        "who asks in the same second may be too many"
+    );
+}
