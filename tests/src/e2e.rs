@@ -30,7 +30,7 @@ pub use order::{Audit, Order};
 pub use process::{Exit, Process};
 pub use provider::{Provider, free_place};
 pub use requester::{Delivered, Placed, Requester};
-pub use stage::{Landed, SOL, Stage};
+pub use stage::{Landed, SOL, Stage, UNHURRIED};
 pub use veil::Veil;
 pub use watch::Watch;
 pub use worker::{Settings, Worker};

@@ -41,10 +41,14 @@ impl<'a> Court<'a> {
 
     /// Starts every auditor's worker and waits until all of them take work.
     pub fn bench(&self, settings: &Settings) -> Result<Vec<Worker>> {
-        let workers = self
-            .auditors
+        self.start(&self.auditors, settings)
+    }
+
+    /// Starts the workers of these and waits until all of them take work.
+    pub fn start(&self, providers: &[Provider], settings: &Settings) -> Result<Vec<Worker>> {
+        let workers = providers
             .iter()
-            .map(|auditor| Worker::launch(self.stage, auditor, settings))
+            .map(|provider| Worker::launch(self.stage, provider, settings))
             .collect::<Result<Vec<_>>>()?;
         for worker in &workers {
             worker.wait_ready()?;
@@ -99,13 +103,6 @@ impl<'a> Court<'a> {
             wallets.push(provider.operator.pubkey());
         }
         wallets
-    }
-
-    /// The auditor that holds a provider account.
-    pub fn auditor(&self, provider: &Address) -> Option<usize> {
-        self.auditors
-            .iter()
-            .position(|auditor| auditor.address == *provider)
     }
 }
 

@@ -1,6 +1,9 @@
 //! A requester: places orders, fetches and checks results, acknowledges them.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use anyhow::{Context as _, Result, bail};
 use assay_client::{
@@ -14,7 +17,7 @@ use bytemuck::Zeroable as _;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
-use super::{Http, Landed, Order, Stage};
+use super::{Http, Landed, Order, Stage, worker::write_key};
 
 /// A wallet that pays for jobs.
 #[derive(Debug)]
@@ -50,6 +53,13 @@ impl Requester {
 
     pub fn balance(&self, stage: &Stage) -> Result<u64> {
         stage.balance(&self.address())
+    }
+
+    /// Writes the wallet's key file, for commands.
+    pub fn write_key(&self, folder: &Path) -> Result<PathBuf> {
+        let path = folder.join("requester.json");
+        write_key(&path, &self.wallet)?;
+        Ok(path)
     }
 
     /// Creates the job.

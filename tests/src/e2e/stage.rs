@@ -11,6 +11,7 @@ use assay_client::{
     protocol::{
         Address, JobData, JobStatus, MarketData, PanelData, UnixSeconds, market::MarketParams,
     },
+    slot_hashes::SlotHashes,
 };
 use assay_localnet::{AssayConfig, Localnet, deploy::Progress};
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ use solana_client::{rpc_client::RpcClient, rpc_request::RpcRequest};
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_sdk::transaction::Transaction;
+use solana_sdk_ids::sysvar;
 use solana_signer::Signer;
 use tempfile::TempDir;
 
@@ -26,6 +28,14 @@ use super::{Watch, broken, root};
 
 /// Lamports of one SOL.
 pub const SOL: u64 = 1_000_000_000;
+
+/// A local market whose panels wait long enough for a loaded machine; whoever has seen enough skips the rest.
+pub const UNHURRIED: MarketParams = MarketParams {
+    panel_open_secs: 300,
+    panel_join_secs: 60,
+    panel_reveal_secs: 300,
+    ..MarketParams::LOCAL
+};
 
 /// A transaction on the chain.
 #[derive(Clone, Debug)]
@@ -56,6 +66,11 @@ impl Stage {
     /// As [`Stage::start`], telling how far the deployment is.
     pub fn start_showing(progress: &mut dyn FnMut(Progress)) -> Result<Self> {
         Self::start_as(MarketParams::LOCAL, progress)
+    }
+
+    /// As [`Stage::start`], for audits.
+    pub fn unhurried() -> Result<Self> {
+        Self::start_as(UNHURRIED, &mut |_| ())
     }
 
     /// As [`Stage::start_showing`], with other parameters.
@@ -314,6 +329,20 @@ impl Stage {
             .until(&format!("the closing of {address}"), || {
                 Ok((self.balance(address)? == 0).then_some(()))
             })
+    }
+
+    /// Leaves of all retained slot hashes the newest, as if 512 slots had passed.
+    pub fn forget_slot_hashes(&self) -> Result<()> {
+        let account = self.rpc().get_account(&sysvar::slot_hashes::ID)?;
+        let mut hashes = SlotHashes::decode(&account.data)?;
+        hashes.0.truncate(1);
+        let request = RpcRequest::Custom {
+            method: "surfnet_setAccount",
+        };
+        let address = sysvar::slot_hashes::ID.to_string();
+        let data = json!({ "data": hex::encode(hashes.encode()) });
+        self.rpc().send::<Value>(request, json!([address, data]))?;
+        Ok(())
     }
 
     /// The chain's own time.

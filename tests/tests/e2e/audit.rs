@@ -8,9 +8,21 @@ mod bench;
 mod cheat;
 #[path = "audit/crash.rs"]
 pub mod crash;
+#[path = "audit/desk.rs"]
+mod desk;
+#[path = "audit/dispute.rs"]
+mod dispute;
 #[path = "audit/drawn.rs"]
 mod drawn;
+#[path = "audit/followed.rs"]
+mod followed;
 #[path = "audit/hints.rs"]
 mod hints;
+#[path = "audit/left.rs"]
+mod left;
+#[path = "audit/liar.rs"]
+mod liar;
+#[path = "audit/retarget.rs"]
+mod retarget;
 #[path = "audit/silent.rs"]
 mod silent;

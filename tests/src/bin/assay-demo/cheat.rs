@@ -113,7 +113,7 @@ impl Act<'_> {
             .zip(&self.honest.probabilities);
         let worst = pairs.fold(0.0_f32, |most, (one, other)| most.max((one - other).abs()));
         let steps = f64::from(worst) / f64::from(self.exponent).exp2();
-        format!("{worst:.4}, which is {steps:.0} steps; half a step is allowed")
+        format!("{worst:.4}, {steps:.0} steps; half a step is allowed")
     }
 
     /// Shows who gets and who loses what.
@@ -149,10 +149,7 @@ impl Act<'_> {
         );
         screen.fact(
             "burned",
-            &format!(
-                " {:>11}   the rest: nobody profits from a slash",
-                grouped(resolved.burned)
-            ),
+            &format!(" {:>11}   the rest of it", grouped(resolved.burned)),
         );
         Ok(())
     }
@@ -161,11 +158,11 @@ impl Act<'_> {
 /// The last verdict of a job.
 fn last_verdict(history: &[Landed]) -> Option<PanelResolved> {
     let events = history.iter().flat_map(|landed| &landed.events);
-    let verdicts = events.filter_map(|event| match event {
+    let mut verdicts = events.filter_map(|event| match event {
         Event::PanelResolved(resolved) => Some(*resolved),
         _ => None,
     });
-    verdicts.last()
+    verdicts.next_back()
 }
 
 /// Who earned what for a seat.

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use assay_client::{PROGRAM_ID, protocol::Address};
-use assay_tests::e2e::{Model, Requester, SOL, Stage, root};
+use assay_tests::e2e::{Model, Requester, SOL, Stage, UNHURRIED, root};
 
 use money::Snapshot;
 use people::People;
@@ -153,7 +153,7 @@ fn chain(screen: &Screen) -> Result<Stage> {
     screen.step("A chain with the market on it");
     screen.passing("starting");
     let mut size = 0;
-    let stage = Stage::start_showing(&mut |progress| {
+    let stage = Stage::start_as(UNHURRIED, &mut |progress| {
         size = progress.bytes_total;
         let percent = progress.bytes_written * 100 / progress.bytes_total.max(1);
         screen.passing(&format!("deploying the program: {percent} %"));

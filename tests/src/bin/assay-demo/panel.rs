@@ -94,7 +94,14 @@ fn sit(
     };
     let seated = |panel: &PanelData| drawn(panel) || over(panel);
     let panel = stage.wait_panel(job, level, "the lowest lots to sit", seated)?;
-    stage.pass(UnixSeconds(panel.join_deadline))
+    let left = panel.join_deadline - stage.now()?.0;
+    stage.pass(UnixSeconds(panel.join_deadline))?;
+    screen.clear();
+    if left >= 0 {
+        let why = "the lowest lots sit, nobody can win a seat now";
+        screen.fact("clock", &format!("{} s forward: {why}", left + 1));
+    }
+    Ok(())
 }
 
 /// Shows the lots, the seats and their roots beside the primary's.
@@ -111,12 +118,12 @@ fn show(
     let primary = people.name(&data.provider);
     screen.fact(
         primary,
-        &format!("{:<34} root {}", "the provider", root(&data.root)),
+        &format!("{:<28} root {}", "the provider", root(&data.root)),
     );
     let (bonds, roots) = (joined(history), revealed(history));
     for (score, provider) in lots {
         // A lot as a part of all that there are; whole thousandths are exact enough to be seen.
-        let thousandths = u128::from(*score) * 1_000 >> 64;
+        let thousandths = (u128::from(*score) * 1_000) >> 64;
         let lot = format!("lot 0.{thousandths:03}");
         let said = match (bonds.get(provider), roots.get(provider)) {
             (Some(bond), Some(found)) => {
@@ -126,7 +133,7 @@ fn show(
                     screen.bad("✗ differs")
                 };
                 let bond = format!("bond {}", grouped(*bond));
-                format!("{lot}   {bond:<22} root {}  {verdict}", root(found))
+                format!("{lot}   {bond:<16} root {}  {verdict}", root(found))
             }
             (Some(_), None) => format!("{lot}   sat and never revealed"),
             (None, _) => screen.dim(&format!("{lot}   does not sit: the lowest lots do")),

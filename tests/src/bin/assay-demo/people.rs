@@ -50,7 +50,7 @@ impl People {
         for (number, person) in people.iter().enumerate() {
             let note = match number {
                 0 => format!("takes no job below {} lamports", grouped(ASKED)),
-                _ if number == last => screen.warn("rounds every model to int8, in secret"),
+                _ if number == last => screen.warn("secretly rounds models to int8"),
                 _ => String::new(),
             };
             let id = person.worker.process.id();

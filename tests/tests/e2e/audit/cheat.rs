@@ -14,7 +14,7 @@ use super::bench::{assert_slashed, earned_without_loss, ending, spent};
 
 #[test]
 fn provider_that_rounds_its_weights_is_found_out_and_slashed() -> Result<()> {
-    let stage = Stage::start()?;
+    let stage = Stage::unhurried()?;
     let court = Court::new(&stage, &Model::digits()?, 5)?;
     let _bench = court.bench(&Settings::default())?;
     let cheat = Settings {

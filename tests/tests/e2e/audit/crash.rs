@@ -25,7 +25,7 @@ enum Who {
 /// Lets a worker stop dead at a point, kills it and starts it anew; the audit ends as if nothing had happened.
 fn crash_at(point: &'static str, who: Who) -> Result<()> {
     assert!(POINTS.contains(&point));
-    let stage = Stage::start()?;
+    let stage = Stage::unhurried()?;
     let court = Court::new(&stage, &Model::digits()?, 2)?;
     let [one, other] = court.auditors.as_slice() else {
         unreachable!("two auditors were asked for")

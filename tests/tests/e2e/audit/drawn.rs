@@ -10,7 +10,7 @@ use assay_tests::e2e::{Books, Court, Model, SOL, Settings, Stage, Worker, digits
 
 #[test]
 fn drawn_job_whose_auditors_agree_is_paid_and_so_are_they() -> Result<()> {
-    let stage = Stage::start()?;
+    let stage = Stage::unhurried()?;
     let court = Court::new(&stage, &Model::digits()?, 2)?;
     let before = Books::read(&stage, &court.wallets())?;
     let burned = stage.balance(&INCINERATOR)?;

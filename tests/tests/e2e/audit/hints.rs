@@ -37,7 +37,7 @@ fn give_up(court: &Court, placed: &Placed, level: u8, seats: u8) -> Result<()> {
 
 #[test]
 fn provider_that_serves_no_hints_is_slashed() -> Result<()> {
-    let stage = Stage::start()?;
+    let stage = Stage::unhurried()?;
     let (primary, veil) = Provider::veiled(&stage)?;
     let court = Court::of(&stage, &Model::digits()?, primary, 5)?;
     let _bench = court.bench(&Settings::default())?;
@@ -67,7 +67,7 @@ fn provider_that_serves_no_hints_is_slashed() -> Result<()> {
 
 #[test]
 fn hints_served_to_the_second_panel_only_cost_the_first_two_fees_each() -> Result<()> {
-    let stage = Stage::start()?;
+    let stage = Stage::unhurried()?;
     let (primary, veil) = Provider::veiled(&stage)?;
     let court = Court::of(&stage, &Model::digits()?, primary, 5)?;
     let _bench = court.bench(&Settings::default())?;

@@ -11,7 +11,7 @@ use super::bench::{assert_paid, earned_without_loss, ending, spent};
 
 #[test]
 fn job_without_acknowledgement_is_audited_whatever_its_rate() -> Result<()> {
-    let stage = Stage::start()?;
+    let stage = Stage::unhurried()?;
     let court = Court::new(&stage, &Model::digits()?, 2)?;
     let worker = Worker::start(&stage, &court.primary, &Settings::default())?;
     let _bench = court.bench(&Settings::default())?;
