@@ -174,3 +174,22 @@ fn job_expire_of_a_job_before_a_panel_fails() {
             .refused(Error::JobNotOpen);
     }
 }
+
+/// While panels judge, the job is nobody's to claim, release or commit to.
+#[test]
+fn job_before_a_panel_takes_no_other_step() {
+    for bring in [Court::drawn, Court::disputed, Court::dissented] {
+        let mut court = Court::new();
+        let job = bring(&mut court);
+        let (world, primary) = (&mut court.world, court.primary);
+        world
+            .send(world.job_claim(&job, &court.auditors[0]))
+            .refused(Error::JobNotOpen);
+        world
+            .send(world.job_release(&job, &primary))
+            .refused(Error::JobNotClaimed);
+        world
+            .send(world.job_commit(&job, &primary))
+            .refused(Error::JobNotClaimed);
+    }
+}
