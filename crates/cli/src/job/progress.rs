@@ -137,3 +137,85 @@ pub fn locked(job: &JobData) -> u64 {
         .saturating_mul(u64::from(job.panel_size))
         .saturating_add(job.ceiling)
 }
+
+#[cfg(test)]
+mod tests {
+    use assay_client::protocol::{
+        UnixSeconds,
+        job::{JOB_PANEL_1, JOB_PANEL_2},
+        panel::PanelStatus,
+    };
+    use bytemuck::Zeroable as _;
+
+    use super::*;
+
+    const CLOCK: Clock = Clock {
+        slot: 1,
+        now: UnixSeconds(100),
+    };
+
+    fn audited(status: JobStatus, level: u8) -> JobData {
+        JobData {
+            status: status as u8,
+            level,
+            ceiling: 1_000_000_000,
+            price: 600_000_000,
+            audit_fee: 1_000_000_000,
+            audit_bps: 500,
+            panel_size: 2,
+            convened_at: 90,
+            panel_open_secs: 30,
+            ..JobData::zeroed()
+        }
+    }
+
+    #[test]
+    fn convened_panel_is_told_with_what_it_waits_for() {
+        let mut job = audited(JobStatus::Auditing, 1);
+        let told = |job: &JobData, panels: &Panels| {
+            message(JobStatus::Auditing, job, panels, CLOCK, false)
+        };
+        assert_eq!(
+            told(&job, &[None, None]),
+            "waiting for panel 1 to be drawn, 20s left"
+        );
+        job.flags = JOB_PANEL_1;
+        let panel = PanelData {
+            status: PanelStatus::Live as u8,
+            level: 1,
+            size: 2,
+            join_deadline: 107,
+            ..PanelData::zeroed()
+        };
+        let text = told(&job, &[Some(panel), None]);
+        assert_eq!(text, "panel 1: auditors join, 0 of 2 seats taken, 7s left");
+        // The first panel is past once the second one is convened.
+        job.level = 2;
+        assert!(convened(&job, &[Some(panel), None]).is_none());
+    }
+
+    #[test]
+    fn reasons_of_an_appeal_are_told_apart() {
+        let text = |job: &JobData| line(&Address::default(), JobStatus::Appealing, job);
+        let mut job = audited(JobStatus::Appealing, 2);
+        job.flags = JOB_PANEL_1 | JOB_PANEL_2;
+        job.verdict = Verdict::Dissent as u8;
+        assert!(text(&job).contains("found another result"));
+        job.verdict = Verdict::Silence as u8;
+        assert!(text(&job).contains("no auditor revealed"));
+        job.dispute_bond = 1;
+        assert!(text(&job).contains("disputed"));
+    }
+
+    #[test]
+    fn audit_fees_come_back_where_the_job_was_not_drawn() {
+        let settled = |job: &JobData| line(&Address::default(), JobStatus::Settled, job);
+        let text = settled(&audited(JobStatus::Settled, 0));
+        assert!(text.contains("0.6 SOL paid"), "{text}");
+        assert!(text.contains("2.4 SOL came back"), "{text}");
+        let mut drawn = audited(JobStatus::Settled, 1);
+        drawn.verdict = Verdict::Confirmed as u8;
+        let text = settled(&drawn);
+        assert!(text.contains("after an audit: confirmed"), "{text}");
+    }
+}
