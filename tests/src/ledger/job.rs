@@ -52,12 +52,14 @@ pub(super) fn check_opened(deed: &Deed<'_>, job: &JobData) -> Result<(), Violati
     )
 }
 
-/// A closed job had ended, owes no panel anything, and its address cannot come again. In a transaction of several
-/// instructions it may have ended on the way; its money is followed like everybody's.
+/// A closed job had ended, owes no panel anything, and its address cannot come again. Its panels may close in the same
+/// transaction.
 pub(super) fn check_closed(deed: &Deed<'_>, job: &JobData) -> Result<(), Violation> {
-    let ended = is_ended(job) && job.live_panels == 0 && job.escrow == 0;
+    let closed = deed.acts().filter(|act| act.spec.name == "panel_close");
+    let free = usize::from(job.live_panels) <= closed.count();
+    let ended = is_ended(job) && free && job.escrow == 0;
     ensure(
-        (ended || deed.only_instruction().is_none()) && deed.slot > job.open_slot + OPEN_SLOT_AGE,
+        ended && deed.slot > job.open_slot + OPEN_SLOT_AGE,
         4,
         || format!("closed in slot {}: {job:?}", deed.slot),
     )

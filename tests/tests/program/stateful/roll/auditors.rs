@@ -17,7 +17,7 @@ use crate::program::stateful::{
 impl Turn<'_> {
     pub(super) fn join(&mut self, account: &Address, job: &Job, bench: &Bench) -> Court {
         let mut joining = self.joining(account, job, bench);
-        match self.dice.below(40) {
+        match self.dice.below(30) {
             0 => joining.other = None,
             1 => joining.other = Some(self.some_panel(account, job)),
             2 => joining.evicted = None,
@@ -38,6 +38,7 @@ impl Turn<'_> {
             let mut panels = self.book.live_panels(account);
             panels.any(|(_, bench)| bench.seats(provider))
         };
+        let poor = self.dice.percent(5);
         let fit: Vec<(Address, Provider)> = self
             .book
             .providers
@@ -45,7 +46,8 @@ impl Turn<'_> {
             .filter(|(at, held)| {
                 let classed = [[0; 32], held.class].contains(&terms.runtime_class);
                 let other = job.holder.is_some_and(|(primary, _)| primary != **at);
-                classed && other && !young(held) && held.free >= bench.bond && !seated(at)
+                let rich = held.free >= bench.bond;
+                classed && other && !young(held) && rich != poor && !seated(at)
             })
             .map(|(at, held)| (*at, *held))
             .collect();
@@ -79,7 +81,11 @@ impl Turn<'_> {
         let waiting: Vec<usize> = (0..bench.seats.len())
             .filter(|seat| bench.seats[*seat].did == Did::Joined)
             .collect();
-        let seat = *self.dice.pick(&waiting);
+        let seat = if self.dice.percent(4) {
+            *self.dice.pick(&(0..bench.seats.len()).collect::<Vec<_>>())
+        } else {
+            *self.dice.pick(&waiting)
+        };
         if bench.mood().is_idle(bench, seat) && self.dice.percent(97) {
             return None;
         }

@@ -18,7 +18,7 @@ impl Turn<'_> {
     /// Something about an audit, if there is anything to be done but to wait.
     pub(super) fn court(&mut self) -> Option<Action> {
         let audited = |account: &Address, job: &Job| {
-            let disputable = job.status == JobStatus::Committed && job.args.terms.audit_bps > 0;
+            let disputable = job.status == JobStatus::Committed;
             disputable || job.is_convened() || self.book.live_panels(account).next().is_some()
         };
         let jobs: Vec<(Address, Job)> = self
@@ -26,7 +26,11 @@ impl Turn<'_> {
             .jobs
             .iter()
             .filter(|(account, job)| audited(account, job))
-            .map(|(account, job)| (*account, *job))
+            // A second panel has more to do in the same time.
+            .flat_map(|(account, job)| {
+                let appeal = job.status == JobStatus::Appealing;
+                std::iter::repeat_n((*account, *job), if appeal { 3 } else { 1 })
+            })
             .collect();
         if jobs.is_empty() {
             return None;
@@ -153,14 +157,15 @@ impl Turn<'_> {
 
     fn unopened(&mut self, account: &Address, job: &Job) -> Option<Court> {
         let oldest = self.book.hashes.last().map_or(0, |oldest| oldest.slot);
-        if self.book.now > job.open_deadline() {
+        if self.book.now > job.open_deadline() && self.dice.percent(90) {
             return Some(self.resolve(account, job));
         }
         if oldest > job.target && self.dice.percent(80) {
             return Some(Court::Retarget { job: *account });
         }
         // Some panels nobody opens in time.
-        let forgotten = account.as_ref()[0].is_multiple_of(8) && self.dice.percent(98);
+        let rarity = 8 * job.level;
+        let forgotten = account.as_ref()[0].is_multiple_of(rarity) && self.dice.percent(98);
         let early = self.book.slot <= job.target && self.dice.percent(97);
         (!forgotten && !early).then(|| self.open(account, job))
     }
@@ -191,14 +196,17 @@ impl Turn<'_> {
         }
     }
 
+    /// The job's panels, or now and then one too few, one too many or another one.
     fn panels(&mut self, account: &Address, job: &Job) -> [Option<Address>; 2] {
+        let any: Vec<Address> = self.book.panels.keys().copied().collect();
         [1, 2].map(|level| {
-            let right = job.has_panel(level) != self.dice.percent(3);
-            let other = self.dice.percent(3);
-            right.then(|| match other {
-                true => self.some_panel(account, job),
-                false => address::panel(account, level),
-            })
+            let right = job.has_panel(level).then(|| address::panel(account, level));
+            match self.dice.below(40) {
+                0 => None,
+                1 if !any.is_empty() => Some(*self.dice.pick(&any)),
+                2 => Some(self.some_panel(account, job)),
+                _ => right,
+            }
         })
     }
 
@@ -233,7 +241,11 @@ impl Turn<'_> {
                 payer: self.key(bench.payer),
             });
         }
-        let seat = *self.dice.pick(&open);
+        let seat = if self.dice.percent(5) {
+            *self.dice.pick(&(0..bench.seats.len()).collect::<Vec<_>>())
+        } else {
+            *self.dice.pick(&open)
+        };
         let position = u8::try_from(seat).expect("five seats");
         Some(Court::Settle {
             panel,

@@ -84,7 +84,7 @@ impl Turn<'_> {
         if self.dice.percent(15) {
             terms.runtime_class = self.class();
         }
-        if self.dice.percent(8) {
+        if self.dice.percent(15) {
             self.spoil(&mut terms);
         }
         let back = if self.dice.percent(90) {

@@ -31,16 +31,15 @@ pub enum Mood {
 
 impl Bench {
     pub fn mood(&self) -> Mood {
-        match self.seed[0] % 20 {
-            0..6 => Mood::Honest,
-            6..9 => Mood::Split,
-            9..11 => Mood::Hostile,
-            11..13 => Mood::Starved,
-            13 if self.level == 1 => Mood::Empty,
-            13 => Mood::Hostile,
-            14 => Mood::Idle,
-            15 => Mood::Mute,
-            16..18 => Mood::Withheld,
+        match (self.level, self.seed[0] % 20) {
+            (1, 0..6) | (2, 0..9) => Mood::Honest,
+            (1, 6..9) | (2, 9) => Mood::Split,
+            (1, 9..11) | (2, 10..14) => Mood::Hostile,
+            (1, 11..13) | (2, 14) => Mood::Starved,
+            (1, 13) => Mood::Empty,
+            (1, 14) | (2, 15) => Mood::Idle,
+            (1, 15) | (2, 16) => Mood::Mute,
+            (1, 16..18) | (2, 17..19) => Mood::Withheld,
             _ => Mood::Sparse,
         }
     }
