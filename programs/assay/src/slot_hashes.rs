@@ -45,7 +45,7 @@ pub fn entry(position: u16) -> Result<Option<SlotHash>> {
 /// entries, with the slot of the next older one; the entry at the position itself if that is before
 /// the target already. Every new slot pushes all entries one position on, so a sender cannot know
 /// where the entry will be when its transaction lands, only from where on.
-#[inline(never)]
+#[inline]
 pub fn first_after(target: u64, from: u16) -> Result<(SlotHash, Option<u64>)> {
     let left = usize::from(count()?.saturating_sub(from));
     let mut bytes = [0; SEARCH_ENTRIES * ENTRY_BYTES];
