@@ -1,6 +1,6 @@
 //! A panel's rules: who sits, what happens in which phase, and what its seats hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assay_client::{
     PROGRAM_ID,
@@ -322,13 +322,23 @@ fn check_revealed(
     })
 }
 
-/// Invariants 2 and 4 over everything held: unsettled seats by provider, and live panels by job.
+/// Invariants 2 and 4 over everything held: unsettled seats by provider, live panels by job, and nobody twice on a job's
+/// panels, its primary not at all.
 pub(super) fn count_seats(held: &BTreeMap<Address, Held>) -> Result<Seats, Violation> {
     let mut seats = Seats::new();
     let mut panels: BTreeMap<Address, u8> = BTreeMap::new();
+    let mut sitting: BTreeSet<(Address, Address)> = BTreeSet::new();
     for panel in held.values().filter_map(Held::panel) {
         *panels.entry(panel.job).or_default() += 1;
-        for seat in &panel.seats {
+        let primary = held
+            .get(&panel.job)
+            .and_then(Held::job)
+            .map(|job| job.provider);
+        for seat in panel.seats.iter().filter(|seat| seat.state != EMPTY) {
+            let once = sitting.insert((panel.job, seat.provider));
+            ensure(once && primary != Some(seat.provider), 2, || {
+                format!("{} may not sit here: {panel:?}", seat.provider)
+            })?;
             if (JOINED..=REVEALED).contains(&seat.state) {
                 *seats.entry((seat.provider, seat.generation)).or_default() += 1;
             }

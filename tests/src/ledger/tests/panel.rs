@@ -1,11 +1,16 @@
 //! Audits tampered with.
 
+use std::collections::BTreeMap;
+
 use assay_client::{
     program::INCINERATOR,
     protocol::{Address, JobData, JobStatus, PanelData, ProviderData, verdict::SeatOutcome},
 };
 
-use super::Record;
+use super::{
+    super::{State, panel::count_seats},
+    Record,
+};
 use crate::{Court, Job, ROOT, World};
 
 use SeatOutcome::{Different, Equal};
@@ -233,4 +238,23 @@ fn a_panel_closed_to_somebody_else_is_noticed() {
     record.enter(true).unwrap();
     record.shift(crate::panel::OPENER, STRANGER, 1);
     record.violates(4);
+}
+
+#[test]
+fn whoever_sits_twice_or_on_its_own_job_is_noticed() {
+    let mut court = Court::new();
+    let job = court.drawn();
+    court.seated(&job, 2);
+    let account = court.world.panel_of(&job);
+    let held = |provider: Address| {
+        let held = court.world.ledger().held();
+        let mut held: BTreeMap<_, _> = held.map(|(at, held)| (*at, held.clone())).collect();
+        if let Some(State::Panel(panel)) = held.get_mut(&account).map(|held| &mut held.state) {
+            panel.seats[1].provider = provider;
+        }
+        count_seats(&held).is_ok()
+    };
+    assert!(held(court.auditors[1].account));
+    assert!(!held(court.auditors[0].account));
+    assert!(!held(court.primary.account));
 }
