@@ -18,6 +18,7 @@ use crate::{
 
 /// The panel of level 1, up to its dissent.
 pub fn first(screen: &Screen, stage: &Stage, people: &People, job: &Address) -> Result<()> {
+    screen.passing("waiting for the slot whose hash draws the lots");
     let everybody = lots(stage, people, job, 1, &BTreeSet::new())?;
     sit(screen, stage, job, 1, &everybody)?;
     screen.passing("the auditors compute, commit and reveal");
@@ -36,6 +37,7 @@ pub fn first(screen: &Screen, stage: &Stage, people: &People, job: &Address) -> 
 pub fn second(screen: &Screen, stage: &Stage, people: &People, job: &Address) -> Result<()> {
     let before = stage.history(&address::panel(job, 1))?;
     let seated = joined(&before).into_keys().collect();
+    screen.passing("waiting for the slot whose hash draws the lots");
     let rest = lots(stage, people, job, 2, &seated)?;
     sit(screen, stage, job, 2, &rest)?;
     screen.passing("the auditors compute, commit and reveal");
