@@ -242,6 +242,11 @@ impl Status {
             sol(journal.earned),
             sol(journal.fees)
         )?;
+        self.write_work(out)
+    }
+
+    /// The last jobs, and the audits that have not ended.
+    fn write_work(&self, out: &mut String) -> std::fmt::Result {
         if !self.jobs.is_empty() {
             writeln!(
                 out,

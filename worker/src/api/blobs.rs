@@ -31,11 +31,7 @@ pub async fn get<C: Chain>(
     let reading = tokio::task::spawn_blocking(move || artifacts.blobs.get(&digest));
     let bytes = match reading.await.map_err(ApiError::internal)?? {
         Some(bytes) => Some(bytes),
-        None => {
-            api.store
-                .call(move |store| store.public_hints(&digest))
-                .await?
-        }
+        None => hints(&api, digest).await?,
     };
     if let Some(bytes) = bytes {
         return Ok(bytes.into_response());
@@ -65,6 +61,26 @@ fn in_parts(file: File) -> Body {
         let (part, file) = reading.await.map_err(io::Error::other)??;
         Ok::<_, io::Error>((!part.is_empty()).then_some((part, file)))
     }))
+}
+
+/// Hints out of the journal, and into the cache: whoever asks again does not keep the journal busy.
+async fn hints<C: Chain>(api: &Api<C>, digest: Digest) -> Result<Option<Vec<u8>>, ApiError> {
+    let found = api
+        .store
+        .call(move |store| store.public_hints(&digest))
+        .await?;
+    if let Some(hints) = &found {
+        let size = u64::try_from(hints.len()).unwrap_or(u64::MAX);
+        let incoming = api.artifacts.blobs.incoming(digest, size);
+        let kept = incoming.and_then(|mut incoming| {
+            incoming.write(hints)?;
+            incoming.finish()
+        });
+        if let Err(error) = kept {
+            tracing::debug!(%error, "hints are served from the journal only");
+        }
+    }
+    Ok(found)
 }
 
 pub async fn put<C: Chain>(
