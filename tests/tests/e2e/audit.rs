@@ -16,6 +16,8 @@ mod dispute;
 mod drawn;
 #[path = "audit/followed.rs"]
 mod followed;
+#[path = "audit/gone.rs"]
+mod gone;
 #[path = "audit/hints.rs"]
 mod hints;
 #[path = "audit/left.rs"]

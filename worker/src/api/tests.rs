@@ -76,6 +76,30 @@ async fn blob_is_taken_once_checked_and_given_back() {
     assert_eq!(service.driver.await.unwrap(), ["blob"]);
 }
 
+/// Auditors fetch here what the model's host does not serve them.
+#[tokio::test]
+async fn fetched_model_is_served() {
+    let service = Service::start().await;
+    // More than one part of the answer.
+    let model: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
+    let digest = Digest::of(&[&model]);
+    let path = delivery::blob_path(&digest);
+    assert_eq!(
+        refusal(service.plain(Method::GET, &path, b"").await).await,
+        refused(404, "blob_unknown")
+    );
+    let mut incoming = service
+        .artifacts
+        .models
+        .incoming(digest, model.len() as u64)
+        .unwrap();
+    incoming.write(&model).unwrap();
+    incoming.finish().unwrap();
+    let answer = service.plain(Method::GET, &path, b"").await;
+    assert_eq!(answer.content_length(), Some(800_000));
+    assert_eq!(answer.bytes().await.unwrap(), model);
+}
+
 #[tokio::test]
 async fn result_goes_to_the_jobs_requester_only() {
     let service = Service::start().await;

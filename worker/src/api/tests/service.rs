@@ -30,6 +30,7 @@ pub fn key(byte: u8) -> Address {
 pub struct Service {
     pub url: String,
     pub store: Store,
+    pub artifacts: Arc<Artifacts>,
     pub shared: Arc<Shared>,
     pub requester: Keypair,
     pub client: reqwest::Client,
@@ -41,10 +42,17 @@ pub struct Service {
 impl Service {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let cache = |name| Cache::open(name, &folder.path().join(name), 1_000).unwrap();
+        let cache = |name, limit| Cache::open(name, &folder.path().join(name), limit).unwrap();
         let network = NetworkPolicy::default();
         let timeout = Duration::from_secs(5);
-        let artifacts = Artifacts::new(cache("models"), cache("blobs"), vec![], network, timeout);
+        let artifacts = Artifacts::new(
+            cache("models", 1_000_000),
+            cache("blobs", 1_000),
+            vec![],
+            network,
+            timeout,
+        );
+        let artifacts = Arc::new(artifacts.unwrap());
         let store = Store::open(&folder.path().join("journal.sqlite")).unwrap();
         let endpoints = Endpoints {
             urls: vec!["http://127.0.0.1:9".into()],
@@ -56,7 +64,7 @@ impl Service {
         let api = Arc::new(Api {
             chain: Arc::new(RpcChain::new(&endpoints)),
             store: store.clone(),
-            artifacts: Arc::new(artifacts.unwrap()),
+            artifacts: Arc::clone(&artifacts),
             driver,
             shared: Arc::clone(&shared),
             metrics: recorder.handle(),
@@ -85,6 +93,7 @@ impl Service {
         Self {
             url,
             store,
+            artifacts,
             shared,
             requester,
             client,
