@@ -2,7 +2,30 @@
 
 use anyhow::Result;
 use assay_client::protocol::{Address, JobData, JobStatus, verdict::Verdict};
-use assay_tests::e2e::{Court, SOL, Stage};
+use assay_tests::e2e::{Court, Process, Provider, SOL, Stage, binaries};
+use serde_json::Value;
+
+/// What a provider's worker makes of a job's audit, from its journal alone, once that speaks of `wanted`.
+pub fn told(stage: &Stage, provider: &Provider, job: &Address, wanted: &str) -> Result<Value> {
+    // The journal is written a moment after the log.
+    let what = format!("`assay-worker disputes` to tell the {wanted}");
+    stage.watch(job)?.until(&what, || {
+        let mut command = binaries::worker()?;
+        command
+            .arg("--config")
+            .arg(provider.folder.join("worker.toml"));
+        command.args(["disputes", &job.to_string(), "--json"]);
+        let exit = Process::run("assay-worker disputes", &mut command)?;
+        assert!(exit.status.success(), "{}", exit.stderr);
+        let mut told: Value = serde_json::from_str(&exit.stdout)?;
+        let told = told["disputes"][0].take();
+        let found = match &told[wanted] {
+            Value::Array(found) => !found.is_empty(),
+            other => !other.is_null(),
+        };
+        Ok(found.then_some(told))
+    })
+}
 
 /// How a job ended.
 pub fn ending(job: &JobData) -> (Option<JobStatus>, Option<Verdict>) {

@@ -3,20 +3,20 @@
 use anyhow::Result;
 use assay_client::{
     program::INCINERATOR,
-    protocol::{JobStatus, verdict::Verdict},
+    protocol::{Address, JobStatus, verdict::Verdict},
 };
 use assay_tests::e2e::{
     Books, Court, Model, Settings, Stage, Worker,
     digits::{Prediction, Sample},
 };
 
-use super::bench::{assert_slashed, earned_without_loss, ending, spent};
+use super::bench::{assert_slashed, earned_without_loss, ending, spent, told};
 
 #[test]
 fn provider_that_rounds_its_weights_is_found_out_and_slashed() -> Result<()> {
     let stage = Stage::unhurried()?;
     let court = Court::new(&stage, &Model::digits()?, 5)?;
-    let _bench = court.bench(&Settings::default())?;
+    let bench = court.bench(&Settings::default())?;
     let cheat = Settings {
         cheats: true,
         ..Settings::default()
@@ -39,6 +39,15 @@ fn provider_that_rounds_its_weights_is_found_out_and_slashed() -> Result<()> {
     court.seat(&placed.job, 1, 2)?;
     let job = stage.wait_job(&placed.job, JobStatus::Appealing)?;
     assert_eq!(Verdict::from_byte(job.verdict), Some(Verdict::Dissent));
+    // It can know what is coming.
+    worker.wait_log(&placed.job, "verdict=\"dissent\"")?;
+    let coming = told(&stage, &court.primary, &placed.job, "possible")?;
+    assert_eq!(coming["role"], "primary", "{coming}");
+    let loss = -i64::try_from(order.collateral)?;
+    let mut verdicts = coming["possible"].as_array().expect("verdicts").iter();
+    let fault = verdicts.find(|one| one["verdict"] == "overturned");
+    assert_eq!(fault.expect("a fault")["ours"], loss, "{coming}");
+
     court.seat(&placed.job, 2, 3)?;
     let job = court.end(&placed.job, JobStatus::Faulted)?;
     assert_eq!(
@@ -57,12 +66,29 @@ fn provider_that_rounds_its_weights_is_found_out_and_slashed() -> Result<()> {
         stage.balance(&INCINERATOR)?,
         burned + order.collateral - 7 * fee
     );
-    worker.wait_log(&placed.job, "a panel has spoken")?;
+    worker.wait_log(&placed.job, "verdict=\"overturned\"")?;
+    let came = told(&stage, &court.primary, &placed.job, "outcome")?;
+    assert_eq!(came["outcome"]["ours"], loss, "{came}");
+    assert_told(&court, &bench, &placed.job, fee)?;
     let after = Books::read(&stage, &court.wallets())?;
     assert_eq!(
         after.total() + network_fees(&court)? - paid_before,
         before.total()
     );
+    Ok(())
+}
+
+/// Holds that every auditor's worker knows what its seat brought.
+fn assert_told(court: &Court, bench: &[Worker], job: &Address, fee: u64) -> Result<()> {
+    let mut gains = Vec::new();
+    for (worker, auditor) in bench.iter().zip(&court.auditors) {
+        worker.wait_log(job, "seat settled")?;
+        let came = told(court.stage, auditor, job, "outcome")?;
+        gains.push(came["outcome"]["ours"].as_u64());
+    }
+    gains.sort_unstable();
+    let (one, two) = (Some(fee), Some(2 * fee));
+    assert_eq!(gains, [one, one, one, two, two]);
     Ok(())
 }
 

@@ -114,3 +114,29 @@ fn audit_survives_a_crash_of_an_auditor_that_has_its_result() -> Result<()> {
 fn audit_survives_a_crash_of_an_auditor_while_it_commits() -> Result<()> {
     crash_at("seat-commit-sent", Who::Auditor)
 }
+
+#[test]
+fn auditor_that_is_stopped_with_a_seat_says_so_and_comes_back_in_time() -> Result<()> {
+    let stage = Stage::unhurried()?;
+    let court = Court::new(&stage, &Model::digits()?, 2)?;
+    let _primary = Worker::start(&stage, &court.primary, &Settings::default())?;
+    let mut bench = court.bench(&Settings::default())?;
+    let order = court.order(Sample::new(0)?.input, 10_000);
+    let fee = order.audit.context("audited terms")?.fee;
+    let placed = court.place(&order)?;
+    court.accept(&placed.job)?;
+    for worker in &bench {
+        worker.wait_log(&placed.job, "seat taken")?;
+    }
+    let exit = bench.remove(0).process.terminate()?;
+    assert!(exit.status.success(), "{}", exit.stderr);
+    assert!(
+        exit.stderr.contains("stopping with seats on panels"),
+        "{}",
+        exit.stderr
+    );
+    let back = court.auditors.first().context("two auditors")?;
+    let _back = Worker::start(&stage, back, &Settings::default())?;
+    court.seat(&placed.job, 1, 2)?;
+    assert_undisturbed(&court, &placed.job, fee)
+}
