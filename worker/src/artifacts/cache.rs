@@ -1,7 +1,7 @@
 //! A folder of files named by their sha256, of limited size. The longest unused go first.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     io::Write,
     path::{Path, PathBuf},
@@ -19,7 +19,7 @@ pub enum CacheError {
     #[error("the cache at {path} failed: {source}; check that the disk has space and is writable")]
     Io { path: PathBuf, source: io::Error },
     #[error(
-        "the cache holds at most {limit} bytes and {size} do not fit beside what is being received"
+        "the cache holds at most {limit} bytes and {size} do not fit beside what is being received or still needed"
     )]
     Full { size: u64, limit: u64 },
     #[error("more bytes came than the {size} that were announced")]
@@ -37,6 +37,8 @@ const LEAST: u64 = 4_096;
 struct State {
     /// Size and last use, by digest.
     entries: BTreeMap<[u8; 32], (u64, u64)>,
+    /// Never evicted.
+    held: BTreeSet<[u8; 32]>,
     /// Bytes of files being received.
     incoming: u64,
     uses: u64,
@@ -98,6 +100,11 @@ impl Cache {
         Ok(cache)
     }
 
+    /// From now on these, and no others, are kept whatever comes.
+    pub fn hold(&self, digests: BTreeSet<[u8; 32]>) {
+        self.state().held = digests;
+    }
+
     pub fn contains(&self, digest: &Digest) -> bool {
         self.state().entries.contains_key(&digest.0)
     }
@@ -156,13 +163,13 @@ impl Cache {
     pub fn incoming(&self, digest: Digest, size: u64) -> Result<Incoming<'_>, CacheError> {
         {
             let mut state = self.state();
-            if state.incoming.saturating_add(size) > self.limit {
+            let fits = state.incoming.saturating_add(size) <= self.limit;
+            if !fits || !self.make_room(&mut state, Some(size)) {
                 return Err(CacheError::Full {
                     size,
                     limit: self.limit,
                 });
             }
-            self.make_room(&mut state, Some(size));
             state.incoming += size;
         }
         let file = NamedTempFile::new_in(&self.folder).map_err(|source| {
@@ -182,8 +189,8 @@ impl Cache {
         })
     }
 
-    /// Evicts until one more file fits.
-    fn make_room(&self, state: &mut State, size: Option<u64>) {
+    /// Evicts until one more file fits; whether it does.
+    fn make_room(&self, state: &mut State, size: Option<u64>) -> bool {
         let more = size.map_or(0, |size| size.max(LEAST));
         loop {
             let held: u64 = state
@@ -193,14 +200,18 @@ impl Cache {
                 .sum();
             metrics::cache_bytes(self.name, held);
             if held.saturating_add(state.incoming).saturating_add(more) <= self.limit {
-                return;
+                return true;
             }
             let oldest = state
                 .entries
                 .iter()
+                .filter(|(digest, _)| !state.held.contains(*digest))
                 .min_by_key(|(_, (_, used))| *used)
                 .map(|(digest, _)| *digest);
-            let Some(oldest) = oldest else { return };
+            // With nothing left to evict, only what is held stands in the way.
+            let Some(oldest) = oldest else {
+                return state.entries.is_empty();
+            };
             self.remove(state, &oldest);
         }
     }

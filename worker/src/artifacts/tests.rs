@@ -247,6 +247,36 @@ async fn names_that_resolve_to_loopback_are_not_connected_to() {
 }
 
 #[test]
+fn held_files_stay_whatever_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open("blobs", folder.path(), 3 * 4_096).unwrap();
+    let put = |byte: u8| {
+        let digest = Digest::of(&[&[byte]]);
+        let mut incoming = cache.incoming(digest, 1)?;
+        incoming.write(&[byte])?;
+        incoming.finish()
+    };
+    put(1).unwrap();
+    put(2).unwrap();
+    let held = [1, 2].map(|byte: u8| Digest::of(&[&[byte]]));
+    cache.hold(held.iter().map(|digest| digest.0).collect());
+    for flood in 10..20 {
+        put(flood).unwrap();
+    }
+    for digest in &held {
+        assert!(cache.get(digest).unwrap().is_some());
+    }
+    let third = Digest::of(&[&[19]]);
+    cache.hold(held.iter().chain([&third]).map(|digest| digest.0).collect());
+    assert!(matches!(put(30), Err(CacheError::Full { .. })));
+    cache.hold([held[1].0].into());
+    put(30).unwrap();
+    put(31).unwrap();
+    assert!(cache.get(&held[0]).unwrap().is_none());
+    assert!(cache.get(&held[1]).unwrap().is_some());
+}
+
+#[test]
 fn special_addresses_are_not_public() {
     for special in [
         "0.0.0.0",

@@ -1,5 +1,7 @@
 //! What others may ask of the core.
 
+use std::collections::BTreeSet;
+
 use assay_protocol::{Address, JobData};
 
 use super::{
@@ -49,6 +51,13 @@ impl Core {
             .map(|(key, _)| *key)
             .chain(restored)
             .collect()
+    }
+
+    /// Digests of the inputs of jobs that are ours and not at an end.
+    pub fn live_inputs(&self) -> BTreeSet<[u8; 32]> {
+        let live = self.live_jobs();
+        let jobs = live.iter().filter_map(|address| self.job(address));
+        jobs.map(|job| job.input_digest).collect()
     }
 
     pub fn counts(&self) -> Counts {

@@ -158,6 +158,10 @@ impl<C: Chain> Driver<C> {
         }
         self.see_panels(&reading.panels);
         self.audits.core.handle_time(self.now);
+        // Until they have ended, a restart or an auditor may ask for them.
+        let mut inputs = self.core.live_inputs();
+        inputs.extend(self.audits.core.live_inputs());
+        self.parts.artifacts.blobs.hold(inputs);
         if self.polls % BALANCE_EVERY == 1 {
             self.drop_old_files();
         }

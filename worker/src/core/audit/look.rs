@@ -1,5 +1,7 @@
 //! What others may ask of the audits' core.
 
+use std::collections::BTreeSet;
+
 use assay_protocol::{Address, JobData, panel::SeatState};
 
 use super::{
@@ -27,6 +29,13 @@ impl Audits {
         ours.map(|(address, _)| *address)
             .chain(self.restored.keys().copied())
             .collect()
+    }
+
+    /// Digests of the inputs of audits that are ours.
+    pub fn live_inputs(&self) -> BTreeSet<[u8; 32]> {
+        let live = self.live_jobs();
+        let jobs = live.iter().filter_map(|address| self.job(address));
+        jobs.map(|job| job.input_digest).collect()
     }
 
     /// Jobs whose panels may have a seat for us.
