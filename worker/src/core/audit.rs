@@ -106,7 +106,11 @@ impl Audits {
                 case.over_since = None;
             }
         } else {
-            let restored = self.restored.remove(&address).is_some();
+            // A node that lags shows the time before the audit: the journal knows better.
+            let restored = self.restored.get_mut(&address).is_some_and(|missed| {
+                *missed = None;
+                true
+            });
             let judged = Case::new(*job, now).is_judged();
             let ours = judged && job.provider == self.me.provider;
             let room = self.cases.len() < self.policy.watched_jobs;
@@ -114,6 +118,7 @@ impl Audits {
             if !(ours || wanted || (restored && (judged || status.is_terminal()))) {
                 return;
             }
+            self.restored.remove(&address);
             let mut case = Case::new(*job, now);
             // Its panels are read as those of any audit that is ours; the journal has an older state.
             case.kept = restored.then_some([0; 3]);
@@ -132,21 +137,22 @@ impl Audits {
         let Some(case) = self.cases.get_mut(&address) else {
             return;
         };
+        let closed = case.is_closed(panels);
         for (level, read) in (1_u8..).zip(panels) {
-            let gone = read.is_none() && case.is_terminal();
+            let gone = read.is_none() && closed;
             let known = of_mut(&mut case.panels, level);
             match (read, &known) {
                 (Some(read), Some(before)) if !is_newer(read.sequence, before.sequence) => {}
                 (Some(read), _) => *known = Some(*read),
-                // A panel lives until its job has ended; before, the node lags.
+                // A panel lives until its job has ended and says so; before, the node lags.
                 (None, _) => *of_mut(&mut case.closed, level) = gone,
             }
         }
         self.follow(address, now);
     }
 
-    /// A reading at `slot` did not find the job. Gone is what two readings miss, so far apart that
-    /// the account can have been closed.
+    /// A reading at `slot` did not find the job. Gone is what two readings miss: as far apart as an
+    /// account lives at least where the audit had not ended, for a seat's bond may hang on it.
     pub fn handle_gone(&mut self, address: Address, slot: u64) {
         if let Some(since) = self.restored.get_mut(&address) {
             let since = *since.get_or_insert(slot);
@@ -160,7 +166,8 @@ impl Audits {
                 return;
             }
             let since = *case.missing_since.get_or_insert(slot);
-            if slot > since {
+            let patience = if case.is_judged() { OPEN_SLOT_AGE } else { 0 };
+            if slot > since.saturating_add(patience) {
                 self.gone(address);
             }
         }
@@ -319,11 +326,8 @@ impl Audits {
 
     /// Primary, seated, asked for a seat, or owed a panel's rent.
     fn is_ours(&self, case: &Case) -> bool {
-        let lent = case.panels.iter().zip(case.closed).any(|(panel, closed)| {
-            !closed && panel.is_some_and(|panel| panel.rent_payer == self.me.operator)
-        });
         let seated = case.kept.is_some() || case.is_seated(&self.me.provider);
-        case.job.provider == self.me.provider || seated || lent
+        case.job.provider == self.me.provider || seated || self.has_lent(case)
     }
 
     fn wants(&self, job: &JobData) -> bool {

@@ -7,7 +7,7 @@ use assay_protocol::{
     panel::{PanelStatus, Phase, SeatData, SeatState},
 };
 
-use super::command::{Evidence, PrimaryOpening, Recalled, SavedSeat, TryKey};
+use super::command::{AuditStep, Evidence, PrimaryOpening, Recalled, SavedSeat, TryKey};
 
 /// Where the journal's part stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,6 +157,25 @@ impl Case {
         [1, 2]
             .iter()
             .any(|level| self.seat(*level, provider).is_some())
+    }
+
+    /// Whether the panels that a reading missed are closed: the job counts those that are not.
+    pub fn is_closed(&self, read: [Option<&PanelData>; 2]) -> bool {
+        let opened = |level: &u8| self.job.has_panel(*level);
+        let missed = (1_u8..).zip(read).filter(|(_, panel)| panel.is_none());
+        let missed = missed.filter(|(level, _)| opened(level)).count();
+        let all = [1, 2].iter().filter(|level| opened(level)).count();
+        let live = usize::from(self.job.live_panels);
+        self.is_terminal() && missed.saturating_add(live) <= all
+    }
+
+    /// Whether a seat was asked for and the answer is out, or still to be seen.
+    pub fn is_asking(&self, provider: &Address, now: UnixSeconds) -> bool {
+        let level = self.job.level;
+        let tried = self.tries.get(&(AuditStep::Join, level, 0));
+        self.is_judged()
+            && self.seat(level, provider).is_none()
+            && tried.is_some_and(|tried| tried.in_flight || tried.due > now)
     }
 
     /// What the convened panel waits for; nothing while there is none.

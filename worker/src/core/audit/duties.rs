@@ -82,7 +82,8 @@ impl Audits {
         // Before, the slot that seeds the panel cannot have passed.
         let patience = TARGET_SECS + self.patience(&address, case_primary(self, &address));
         let due = self.cases.get(&address).is_some_and(|case| {
-            let may = self.is_ours(case) || (self.joining && self.wants(&case.job));
+            let wanted = || self.wants(&case.job) && self.has_room(now) && self.may_lend();
+            let may = self.is_ours(case) || (self.joining && wanted());
             may && case.job.convened_at.saturating_add(patience) <= now.0
         });
         if due {
@@ -105,8 +106,15 @@ impl Audits {
             return;
         };
         let seat = case.seat(level, &self.me.provider).map(|(_, seat)| *seat);
-        let done = seat.is_none_or(|seat| case.result(level, &seat).is_some());
-        if done && matches!(case.files, Files::Ready | Files::Preparing) {
+        if seat.is_none_or(|seat| case.result(level, &seat).is_some()) {
+            self.let_go(address);
+        }
+    }
+
+    pub(super) fn let_go(&mut self, address: Address) {
+        if let Some(case) = self.cases.get_mut(&address)
+            && matches!(case.files, Files::Ready | Files::Preparing)
+        {
             case.files = Files::Absent;
             self.commands
                 .push_back(AuditCommand::Discard { job: address });

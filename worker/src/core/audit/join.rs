@@ -19,8 +19,11 @@ impl Audits {
             return;
         };
         let mine = case.job.provider == self.me.provider || case.is_seated(&self.me.provider);
-        if mine || !self.policy.wants(&self.me, &account, &case.job) {
+        if mine || case.is_asking(&self.me.provider, now) {
             return;
+        }
+        if !self.policy.wants(&self.me, &account, &case.job) {
+            return self.let_go(address);
         }
         let Some(panel) = case.convened().copied() else {
             return;
@@ -32,13 +35,16 @@ impl Audits {
         let Some((ticket, score)) = case.best(&panel.seed, &self.me.provider, tickets) else {
             return;
         };
-        let Some(evicted) = place(&panel, score).filter(|_| our_turn(&panel, score) <= now.0)
-        else {
-            return;
-        };
         let (files, due) = (case.files, case.files_due <= now);
-        let free = self.held() < self.policy.max_seats;
-        let Some(case) = self.cases.get(&address).filter(|_| free) else {
+        // Files of seats that are out of reach are memory that a stranger could fill.
+        let place = place(&panel, score).filter(|_| self.has_room(now));
+        let Some(evicted) = place else {
+            return self.let_go(address);
+        };
+        if our_turn(&panel, score) > now.0 {
+            return;
+        }
+        let Some(case) = self.cases.get(&address) else {
             return;
         };
         match files {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use assay_protocol::{Address, JobData, panel::SeatState};
+use assay_protocol::{Address, JobData, UnixSeconds, panel::SeatState};
 
 use super::{
-    Audits,
-    case::{Case, Files},
+    AuditStep, Audits, TryKey,
+    case::{Case, Files, Try},
 };
 
 /// How many seats and audits stand where.
@@ -77,8 +77,28 @@ impl Audits {
         counts
     }
 
-    pub(super) fn held(&self) -> usize {
+    /// Whether one more seat may be asked for. Those that are asked for count: many may be at once.
+    pub(super) fn has_room(&self, now: UnixSeconds) -> bool {
         let counts = self.counts();
-        counts.joined + counts.committed + counts.revealed
+        let asking = |case: &&Case| case.is_asking(&self.me.provider, now);
+        let asked = self.cases.values().filter(asking).count();
+        counts.joined + counts.committed + counts.revealed + asked < self.policy.max_seats
+    }
+
+    /// Whether the rent of one more panel may be lent: what the operator has must last for reveals.
+    pub(super) fn may_lend(&self) -> bool {
+        let lent = |case: &&Case| {
+            let open =
+                |(tried, panel): (&TryKey, &Try)| tried.0 == AuditStep::Open && panel.in_flight;
+            self.has_lent(case) || case.tries.iter().any(open)
+        };
+        self.cases.values().filter(lent).count() < self.policy.max_seats
+    }
+
+    /// Whether a panel's rent is owed to us.
+    pub(super) fn has_lent(&self, case: &Case) -> bool {
+        case.panels.iter().zip(case.closed).any(|(panel, closed)| {
+            !closed && panel.is_some_and(|panel| panel.rent_payer == self.me.operator)
+        })
     }
 }

@@ -8,6 +8,7 @@ use arena::{Arena, Finds, JOB, provider};
 mod arena;
 mod outlook;
 mod random;
+mod strangers;
 
 /// Until the job has ended and every panel is closed.
 fn finish(arena: &mut Arena) {
