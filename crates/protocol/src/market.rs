@@ -75,9 +75,11 @@ impl MarketParams {
         max_compute_secs: 6 * 3_600,
         min_challenge_secs: 60,
         max_challenge_secs: 2 * 86_400,
-        panel_open_secs: 3_600,
+        // An hour's halt of the chain must cost neither an audit that waits to be opened nor the
+        // bond of an auditor that could not commit. Commits end early: nobody waits for it.
+        panel_open_secs: 7_200,
         panel_join_secs: 600,
-        panel_commit_secs: 600,
+        panel_commit_secs: 7_200,
         panel_reveal_secs: 86_400,
         max_input_bytes: 64 << 20,
         max_output_bytes: 64 << 20,

@@ -35,10 +35,10 @@ fn outage_before_finalize_costs_nothing() {
     assert_eq!(trial.ends(&court, &bench), ends(45, 55, [150, 150], 0));
 }
 
-/// The hour to open a panel: an outage that leaves its last second leaves the audit, one second more ends it for the
-/// primary. Limit: an audit can be lost to a halt, and then a cheating primary is paid.
+/// Two hours to open a panel: a halt of one leaves the audit. Limit: one that outlasts the window ends it for the
+/// primary, and a cheating one is paid.
 #[test]
-fn outage_while_the_panel_waits_to_be_opened_may_lose_the_audit() {
+fn outage_while_the_panel_waits_to_be_opened_loses_the_audit_only_beyond_two_hours() {
     let mut court = court_of(MarketParams::PUBLIC);
     let trial = Trial::drawn(&mut court);
     let job = trial.job;
@@ -49,7 +49,7 @@ fn outage_while_the_panel_waits_to_be_opened_may_lose_the_audit() {
     let bench = court.judged(&job, &[Equal, Equal], true);
     assert_eq!(trial.ends(&court, &bench), ends(45, 55, [150, 150], 0));
 
-    late.world.pass(1);
+    late.world.pass(OUTAGE + 1);
     late.world.do_panel_resolve(&job);
     assert_eq!(trial.ends(&late, &[]), ends(345, 55, [], 0));
 }
@@ -84,15 +84,34 @@ fn outage_while_auditors_join_leaves_those_who_have() {
     }
 }
 
-/// Limit: the halt takes the bonds of auditors that could not commit. The job is judged by level 2, and the primary
-/// is not harmed.
+/// Two hours beside the compute window: auditors commit when the chain is back.
 #[test]
-fn outage_while_auditors_commit_costs_them_their_bonds() {
+fn outage_while_auditors_commit_costs_nothing() {
+    let mut court = court_of(MarketParams::PUBLIC);
+    let trial = Trial::drawn(&mut court);
+    let job = trial.job;
+    let bench = court.seated(&job, 2);
+    court.world.pass(OUTAGE);
+    for auditor in &bench {
+        court.world.do_panel_commit(&job, auditor, ROOT);
+    }
+    for auditor in &bench {
+        court.world.do_panel_reveal(&job, auditor, ROOT);
+    }
+    court.world.do_job_reveal(&job);
+    court.world.do_panel_resolve(&job);
+    assert_eq!(trial.ends(&court, &bench), ends(45, 55, [150, 150], 0));
+}
+
+/// Limit: a longer halt takes the bonds of auditors that could not commit. The job is judged by level 2, and the
+/// primary is not harmed.
+#[test]
+fn outage_beyond_the_commit_window_costs_auditors_their_bonds() {
     let mut court = court_of(MarketParams::PUBLIC);
     let trial = Trial::drawn(&mut court);
     let job = trial.job;
     let first = court.seated(&job, 2);
-    court.world.pass(OUTAGE);
+    court.world.pass(3 * OUTAGE);
     court.world.do_panel_resolve(&job);
     assert_eq!(court.world.status(&job), JobStatus::Appealing);
     let second = court.judged(&job, &[Equal, Equal, Equal], true);
