@@ -178,7 +178,11 @@ impl<C: Chain> Driver<C> {
         let audits = Audits::new(me, parts.audit.clone());
         Self {
             preparations: Preparations::new(parts.policy.preparing_jobs),
-            audits: Auditing::new(audits, parts.policy.preparing_jobs),
+            audits: Auditing::new(
+                audits,
+                parts.policy.preparing_jobs,
+                parts.engine.concurrency,
+            ),
             parts,
             core,
             now: UnixSeconds::default(),

@@ -3,12 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use assay_client::{address, protocol::Address};
+use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Chain, DriverError, Effect, HaltPoint, JobReading, Parts,
     examine::{self, Examinee},
     preparations::Preparations,
+    prepare::PrepareError,
     reread, run,
 };
 use crate::{
@@ -45,17 +47,20 @@ pub(super) struct Auditing {
     examinees: BTreeMap<Address, Arc<Examinee>>,
     preparations: Preparations,
     runs: BTreeMap<Address, CancellationToken>,
+    /// Runs at the same time.
+    turns: Arc<Semaphore>,
     /// A panel's address takes a search; each is made once.
     addresses: BTreeMap<Address, [Address; 2]>,
 }
 
 impl Auditing {
-    pub fn new(core: Audits, at_once: usize) -> Self {
+    pub fn new(core: Audits, at_once: usize, engines: usize) -> Self {
         Self {
             core,
             examinees: BTreeMap::new(),
             preparations: Preparations::new(at_once),
             runs: BTreeMap::new(),
+            turns: Arc::new(examine::turns(engines)),
             addresses: BTreeMap::new(),
         }
     }
@@ -186,16 +191,23 @@ impl<C: Chain> super::Driver<C> {
         };
         let sources = self.sources();
         let operator = self.parts.operator;
-        let work = async move {
-            let prepared = examine::prepare(&sources, &job, &operator).await;
-            prepared.map_err(|error| {
+        let seated = self.audits.core.live_jobs().contains(&address);
+        let patience = if seated {
+            Duration::MAX
+        } else {
+            examine::patience(&job)
+        };
+        let work =
+            async move {
+                let preparing = examine::prepare(&sources, &job, &operator);
+                let prepared = timeout(patience, preparing).await;
+                prepared.unwrap_or(Err(PrepareError::Slow)).map_err(|error| {
                 metrics::failure(error.code());
                 let again = error.may_pass();
                 tracing::info!(job = %address, reason = %error, again, "audit not prepared");
                 error.fault()
             })
-        };
-        let seated = self.audits.core.live_jobs().contains(&address);
+            };
         let (number, preparation) = self.audits.preparations.start(address, seated, work);
         self.spawn(async move {
             Effect::Audit(AuditEffect::Prepared(address, number, preparation.await))
@@ -209,10 +221,11 @@ impl<C: Chain> super::Driver<C> {
         };
         let examinee = self.audits.examinees.get(&address).map(Arc::clone);
         let (sources, runtime) = (self.sources(), self.parts.runtime.clone());
+        let turns = Arc::clone(&self.audits.turns);
         let cancel = CancellationToken::new();
         self.audits.runs.insert(address, cancel.clone());
         self.spawn_heavy(async move {
-            let run = examine::run(&sources, examinee.as_deref(), &job, within, runtime);
+            let run = examine::run(&sources, &turns, examinee.as_deref(), &job, within, runtime);
             let result = match cancel.run_until_cancelled(run).await {
                 Some(Ok(examined)) => Ok(examined),
                 Some(Err(error)) => {

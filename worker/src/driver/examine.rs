@@ -7,7 +7,10 @@ use assay_client::{
     protocol::{Address, Digest, JobData, OutputProfile, ProviderData, digest::is_zero, text},
 };
 use assay_engine::{AuditFault, EngineError, Outcome, RuntimeFault};
-use tokio::{sync::OnceCell, time::Instant};
+use tokio::{
+    sync::{OnceCell, Semaphore},
+    time::{Instant, timeout},
+};
 
 use super::{
     prepare::{self, PrepareError, Prepared, Sources},
@@ -25,6 +28,20 @@ pub struct Examinee {
     prepared: Prepared,
     outcome: OnceCell<(Outcome, u64)>,
 }
+
+/// Engines that audits may use at the same time: one is left to claimed jobs, whose deadlines are
+/// nearer and whose models were chosen, while anybody may have a model audited that takes long.
+pub fn turns(engines: usize) -> Semaphore {
+    Semaphore::new(engines.saturating_sub(1).clamp(1, Semaphore::MAX_PERMITS))
+}
+
+/// Longest time to get ready for a seat that we do not hold: whoever serves slowly must not keep us
+/// from the other panels for the whole time that they may be joined.
+pub fn patience(job: &JobData) -> Duration {
+    Duration::from_secs(u64::from(job.panel_join_secs / 4)).max(LEAST_PATIENCE)
+}
+
+const LEAST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Fetches what a seat needs, from the job's uris or else from the primary's worker, before the
 /// seat is asked for.
@@ -58,9 +75,23 @@ fn endpoint(primary: &ProviderData) -> Option<String> {
     (!endpoint.is_empty()).then(|| endpoint.trim_end_matches('/').to_owned())
 }
 
+/// What a run comes to, once it is its turn.
+async fn in_turn<T>(
+    turns: &Semaphore,
+    within: Duration,
+    run: impl Future<Output = T>,
+) -> Result<T, RunError> {
+    let taken = async {
+        let _turn = turns.acquire().await;
+        run.await
+    };
+    timeout(within, taken).await.map_err(|_| RunError::Late)
+}
+
 /// Runs the model, unless that was done, and compares under the primary's hints.
 pub async fn run<C: Chain>(
     sources: &Sources<C>,
+    turns: &Semaphore,
     examinee: Option<&Examinee>,
     job: &JobData,
     [run_within, hints_within]: [Duration; 2],
@@ -69,10 +100,14 @@ pub async fn run<C: Chain>(
     let examinee = examinee.ok_or(RunError::NotPrepared)?;
     let begun = Instant::now();
     let computed = examinee.outcome.get_or_try_init(|| async {
-        let started = Instant::now();
         let Prepared { model, input } = &examinee.prepared;
-        let outcome = sources.host.run(model, input, run_within).await;
-        let took = started.elapsed();
+        let running = in_turn(turns, run_within, async {
+            let started = Instant::now();
+            let left = run_within.saturating_sub(begun.elapsed());
+            let outcome = sources.host.run(model, input, left).await;
+            (outcome, started.elapsed())
+        });
+        let (outcome, took) = running.await?;
         metrics::run(took.as_secs_f64());
         let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         Ok::<_, RunError>((within_limit(outcome, job)?, took))
@@ -89,7 +124,7 @@ pub async fn run<C: Chain>(
     let left = hints_within.saturating_sub(begun.elapsed());
     let fetching = hints(sources, job, expected);
     let least = Duration::from_secs(1);
-    let Ok(Some(hints)) = tokio::time::timeout(left.max(least), fetching).await else {
+    let Ok(Some(hints)) = timeout(left.max(least), fetching).await else {
         return Ok(Examined::HintsMissing { body });
     };
     match outcome.audit(&profile, &hints) {
@@ -180,6 +215,31 @@ mod tests {
         job.output_profile[0] = OutputProfile::EXACT;
         job.output_limit = output_limit;
         job
+    }
+
+    #[tokio::test]
+    async fn audits_leave_an_engine_to_claimed_jobs_and_do_not_wait_for_ever() {
+        for (engines, at_once) in [(0, 1), (1, 1), (2, 1), (4, 3)] {
+            assert_eq!(turns(engines).available_permits(), at_once, "{engines}");
+        }
+        let (turns, within) = (turns(2), Duration::from_millis(10));
+        let held = turns.acquire().await.unwrap();
+        let late = in_turn(&turns, within, async { 1 }).await;
+        assert!(matches!(late, Err(RunError::Late)));
+        assert_eq!(late.unwrap_err().fault(), crate::core::RunFault::Again);
+        drop(held);
+        let within = Duration::from_secs(60);
+        assert_eq!(in_turn(&turns, within, async { 1 }).await.unwrap(), 1);
+        assert_eq!(turns.available_permits(), 1);
+    }
+
+    #[test]
+    fn no_single_audit_takes_the_whole_join_window_to_get_ready_for() {
+        let mut job = job(0);
+        job.panel_join_secs = 600;
+        assert_eq!(patience(&job), Duration::from_secs(150));
+        job.panel_join_secs = 10;
+        assert_eq!(patience(&job), LEAST_PATIENCE);
     }
 
     /// As the primary's own rule, or honest parties would differ.

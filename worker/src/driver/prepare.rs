@@ -27,6 +27,8 @@ pub struct Prepared {
 pub enum PrepareError {
     #[error(transparent)]
     Chain(#[from] ChainError),
+    #[error("model and input did not come in the time that one seat is worth")]
+    Slow,
     #[error("the model's account does not exist any more")]
     ModelGone,
     #[error("the model's account names another file than the job")]
@@ -54,7 +56,7 @@ impl PrepareError {
     pub fn may_pass(&self) -> bool {
         match self {
             // The wait lets others register, or grow old enough.
-            Self::Chain(_) | Self::TooFewAuditors { .. } => true,
+            Self::Chain(_) | Self::Slow | Self::TooFewAuditors { .. } => true,
             Self::Fetch(error) => error.may_pass(),
             Self::Engine(error) => match error.fault() {
                 Fault::Job => false,
@@ -80,6 +82,7 @@ impl PrepareError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Chain(_) => "chain",
+            Self::Slow => "slow",
             Self::ModelGone => "model_gone",
             Self::ModelDiffers => "model_differs",
             Self::PrimaryGone => "primary_gone",

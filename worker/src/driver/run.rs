@@ -26,6 +26,8 @@ pub enum RunError {
     Engine(#[from] EngineError),
     #[error(transparent)]
     Profile(#[from] ProfileMismatch),
+    #[error("no answer in the time that there was, waiting for a free engine included")]
+    Late,
     #[error("the outputs cannot be described: {0}")]
     Describe(#[from] serde_json::Error),
 }
@@ -37,6 +39,7 @@ impl RunError {
                 Fault::Run => RunFault::Again,
                 Fault::Job | Fault::Setup => RunFault::Never,
             },
+            Self::Late => RunFault::Again,
             Self::NotPrepared | Self::Profile(_) | Self::Describe(_) => RunFault::Never,
         }
     }
@@ -46,6 +49,7 @@ impl RunError {
             Self::NotPrepared => "not_prepared",
             Self::Engine(error) => error.code(),
             Self::Profile(_) => "profile_mismatch",
+            Self::Late => "run_late",
             Self::Describe(_) => "not_described",
         }
     }
