@@ -110,10 +110,12 @@ fn frame(svg: &mut String, axis: &Axis, bottom: f64) {
         );
         decade += every;
     }
+    // A line below the decades, which are near.
+    let below = label + 14.0;
     for (x, name) in [(axis.x(0.0), "none"), (axis.x(f64::INFINITY), "differs")] {
         let _ = writeln!(
             svg,
-            "<text x=\"{x:.1}\" y=\"{label}\" text-anchor=\"middle\" fill=\"#555555\">{name}</text>"
+            "<text x=\"{x:.1}\" y=\"{below}\" text-anchor=\"middle\" fill=\"#555555\">{name}</text>"
         );
     }
     let _ = writeln!(
