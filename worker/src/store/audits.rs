@@ -177,13 +177,17 @@ impl Store {
         })
     }
 
-    /// Hints of a committed result, for the auditors: they are public from the commitment on.
+    /// Hints of a committed result, for the auditors: they are public from the commitment on, also
+    /// of a job that could not be found for a while, for its collateral hangs on them.
     pub fn public_hints(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
         self.with(|connection| {
             let file = connection.query_row(
                 "SELECT results.hints FROM results JOIN jobs USING (job, attempt)
                  WHERE hints_digest = ?1 AND hints IS NOT NULL
-                     AND phase IN ('committed', 'audited', 'settled', 'faulted', 'unresolved')
+                     AND (phase IN ('committed', 'audited', 'settled', 'faulted', 'unresolved')
+                         OR phase = 'gone' AND EXISTS (SELECT 1 FROM transactions
+                             WHERE transactions.job = results.job AND state = 'landed'
+                             AND transactions.attempt = results.attempt AND step = 'commit'))
                  LIMIT 1",
                 [&digest.0[..]],
                 |row| row.get(0),

@@ -165,18 +165,21 @@ fn files_are_dropped_after_their_time_and_secrets_stay() {
     assert_eq!(store.result(&job(1), 0).unwrap(), Some(result(0, 1)));
 }
 
-#[test]
-fn transaction_is_pending_until_its_end_is_known() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(&folder);
-    let sent = |number: u8| SentTransaction {
+fn sent(number: u8) -> SentTransaction {
+    SentTransaction {
         signature: [number; 64],
         job: job(1),
         attempt: 0,
         action: Action::Job(Step::Commit),
         bytes: vec![number; 300],
         last_valid_block_height: u64::from(number),
-    };
+    }
+}
+
+#[test]
+fn transaction_is_pending_until_its_end_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
     for number in [3, 1, 2] {
         store.save_transaction(&sent(number), NOW).unwrap();
     }
@@ -331,6 +334,17 @@ fn hints_are_public_from_the_commitment_on() {
         store.report(&job(1), 0, &data(), report, NOW).unwrap();
         assert_eq!(store.public_hints(&digest).unwrap(), Some(vec![4, 5]));
     }
+    // Nor are they withheld because nodes could not find the job.
+    store.report_gone(&job(1), 0, NOW).unwrap();
+    assert_eq!(store.public_hints(&digest).unwrap(), None);
+    let commit = sent(7);
+    store.save_transaction(&commit, NOW).unwrap();
+    let landed = TransactionEnd::Landed {
+        fee: None,
+        compute_units: None,
+    };
+    store.end_transaction(&commit.signature, &landed).unwrap();
+    assert_eq!(store.public_hints(&digest).unwrap(), Some(vec![4, 5]));
     let settled = Report::Settled {
         price: Lamports(500),
         earned: Lamports(490),
