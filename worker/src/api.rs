@@ -17,7 +17,7 @@ use assay_client::{
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::StatusCode,
+    http::{Method, StatusCode},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -85,7 +85,8 @@ pub async fn serve<C: Chain>(
 
 fn router<C: Chain>(api: Arc<Api<C>>) -> Router {
     let gate = Gate {
-        slots: Arc::new(Semaphore::new(api.limits.concurrent_requests)),
+        answers: Arc::new(Semaphore::new(api.limits.concurrent_requests)),
+        uploads: Arc::new(Semaphore::new(api.limits.concurrent_requests)),
         timeout: api.limits.timeout,
     };
     Router::new()
@@ -120,14 +121,19 @@ fn router<C: Chain>(api: Arc<Api<C>>) -> Router {
 
 #[derive(Clone)]
 struct Gate {
-    slots: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
+    /// Apart: a body may come as slowly as its sender likes, and hints withheld from auditors for
+    /// want of a slot would cost the collateral.
+    uploads: Arc<Semaphore>,
     timeout: Duration,
 }
 
 /// So many requests at once, so long each: a slow requester costs a slot for a while, not memory.
 async fn limit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let reading = matches!(*request.method(), Method::GET | Method::HEAD);
+    let slots = if reading { gate.answers } else { gate.uploads };
     let answered = tokio::time::timeout(gate.timeout, async {
-        let _slot = gate.slots.acquire().await;
+        let _slot = slots.acquire().await;
         next.run(request).await
     });
     answered.await.unwrap_or_else(|_| {

@@ -88,7 +88,7 @@ pub struct ApiConfig {
     pub public_url: String,
     /// Longest time for one request, in seconds.
     pub timeout_secs: u64,
-    /// Requests answered at the same time; more wait.
+    /// Requests answered at the same time, and uploads taken; more wait.
     pub concurrent_requests: usize,
 }
 

@@ -12,6 +12,10 @@ use bytemuck::Zeroable;
 use reqwest::Method;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::{
     refusal, refused,
@@ -99,4 +103,27 @@ async fn auditors_outputs_go_to_a_requester_who_has_nothing_else_once_they_are_p
     keep(&service, 4, JOB_ACKNOWLEDGED, 2, SeatState::Settled);
     assert_eq!(ask(4, 2).await.status(), 200);
     assert_eq!(refusal(ask(9, 1).await).await, refused(404, "job_unknown"));
+}
+
+/// Whoever sends a body slowly keeps no auditor from the hints.
+#[tokio::test]
+async fn uploads_that_do_not_end_keep_nobody_from_reading() {
+    let service = Service::start().await;
+    let address = service.url.strip_prefix("http://").unwrap();
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = "POST /v1/jobs/x/acknowledge HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut asked = [0; 25];
+        stream.read_exact(&mut asked).await.unwrap();
+        assert_eq!(
+            &asked, b"HTTP/1.1 100 Continue\r\n\r\n",
+            "its slot is taken"
+        );
+        slow.push(stream);
+    }
+    let path = blob_path(&Digest::of(&[b"input"]));
+    let answer = service.plain(Method::GET, &path, b"").await;
+    assert_eq!(refusal(answer).await, refused(404, "blob_unknown"));
 }
