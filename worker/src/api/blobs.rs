@@ -27,19 +27,18 @@ pub async fn get<C: Chain>(
     Path(digest): Path<String>,
 ) -> Result<Response, ApiError> {
     let digest = parse(&digest)?;
-    let artifacts = Arc::clone(&api.artifacts);
-    let reading = tokio::task::spawn_blocking(move || artifacts.blobs.get(&digest));
-    let bytes = match reading.await.map_err(ApiError::internal)?? {
-        Some(bytes) => Some(bytes),
-        None => hints(&api, digest).await?,
-    };
-    if let Some(bytes) = bytes {
-        return Ok(bytes.into_response());
+    if let Some(file) = cached(&api, digest).await? {
+        return Ok(in_parts(file));
+    }
+    // From the cache where they now are; from memory only if that is full.
+    if let Some(bytes) = hints(&api, digest).await? {
+        let file = cached(&api, digest).await?;
+        return Ok(file.map_or_else(|| bytes.into_response(), in_parts));
     }
     let artifacts = Arc::clone(&api.artifacts);
     let opening = tokio::task::spawn_blocking(move || artifacts.models.open_file(&digest));
     match opening.await.map_err(ApiError::internal)?? {
-        Some((file, size)) => Ok(([(CONTENT_LENGTH, size)], in_parts(file)).into_response()),
+        Some(file) => Ok(in_parts(file)),
         None => Err(ApiError::new(
             StatusCode::NOT_FOUND,
             "blob_unknown",
@@ -48,10 +47,24 @@ pub async fn get<C: Chain>(
     }
 }
 
-/// A file's bytes, part by part as they are sent.
-fn in_parts(file: File) -> Body {
+/// A blob's file and size, its bytes checked.
+async fn cached<C: Chain>(api: &Api<C>, digest: Digest) -> Result<Option<(File, u64)>, ApiError> {
+    let artifacts = Arc::clone(&api.artifacts);
+    let opening = tokio::task::spawn_blocking(move || {
+        let checked = artifacts.blobs.get(&digest)?.is_some();
+        if checked {
+            artifacts.blobs.open_file(&digest)
+        } else {
+            Ok(None)
+        }
+    });
+    Ok(opening.await.map_err(ApiError::internal)??)
+}
+
+/// A file's bytes, part by part as they are sent: whoever reads slowly holds no memory.
+fn in_parts((file, size): (File, u64)) -> Response {
     const PART_BYTES: usize = 64 << 10;
-    Body::from_stream(stream::try_unfold(file, |mut file| async {
+    let body = Body::from_stream(stream::try_unfold(file, |mut file| async {
         let reading = tokio::task::spawn_blocking(move || {
             let mut part = vec![0; PART_BYTES];
             let read = file.read(&mut part)?;
@@ -60,7 +73,8 @@ fn in_parts(file: File) -> Body {
         });
         let (part, file) = reading.await.map_err(io::Error::other)??;
         Ok::<_, io::Error>((!part.is_empty()).then_some((part, file)))
-    }))
+    }));
+    ([(CONTENT_LENGTH, size)], body).into_response()
 }
 
 /// Hints out of the journal, and into the cache: whoever asks again does not keep the journal busy.
