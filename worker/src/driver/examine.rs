@@ -43,6 +43,13 @@ pub fn patience(job: &JobData) -> Duration {
 
 const LEAST_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Longest run of one try: half of the time that is left, or what the primary had, if that is more.
+/// A model that never ends must not have our other seats wait until their bonds are lost.
+fn run_limit(job: &JobData, left: Duration) -> Duration {
+    let granted = Duration::from_secs(u64::from(job.compute_secs));
+    (left / 2).max(granted).min(left)
+}
+
 /// Fetches what a seat needs, from the job's uris or else from the primary's worker, before the
 /// seat is asked for.
 pub async fn prepare<C: Chain>(
@@ -103,8 +110,8 @@ pub async fn run<C: Chain>(
         let Prepared { model, input } = &examinee.prepared;
         let running = in_turn(turns, run_within, async {
             let started = Instant::now();
-            let left = run_within.saturating_sub(begun.elapsed());
-            let outcome = sources.host.run(model, input, left).await;
+            let limit = run_limit(job, run_within.saturating_sub(begun.elapsed()));
+            let outcome = sources.host.run(model, input, limit).await;
             (outcome, started.elapsed())
         });
         let (outcome, took) = running.await?;
@@ -231,6 +238,18 @@ mod tests {
         let within = Duration::from_secs(60);
         assert_eq!(in_turn(&turns, within, async { 1 }).await.unwrap(), 1);
         assert_eq!(turns.available_permits(), 1);
+    }
+
+    #[test]
+    fn model_that_never_ends_leaves_time_to_other_seats() {
+        let mut job = job(0);
+        job.compute_secs = 60;
+        let limit = |job: &JobData, left| run_limit(job, Duration::from_secs(left)).as_secs();
+        assert_eq!(limit(&job, 600), 300);
+        assert_eq!(limit(&job, 100), 60, "the primary had no more");
+        assert_eq!(limit(&job, 30), 30);
+        job.compute_secs = 3_600;
+        assert_eq!(limit(&job, 4_000), 3_600);
     }
 
     #[test]
