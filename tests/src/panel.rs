@@ -151,16 +151,11 @@ impl World {
     /// What an auditor's commitment to this root is, for the job's convened panel.
     pub fn auditor_commitment(&self, job: &Job, auditor: &Provider, root: [u8; 32]) -> [u8; 32] {
         let data = self.job(&job.account);
-        let role = if data.level == 1 {
-            Role::PanelLevel1
-        } else {
-            Role::PanelLevel2
-        };
         Opening {
             program_id: &PROGRAM_ID,
             job: &job.account,
             attempt: data.attempt,
-            role,
+            role: Role::auditor(data.level),
             provider: &auditor.account,
             generation: self.provider(&auditor.account).generation,
             salt: &salt(&auditor.account),

@@ -1,5 +1,6 @@
 //! Tensors, as they travel in safetensors files.
 
+use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +95,31 @@ pub struct Tensor {
     pub dtype: DType,
     pub shape: Vec<usize>,
     pub data: Vec<u8>,
+}
+
+impl Tensor {
+    /// The elements as floats, for distances; integers beyond 2^53 are rounded.
+    pub fn to_f64s(&self) -> Vec<f64> {
+        fn each<const N: usize>(data: &[u8], number: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+            let (elements, _) = data.as_chunks::<N>();
+            elements.iter().map(|bytes| number(*bytes)).collect()
+        }
+        let data = &self.data;
+        match self.dtype {
+            DType::Bool | DType::U8 => each(data, |[byte]: [u8; 1]| f64::from(byte)),
+            DType::I8 => each(data, |bytes| f64::from(i8::from_le_bytes(bytes))),
+            DType::U16 => each(data, |bytes| f64::from(u16::from_le_bytes(bytes))),
+            DType::I16 => each(data, |bytes| f64::from(i16::from_le_bytes(bytes))),
+            DType::U32 => each(data, |bytes| f64::from(u32::from_le_bytes(bytes))),
+            DType::I32 => each(data, |bytes| f64::from(i32::from_le_bytes(bytes))),
+            DType::U64 => each(data, |bytes| u64::from_le_bytes(bytes) as f64),
+            DType::I64 => each(data, |bytes| i64::from_le_bytes(bytes) as f64),
+            DType::F16 => each(data, |bytes| f16::from_le_bytes(bytes).to_f64()),
+            DType::BF16 => each(data, |bytes| bf16::from_le_bytes(bytes).to_f64()),
+            DType::F32 => each(data, |bytes| f64::from(f32::from_le_bytes(bytes))),
+            DType::F64 => each(data, f64::from_le_bytes),
+        }
+    }
 }
 
 /// The tensors of a safetensors file, by name.

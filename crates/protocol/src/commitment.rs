@@ -21,6 +21,18 @@ pub enum Role {
     PanelLevel2 = 2,
 }
 
+impl Role {
+    /// An auditor's, on the panel of this level.
+    #[inline]
+    pub const fn auditor(level: u8) -> Self {
+        if level == 1 {
+            Self::PanelLevel1
+        } else {
+            Self::PanelLevel2
+        }
+    }
+}
+
 /// Everything a commitment binds. Integers little-endian, keys and digests raw.
 #[derive(Clone, Copy, Debug)]
 pub struct Opening<'a> {

@@ -249,10 +249,17 @@ impl JobData {
         if self.exclusive_provider != Address::default() && self.exclusive_provider != *provider {
             return Err(Error::ProviderNotInvited);
         }
-        if !is_zero(&self.runtime_class) && self.runtime_class != *runtime_class {
-            return Err(Error::ProviderClassMismatch);
+        self.require_class(runtime_class)
+    }
+
+    /// Whether the terms admit results of this runtime class, the primary's or an auditor's.
+    #[inline]
+    pub fn require_class(&self, runtime_class: &[u8; 32]) -> Result<()> {
+        if is_zero(&self.runtime_class) || self.runtime_class == *runtime_class {
+            Ok(())
+        } else {
+            Err(Error::ProviderClassMismatch)
         }
-        Ok(())
     }
 
     /// Whether this is the provider that holds the job, and not a later account of its address.

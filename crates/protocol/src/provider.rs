@@ -6,7 +6,6 @@ use crate::{
     Address, LAYOUT_VERSION,
     amount::{Lamports, Split},
     args::ProviderArgs,
-    digest::is_zero,
     error::{Error, Result},
     job::JobData,
     limits::ENDPOINT_BYTES,
@@ -296,9 +295,7 @@ impl ProviderData {
         if job.provider == *address {
             return Err(Error::SeatPrimaryRefused);
         }
-        if !is_zero(&job.runtime_class) && job.runtime_class != self.runtime_class {
-            return Err(Error::ProviderClassMismatch);
-        }
+        job.require_class(&self.runtime_class)?;
         let aged = UnixSeconds(self.aged_at).after(Seconds(job.stake_age_secs))?;
         if aged.0 > job.created_at {
             return Err(Error::SeatStakeTooYoung);

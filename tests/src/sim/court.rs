@@ -134,7 +134,12 @@ fn commit(trial: &mut Trial<'_>, panel: &mut PanelData, holders: &[usize]) -> Ve
         let commitment = match &plan.act {
             Act::Nothing => continue,
             Act::CommitOnly => plan.salt,
-            Act::Answer(root) => trial.commitment(role(trial), plan.member, root, &plan.salt),
+            Act::Answer(root) => trial.commitment(
+                Role::auditor(trial.job.level),
+                plan.member,
+                root,
+                &plan.salt,
+            ),
             Act::Copy => match sent.first() {
                 Some(other) => *other,
                 None => continue,
@@ -157,14 +162,6 @@ fn commit(trial: &mut Trial<'_>, panel: &mut PanelData, holders: &[usize]) -> Ve
 /// Whether the primary serves its hints to the convened panel.
 fn serves_hints(trial: &Trial<'_>) -> bool {
     trial.town.members[trial.primary].behaviour != Behaviour::Withholding || trial.job.level == 2
-}
-
-fn role(trial: &Trial<'_>) -> Role {
-    if trial.job.level == 1 {
-        Role::PanelLevel1
-    } else {
-        Role::PanelLevel2
-    }
 }
 
 fn reveal(trial: &mut Trial<'_>, panel: &mut PanelData, plans: &[Plan]) {

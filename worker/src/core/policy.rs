@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use assay_protocol::{Address, JobData, Lamports, UnixSeconds, digest::is_zero};
+use assay_protocol::{Address, JobData, Lamports, UnixSeconds};
 
 /// What the operator wants, and what the worker allows itself at once.
 #[derive(Clone, Debug)]
@@ -115,10 +115,7 @@ impl Policy {
                 self.exclusive_only && exclusive != *provider,
                 Refusal::NotReservedForUs,
             ),
-            (
-                !is_zero(&job.runtime_class) && job.runtime_class != *class,
-                Refusal::ClassMismatch,
-            ),
+            (job.require_class(class).is_err(), Refusal::ClassMismatch),
             (!self.serves(&job.model_digest), Refusal::ModelNotListed),
             (job.ceiling < self.min_price.0, Refusal::CeilingBelowMinimum),
             (

@@ -5,8 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use assay_engine::{DType, ModelInfo, Tensor, TensorInfo};
-use half::{bf16, f16};
+use assay_engine::{ModelInfo, Tensor, TensorInfo};
 use prost::Message;
 
 use crate::proto::{ModelProto, TensorProto};
@@ -117,7 +116,7 @@ pub fn difference(found: &[Tensor], expected: &[Tensor]) -> Option<String> {
                 "{name} is {a:?}{c:?} where {b:?}{d:?} was expected"
             ));
         }
-        let (found, expected) = (numbers(found), numbers(expected));
+        let (found, expected) = (found.to_f64s(), expected.to_f64s());
         let at = found
             .iter()
             .zip(&expected)
@@ -135,29 +134,4 @@ fn close(found: f64, expected: f64) -> bool {
     found == expected
         || (found.is_nan() && expected.is_nan())
         || (found - expected).abs() <= ABSOLUTE + RELATIVE * expected.abs()
-}
-
-fn numbers(tensor: &Tensor) -> Vec<f64> {
-    fn each<const N: usize>(data: &[u8], number: impl Fn([u8; N]) -> f64) -> Vec<f64> {
-        data.as_chunks()
-            .0
-            .iter()
-            .map(|bytes| number(*bytes))
-            .collect()
-    }
-    let data = &tensor.data;
-    match tensor.dtype {
-        DType::Bool | DType::U8 => each(data, |[byte]| f64::from(byte)),
-        DType::I8 => each(data, |bytes| f64::from(i8::from_le_bytes(bytes))),
-        DType::U16 => each(data, |bytes| f64::from(u16::from_le_bytes(bytes))),
-        DType::I16 => each(data, |bytes| f64::from(i16::from_le_bytes(bytes))),
-        DType::U32 => each(data, |bytes| f64::from(u32::from_le_bytes(bytes))),
-        DType::I32 => each(data, |bytes| f64::from(i32::from_le_bytes(bytes))),
-        DType::U64 => each(data, |bytes| u64::from_le_bytes(bytes) as f64),
-        DType::I64 => each(data, |bytes| i64::from_le_bytes(bytes) as f64),
-        DType::F16 => each(data, |bytes| f16::from_le_bytes(bytes).to_f64()),
-        DType::BF16 => each(data, |bytes| bf16::from_le_bytes(bytes).to_f64()),
-        DType::F32 => each(data, |bytes| f64::from(f32::from_le_bytes(bytes))),
-        DType::F64 => each(data, f64::from_le_bytes),
-    }
 }

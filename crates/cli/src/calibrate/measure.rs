@@ -1,30 +1,6 @@
 //! How far apart two results are.
 
 use assay_engine::{DType, Outcome, Tensor};
-use half::{bf16, f16};
-
-/// The numbers of a tensor. Integers beyond 2^53 lose their last bits, which [`deviation`] does not rely on.
-pub fn values(tensor: &Tensor) -> Vec<f64> {
-    fn read<const N: usize>(data: &[u8], number: impl Fn([u8; N]) -> f64) -> Vec<f64> {
-        let (elements, _) = data.as_chunks::<N>();
-        elements.iter().map(|element| number(*element)).collect()
-    }
-    let data = &tensor.data;
-    match tensor.dtype {
-        DType::Bool | DType::U8 => read(data, |[byte]: [u8; 1]| f64::from(byte)),
-        DType::I8 => read(data, |[byte]: [u8; 1]| f64::from(byte.cast_signed())),
-        DType::U16 => read(data, |bytes| f64::from(u16::from_le_bytes(bytes))),
-        DType::I16 => read(data, |bytes| f64::from(i16::from_le_bytes(bytes))),
-        DType::U32 => read(data, |bytes| f64::from(u32::from_le_bytes(bytes))),
-        DType::I32 => read(data, |bytes| f64::from(i32::from_le_bytes(bytes))),
-        DType::U64 => read(data, |bytes| u64::from_le_bytes(bytes) as f64),
-        DType::I64 => read(data, |bytes| i64::from_le_bytes(bytes) as f64),
-        DType::F16 => read(data, |bytes| f16::from_le_bytes(bytes).to_f64()),
-        DType::BF16 => read(data, |bytes| bf16::from_le_bytes(bytes).to_f64()),
-        DType::F32 => read(data, |bytes| f64::from(f32::from_le_bytes(bytes))),
-        DType::F64 => read(data, f64::from_le_bytes),
-    }
-}
 
 /// The largest |y - x| of two floats tensors; infinite where one is NaN or infinite and the other is something else,
 /// where shapes or types differ, and where anything but floats differs at all.
@@ -38,7 +14,7 @@ pub fn deviation(x: &Tensor, y: &Tensor) -> f64 {
     if !x.dtype.is_float() {
         return f64::INFINITY;
     }
-    let pairs = values(x).into_iter().zip(values(y));
+    let pairs = x.to_f64s().into_iter().zip(y.to_f64s());
     pairs.fold(0.0_f64, |worst, (x, y)| {
         let apart = if x == y || (x.is_nan() && y.is_nan()) {
             0.0
@@ -64,7 +40,10 @@ pub fn deviations(x: &Outcome, y: &Outcome, outputs: usize) -> Vec<f64> {
 
 /// The largest finite magnitude of a tensor.
 pub fn magnitude(tensor: &Tensor) -> f64 {
-    let finite = values(tensor).into_iter().filter(|value| value.is_finite());
+    let finite = tensor
+        .to_f64s()
+        .into_iter()
+        .filter(|value| value.is_finite());
     finite.fold(0.0_f64, |most, value| most.max(value.abs()))
 }
 
@@ -90,7 +69,7 @@ pub const fn epsilon(dtype: DType) -> Option<f64> {
 /// What a person would read off a result: the position of the largest value in each row of floats, and integers as
 /// they are. None where rows have one float, so that there is nothing to choose between.
 pub fn decisions(tensor: &Tensor) -> Option<Vec<u64>> {
-    let values = values(tensor);
+    let values = tensor.to_f64s();
     if !tensor.dtype.is_float() {
         return Some(values.into_iter().map(f64::to_bits).collect());
     }

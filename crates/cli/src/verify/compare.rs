@@ -1,8 +1,7 @@
 //! How far delivered outputs lie from this machine's own, value by value.
 
-use assay_client::protocol::{OutputProfile, grid, outputs::DType, profile::Comparison};
+use assay_client::protocol::{OutputProfile, grid, profile::Comparison};
 use assay_engine::{Tensor, type_name};
-use half::{bf16, f16};
 use serde::Serialize;
 
 use crate::plain::plain;
@@ -82,7 +81,7 @@ fn one(
         mismatch: mismatch(theirs, ours),
         exact_floats: exponent.is_none() && theirs.dtype.is_float(),
     };
-    let (delivered, here) = (floats(theirs), floats(ours));
+    let (delivered, here) = (theirs.to_f64s(), ours.to_f64s());
     // The hints of this output are used up in any case, or the next output would get them.
     let mut hints: Vec<i8> = match exponent {
         Some(_) => hints.by_ref().take(delivered.len()).collect(),
@@ -194,32 +193,10 @@ fn raw_differences(theirs: &Tensor, ours: &Tensor) -> Vec<bool> {
         .collect()
 }
 
-/// Values as floats, for distances; 64-bit integers are rounded.
-fn floats(tensor: &Tensor) -> Vec<f64> {
-    let data = &tensor.data;
-    match tensor.dtype {
-        DType::Bool | DType::U8 => each(data, |[byte]: [u8; 1]| f64::from(byte)),
-        DType::I8 => each(data, |bytes| f64::from(i8::from_le_bytes(bytes))),
-        DType::U16 => each(data, |bytes| f64::from(u16::from_le_bytes(bytes))),
-        DType::I16 => each(data, |bytes| f64::from(i16::from_le_bytes(bytes))),
-        DType::U32 => each(data, |bytes| f64::from(u32::from_le_bytes(bytes))),
-        DType::I32 => each(data, |bytes| f64::from(i32::from_le_bytes(bytes))),
-        DType::U64 => each(data, |bytes| u64::from_le_bytes(bytes) as f64),
-        DType::I64 => each(data, |bytes| i64::from_le_bytes(bytes) as f64),
-        DType::F16 => each(data, |bytes| f16::from_le_bytes(bytes).to_f64()),
-        DType::BF16 => each(data, |bytes| bf16::from_le_bytes(bytes).to_f64()),
-        DType::F32 => each(data, |bytes| f64::from(f32::from_le_bytes(bytes))),
-        DType::F64 => each(data, f64::from_le_bytes),
-    }
-}
-
-fn each<const N: usize>(data: &[u8], value: impl Fn([u8; N]) -> f64) -> Vec<f64> {
-    let (elements, _) = data.as_chunks::<N>();
-    elements.iter().map(|bytes| value(*bytes)).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use assay_client::protocol::outputs::DType;
+
     use super::*;
 
     fn tensor(values: &[f32], shape: &[usize]) -> Tensor {

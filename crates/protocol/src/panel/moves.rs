@@ -135,11 +135,7 @@ impl PanelData {
         if self.phase(now, job.is_revealed()) != Phase::Reveal {
             return Err(Error::PanelNotRevealing);
         }
-        let role = if self.level == 1 {
-            Role::PanelLevel1
-        } else {
-            Role::PanelLevel2
-        };
+        let role = Role::auditor(self.level);
         let (program_id, job_address) = at;
         let (salt, root) = opened;
         let seat = self.seat(position)?;

@@ -73,11 +73,7 @@ impl Audits {
             program_id: &self.me.program_id,
             job: address,
             attempt: case.job.attempt,
-            role: if level == 1 {
-                Role::PanelLevel1
-            } else {
-                Role::PanelLevel2
-            },
+            role: Role::auditor(level),
             provider: &self.me.provider,
             generation: seat.generation,
             salt: &fresh.salt,
