@@ -2,24 +2,22 @@
 //!
 //! `core` decides and does nothing else. Around it, each role has one module: `chain` talks to RPC
 //! nodes, `artifacts` fetches files by digest, `store` keeps the journal, `api` serves requesters; `driver`
-//! connects them and has models run by `assay-engine`.
+//! connects them and has models run by `assay-engine`. `command` is what an operator calls.
 
 pub mod api;
 pub mod args;
 pub mod artifacts;
 pub mod chain;
+pub mod command;
 pub mod config;
 pub mod core;
-pub mod disputes;
 pub mod driver;
 pub mod halt;
-pub mod init;
 pub mod keys;
 pub mod logging;
 pub mod metrics;
 pub mod run;
 pub mod startup;
-pub mod status;
 pub mod store;
 
 /// Unix seconds of this machine's clock. For signed requests and logs only: deadlines are judged

@@ -13,10 +13,14 @@ use assay_client::{
 };
 use serde::Serialize;
 
+use super::{
+    Ended,
+    amount::{signed_sol, sol},
+    print, print_json,
+};
 use crate::{
     config::Config,
     core::audit::{Outlook, outcome, outlooks},
-    status::{signed_sol, sol},
     store::{AuditRow, SeatRow, Store},
     wall_clock,
 };
@@ -95,6 +99,20 @@ pub struct Possible {
     pub status: &'static str,
     /// What it brings or costs us.
     pub ours: i64,
+}
+
+/// Prints them, for people or as JSON.
+pub fn show(config: &Config, job: Option<&str>, json: bool, count: u32) -> Result<(), Ended> {
+    let job = job.map(str::parse).transpose();
+    let job: Option<Address> =
+        job.map_err(|_| Ended::usage("this is no address; give the job's, in base58"))?;
+    let disputes = read(config, job.as_ref(), count)?;
+    if json {
+        print_json(&disputes)?;
+    } else {
+        print(&disputes.text())?;
+    }
+    Ok(())
 }
 
 /// One job's audit, or the latest ones.

@@ -5,6 +5,7 @@ use std::{fs, path::Path, path::PathBuf};
 use assay_client::protocol::Address;
 use solana_signer::Signer;
 
+use super::{Ended, print};
 use crate::{
     config::{Config, TEMPLATE},
     keys::{self, KeyError},
@@ -32,6 +33,31 @@ pub struct Made {
     pub operator: Address,
     /// Whether the key was there before and is kept.
     pub key_kept: bool,
+}
+
+/// Makes both, and says what comes next.
+pub fn show(config: &Path, authority: Option<&str>) -> Result<(), Ended> {
+    let made = init(config, authority).map_err(anyhow::Error::from)?;
+    let how = if made.key_kept { "kept" } else { "written" };
+    eprintln!(
+        "{} written, {} {how}",
+        made.config.display(),
+        made.key.display()
+    );
+    match authority {
+        Some(authority) => eprintln!("Next, with the key of {authority}:"),
+        None => {
+            eprintln!("Next, set `authority` in the file to your cold wallet, and with its key:")
+        }
+    }
+    eprintln!(
+        "  assay provider register --operator {} --endpoint <api.public_url>",
+        made.operator
+    );
+    eprintln!("  assay stake deposit <SOL>");
+    eprintln!("  assay provider fund 0.05   # the operator's fees");
+    eprintln!("  assay-worker run --config {}", made.config.display());
+    Ok(print(&format!("{}\n", made.operator))?)
 }
 
 pub fn init(config: &Path, authority: Option<&str>) -> Result<Made, InitError> {

@@ -9,6 +9,7 @@ use assay_client::{
 };
 use serde::Serialize;
 
+use super::{Ended, amount::sol, block_on, print, print_json};
 use crate::{
     chain::{Chain, Endpoints, RpcChain},
     config::Config,
@@ -74,6 +75,17 @@ pub struct AuditLine {
     pub seat: Option<&'static str>,
     /// Of the panel's present phase.
     pub deadline: Option<i64>,
+}
+
+/// Prints it, for people or as JSON.
+pub fn show(config: &Config, json: bool, jobs: u32) -> Result<(), Ended> {
+    let status = block_on(read(config, jobs))?;
+    if json {
+        print_json(&status)?;
+    } else {
+        print(&status.text())?;
+    }
+    Ok(())
 }
 
 pub async fn read(config: &Config, jobs: u32) -> anyhow::Result<Status> {
@@ -279,20 +291,4 @@ impl Status {
         }
         Ok(())
     }
-}
-
-/// The same with a sign.
-pub(crate) fn signed_sol(lamports: i64) -> String {
-    let sign = match lamports {
-        ..0 => "-",
-        0 => "",
-        1.. => "+",
-    };
-    format!("{sign}{}", sol(lamports.unsigned_abs()))
-}
-
-/// Lamports as SOL, without rounding.
-pub(crate) fn sol(lamports: u64) -> String {
-    let (whole, part) = (lamports / 1_000_000_000, lamports % 1_000_000_000);
-    format!("{whole}.{part:09} SOL")
 }
