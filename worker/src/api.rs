@@ -59,6 +59,8 @@ pub struct Api<C> {
     pub provider: Address,
     pub operator: Address,
     pub runtime_class: [u8; 32],
+    /// Unix seconds, by which the age of a signature is judged.
+    pub clock: fn() -> i64,
     pub policy: Policy,
     pub limits: ApiLimits,
 }
@@ -83,7 +85,8 @@ pub async fn serve<C: Chain>(
         .await
 }
 
-fn router<C: Chain>(api: Arc<Api<C>>) -> Router {
+/// Every path of the service.
+pub fn router<C: Chain>(api: Arc<Api<C>>) -> Router {
     let gate = Gate {
         answers: Arc::new(Semaphore::new(api.limits.concurrent_requests)),
         uploads: Arc::new(Semaphore::new(api.limits.concurrent_requests)),

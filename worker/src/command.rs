@@ -69,7 +69,8 @@ fn dispatch(args: Args) -> Result<(), Ended> {
         Command::Run { halt_at } => {
             let config = config()?;
             logging::install(&config.log).map_err(|error| Ended::usage(error.to_string()))?;
-            Ok(block_on(run::run(config, Halt(*halt_at)))?)
+            let halt = halt_at.map_or(Halt::Never, Halt::At);
+            Ok(block_on(run::run(config, halt))?)
         }
         Command::Status { json, jobs } => status::show(&config()?, *json, *jobs),
         Command::Disputes { job, json, count } => {

@@ -14,7 +14,7 @@ use assay_client::{
     PROGRAM_ID,
     protocol::{Address, Digest, JobData, UnixSeconds},
 };
-use assay_engine::{EngineConfig, Host};
+use assay_engine::EngineConfig;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -38,6 +38,7 @@ mod acknowledge;
 mod audits;
 mod effects;
 mod examine;
+mod machine;
 mod poll;
 mod preparations;
 mod prepare;
@@ -47,6 +48,7 @@ mod run;
 pub use acknowledge::AcknowledgeFailure;
 pub use audits::AuditEffect;
 use audits::Auditing;
+pub use machine::{Engines, Random, Threads};
 use poll::{Listing, Reading};
 use preparations::Preparations;
 use prepare::Prepared;
@@ -118,7 +120,9 @@ pub struct Parts<C> {
     pub chain: Arc<C>,
     pub store: Store,
     pub artifacts: Arc<Artifacts>,
-    pub host: Arc<Host>,
+    pub host: Arc<dyn Engines>,
+    pub threads: Threads,
+    pub random: Random,
     pub engine: EngineConfig,
     /// What the runtime says of itself.
     pub runtime: String,
@@ -177,10 +181,10 @@ impl<C: Chain> Driver<C> {
         let core = Core::new(me, parts.policy.clone());
         let audits = Audits::new(me, parts.audit.clone());
         Self {
-            preparations: Preparations::new(parts.policy.preparing_jobs),
+            preparations: Preparations::new(parts.policy.preparing_jobs, parts.threads),
             audits: Auditing::new(
                 audits,
-                parts.policy.preparing_jobs,
+                Preparations::new(parts.policy.preparing_jobs, parts.threads),
                 parts.engine.concurrency,
             ),
             parts,
@@ -222,14 +226,16 @@ impl<C: Chain> Driver<C> {
             if draining_until.is_some_and(|until| self.may_end(until)) {
                 break;
             }
+            // In this order: a full queue of hints keeps neither the next reading nor the end waiting.
             tokio::select! {
-                Some(input) = self.inputs.recv() => self.take(input).await?,
-                () = tokio::time::sleep_until(self.next_poll), if !self.polling => self.poll(),
+                biased;
                 () = stop.cancelled(), if draining_until.is_none() => {
                     draining_until = Some(Instant::now() + self.parts.times.shutdown);
                     self.shut_down();
                 }
+                () = tokio::time::sleep_until(self.next_poll), if !self.polling => self.poll(),
                 Some(ended) = self.tasks.join_next() => ended?,
+                Some(input) = self.inputs.recv() => self.take(input).await?,
             }
         }
         let counts = self.core.counts();
@@ -296,7 +302,7 @@ impl<C: Chain> Driver<C> {
             }
             Effect::Ran(job, attempt, result) => {
                 self.runs.remove(&job);
-                match run::fresh() {
+                match machine::fresh(self.parts.random) {
                     Ok(fresh) => self.core.handle_ran(job, attempt, result, fresh, self.now),
                     Err(error) => {
                         tracing::error!(%job, %error, "no randomness for a salt; the job is given back");
@@ -355,11 +361,11 @@ impl<C: Chain> Driver<C> {
 
     /// The same for work that reads and hashes large files: on a thread that may block.
     fn spawn_heavy(&mut self, effect: impl Future<Output = Effect> + Send + 'static) {
-        let sender = self.sender.clone();
-        let runtime = tokio::runtime::Handle::current();
-        self.tasks.spawn_blocking(move || {
-            let effect = runtime.block_on(effect);
-            let _ = runtime.block_on(sender.send(Input::Effect(effect)));
+        let (sender, threads) = (self.sender.clone(), self.parts.threads);
+        self.tasks.spawn(async move {
+            if let Some(effect) = threads.run(effect).await {
+                let _ = sender.send(Input::Effect(effect)).await;
+            }
         });
     }
 

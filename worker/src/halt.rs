@@ -42,14 +42,24 @@ impl fmt::Display for HaltPoint {
 
 /// Where to halt, if anywhere.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Halt(pub Option<HaltPoint>);
+pub enum Halt {
+    #[default]
+    Never,
+    At(HaltPoint),
+    /// A simulation is told of every point and decides.
+    Told(fn(HaltPoint)),
+}
 
 impl Halt {
     /// Says so on stderr and stops the whole process, all threads of it, if this is the point.
     pub fn at(self, point: HaltPoint) {
-        if self.0 == Some(point) {
-            eprintln!("halted at {point}");
-            stop();
+        match self {
+            Self::At(wanted) if wanted == point => {
+                eprintln!("halted at {point}");
+                stop();
+            }
+            Self::Told(tell) => tell(point),
+            Self::Never | Self::At(_) => {}
         }
     }
 }

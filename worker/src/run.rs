@@ -24,11 +24,12 @@ use crate::{
         watcher,
     },
     config::{Config, ModelList},
-    driver::{Driver, Input, Parts, Shared, Times},
+    driver::{Driver, Input, Parts, Shared, Threads, Times},
     halt::Halt,
     keys, metrics,
     startup::{self, Expected},
     store::Store,
+    wall_clock,
 };
 
 /// Inputs that may wait for the driver; senders wait when it is full.
@@ -71,6 +72,8 @@ pub async fn run(config: Config, halt: Halt) -> anyhow::Result<()> {
         store,
         artifacts,
         host,
+        threads: Threads::Many,
+        random: getrandom::fill,
         engine: config.engine.clone(),
         runtime,
         operator: operator.pubkey(),
@@ -132,6 +135,7 @@ fn service(
         provider: parts.provider,
         operator: parts.operator,
         runtime_class,
+        clock: wall_clock,
         policy: published(config),
         limits: ApiLimits {
             timeout: Duration::from_secs(config.api.timeout_secs),

@@ -10,6 +10,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, mpsc},
 };
 
+use futures_util::future::BoxFuture;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
@@ -46,20 +47,54 @@ pub enum StoreError {
 #[derive(Clone)]
 pub struct Store {
     connection: Arc<Mutex<Connection>>,
-    calls: mpsc::Sender<Call>,
+    calls: Calls,
 }
 
 type Call = Box<dyn FnOnce() + Send>;
 
+/// How calls of asynchronous code are carried out.
+#[derive(Clone)]
+enum Calls {
+    /// By the journal's own thread, in their order.
+    Thread(mpsc::Sender<Call>),
+    /// At once, under a disk that may fail.
+    Simulated(Arc<dyn Disk>),
+}
+
+/// What a simulation does around each call. An error is the call's answer; a future that never
+/// ends is a crash.
+pub trait Disk: Send + Sync {
+    /// Nothing of the call is done yet.
+    fn before<'a>(
+        &'a self,
+        journal: &'a Mutex<Connection>,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+    /// All of the call is done, or failed.
+    fn after<'a>(&'a self, journal: &'a Mutex<Connection>)
+    -> BoxFuture<'a, Result<(), StoreError>>;
+}
+
 impl Store {
     /// Opens or creates the journal and brings its layout up to date.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::over(Self::connect(path)?)
+    }
+
+    /// The same without a thread, under a disk that may fail.
+    pub fn open_simulated(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
+        Ok(Self {
+            connection: Arc::new(Mutex::new(Self::connect(path)?)),
+            calls: Calls::Simulated(disk),
+        })
+    }
+
+    fn connect(path: &Path) -> Result<Connection, StoreError> {
         let mut connection = Connection::open(path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", "ON")?;
         schema::migrate(&mut connection)?;
-        Self::over(connection)
+        Ok(connection)
     }
 
     /// Opens a journal for looking only, also while a worker writes to it.
@@ -84,7 +119,7 @@ impl Store {
             .map_err(|_| StoreError::Gone)?;
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
-            calls,
+            calls: Calls::Thread(calls),
         })
     }
 
@@ -93,12 +128,21 @@ impl Store {
         &self,
         call: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let calls = match &self.calls {
+            Calls::Thread(calls) => calls,
+            Calls::Simulated(disk) => {
+                disk.before(&self.connection).await?;
+                let result = call(self);
+                disk.after(&self.connection).await?;
+                return result;
+            }
+        };
         let store = self.clone();
         let (done, ended) = oneshot::channel();
         let call: Call = Box::new(move || {
             let _ = done.send(call(&store));
         });
-        self.calls.send(call).map_err(|_| StoreError::Gone)?;
+        calls.send(call).map_err(|_| StoreError::Gone)?;
         ended.await.map_err(|_| StoreError::Gone)?
     }
 

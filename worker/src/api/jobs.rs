@@ -27,7 +27,6 @@ use crate::{
     core::AcknowledgeError,
     driver::{AcknowledgeFailure, Input},
     store::{Delivered, JobRow},
-    wall_clock,
 };
 
 pub async fn result<C: Chain>(
@@ -252,7 +251,7 @@ fn requester<C: Chain>(
         body,
         operator: &api.operator,
     };
-    authenticate(signed, &request, wall_clock()).map_err(|error| {
+    authenticate(signed, &request, (api.clock)()).map_err(|error| {
         let code = match error {
             UnauthenticError::Header(_) => "signature_missing",
             UnauthenticError::Stale { .. } => "signature_stale",

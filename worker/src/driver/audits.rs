@@ -9,9 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Chain, DriverError, Effect, HaltPoint, JobReading, Parts,
     examine::{self, Examinee},
+    machine,
     preparations::Preparations,
     prepare::PrepareError,
-    reread, run,
+    reread,
 };
 use crate::{
     chain::{
@@ -54,11 +55,11 @@ pub(super) struct Auditing {
 }
 
 impl Auditing {
-    pub fn new(core: Audits, at_once: usize, engines: usize) -> Self {
+    pub fn new(core: Audits, preparations: Preparations, engines: usize) -> Self {
         Self {
             core,
             examinees: BTreeMap::new(),
-            preparations: Preparations::new(at_once),
+            preparations,
             runs: BTreeMap::new(),
             turns: Arc::new(examine::turns(engines)),
             addresses: BTreeMap::new(),
@@ -146,7 +147,7 @@ impl<C: Chain> super::Driver<C> {
             }
             AuditEffect::Ran(job, level, result) => {
                 self.audits.runs.remove(&job);
-                let (result, fresh) = match run::fresh() {
+                let (result, fresh) = match machine::fresh(self.parts.random) {
                     Ok(fresh) => (result, fresh),
                     Err(error) => {
                         tracing::error!(%job, %error, "no randomness for a salt; trying again");

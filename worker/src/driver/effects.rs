@@ -134,7 +134,7 @@ impl<C: Chain> Driver<C> {
         let cancel = tokio_util::sync::CancellationToken::new();
         self.runs.insert(address, cancel.clone());
         self.spawn_heavy(async move {
-            let run = run::run(&host, prepared.as_deref(), &job, seconds, runtime);
+            let run = run::run(&*host, prepared.as_deref(), &job, seconds, runtime);
             let result = match cancel.run_until_cancelled(run).await {
                 Some(Ok(computed)) => Ok(computed),
                 Some(Err(error)) => {

@@ -3,8 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use assay_client::protocol::Address;
-use tokio::{runtime::Handle, sync::Semaphore, task::spawn_blocking};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+
+use super::machine::Threads;
 
 pub struct Preparations {
     /// One for each that may run; one that was cancelled keeps its until it has really ended.
@@ -12,14 +14,16 @@ pub struct Preparations {
     /// The latest of each job that is still waited for.
     wanted: BTreeMap<Address, (u64, CancellationToken)>,
     started: u64,
+    threads: Threads,
 }
 
 impl Preparations {
-    pub fn new(at_once: usize) -> Self {
+    pub fn new(at_once: usize, threads: Threads) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(at_once.min(Semaphore::MAX_PERMITS))),
             wanted: BTreeMap::new(),
             started: 0,
+            threads,
         }
     }
 
@@ -36,7 +40,7 @@ impl Preparations {
         if let Some((_, before)) = self.wanted.insert(job, (self.started, cancel.clone())) {
             before.cancel();
         }
-        let slots = Arc::clone(&self.slots);
+        let (slots, threads) = (Arc::clone(&self.slots), self.threads);
         let preparation = async move {
             let slot = if urgent {
                 None
@@ -44,18 +48,11 @@ impl Preparations {
                 let slot = cancel.run_until_cancelled(slots.acquire_owned()).await?;
                 Some(slot.ok()?)
             };
-            let runtime = Handle::current();
-            let ended = spawn_blocking(move || {
+            let ended = threads.run(async move {
                 let _slot = slot;
-                runtime.block_on(cancel.run_until_cancelled(work))
+                cancel.run_until_cancelled(work).await
             });
-            match ended.await {
-                Ok(result) => result,
-                Err(error) => match error.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(_) => None,
-                },
-            }
+            ended.await.flatten()
         };
         (self.started, preparation)
     }
@@ -91,7 +88,7 @@ mod tests {
 
     #[tokio::test]
     async fn cancelled_preparation_makes_room_and_is_not_taken() {
-        let mut preparations = Preparations::new(1);
+        let mut preparations = Preparations::new(1, Threads::Many);
         let (began, begun) = oneshot::channel();
         let (first, hanging) = preparations.start(job(1), false, async move {
             began.send(()).unwrap();
@@ -119,7 +116,7 @@ mod tests {
 
     #[tokio::test]
     async fn later_preparation_of_a_job_replaces_the_earlier() {
-        let mut preparations = Preparations::new(2);
+        let mut preparations = Preparations::new(2, Threads::Many);
         let (first, hanging) = preparations.start(job(1), false, std::future::pending::<()>());
         let (second, quick) = preparations.start(job(1), false, async {});
         assert_eq!((hanging.await, quick.await), (None, Some(())));

@@ -9,8 +9,9 @@ use assay_client::{
         panel::BOND_FEES, text,
     },
 };
-use assay_engine::{EngineError, Fault, Host, InputMismatch, Limits, Model, ProfileMismatch};
+use assay_engine::{EngineError, Fault, InputMismatch, Limits, Model, ProfileMismatch};
 
+use super::machine::Engines;
 use crate::{
     artifacts::{Artifacts, FetchError, Wanted},
     chain::{Chain, ChainError},
@@ -100,7 +101,7 @@ impl PrepareError {
 pub struct Sources<C> {
     pub chain: Arc<C>,
     pub artifacts: Arc<Artifacts>,
-    pub host: Arc<Host>,
+    pub host: Arc<dyn Engines>,
     pub limits: Limits,
 }
 

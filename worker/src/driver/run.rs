@@ -8,13 +8,13 @@ use assay_client::{
     protocol::{JobData, OutputProfile},
 };
 use assay_engine::{
-    Answer, EngineError, Fault, Host, ModelFailure, Outcome, ProfileMismatch, RuntimeFault,
+    Answer, EngineError, Fault, ModelFailure, Outcome, ProfileMismatch, RuntimeFault,
 };
 use tokio::time::Instant;
 
-use super::prepare::Prepared;
+use super::{machine::Engines, prepare::Prepared};
 use crate::{
-    core::{Body, Computed, Fresh, RunFault},
+    core::{Body, Computed, RunFault},
     metrics,
 };
 
@@ -56,7 +56,7 @@ impl RunError {
 }
 
 pub async fn run(
-    host: &Host,
+    host: &dyn Engines,
     prepared: Option<&Prepared>,
     job: &JobData,
     seconds: u64,
@@ -130,17 +130,6 @@ pub(super) fn describe(outcome: &Outcome) -> Vec<OutputInfo> {
             .collect(),
         Outcome::Failed(_) => Vec::new(),
     }
-}
-
-/// New randomness for one commitment.
-pub fn fresh() -> Result<Fresh, getrandom::Error> {
-    let (mut salt, mut worker_secret) = ([0; 32], [0; 32]);
-    getrandom::fill(&mut salt)?;
-    getrandom::fill(&mut worker_secret)?;
-    Ok(Fresh {
-        salt,
-        worker_secret,
-    })
 }
 
 #[cfg(test)]

@@ -71,6 +71,7 @@ impl Service {
             provider: key(7),
             operator: key(8),
             runtime_class: [0; 32],
+            clock: wall_clock,
             policy: Policy {
                 min_price_lamports: 5,
                 models: Models::Any,

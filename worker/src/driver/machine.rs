@@ -1,0 +1,85 @@
+//! What the driver takes from the machine that it runs on; a simulation gives its own.
+
+use std::{panic::resume_unwind, time::Duration};
+
+use assay_engine::{EngineError, Host, Model, ModelInfo, Outcome};
+use futures_util::future::BoxFuture;
+use tokio::{runtime::Handle, task::spawn_blocking};
+
+use crate::core::Fresh;
+
+/// What runs models.
+pub trait Engines: Send + Sync {
+    fn load<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<ModelInfo, EngineError>>;
+    /// `limit` bounds the inference alone.
+    fn run<'a>(
+        &'a self,
+        model: &'a Model,
+        input: &'a [u8],
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<Outcome, EngineError>>;
+    /// Ends every engine and starts no more.
+    fn kill(&self);
+}
+
+impl Engines for Host {
+    fn load<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<ModelInfo, EngineError>> {
+        Box::pin(self.load(model))
+    }
+
+    fn run<'a>(
+        &'a self,
+        model: &'a Model,
+        input: &'a [u8],
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<Outcome, EngineError>> {
+        Box::pin(self.run(model, input, limit))
+    }
+
+    fn kill(&self) {
+        self.kill();
+    }
+}
+
+/// Where work runs that reads and hashes large files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// On threads that may block: it keeps nothing else waiting.
+    Many,
+    /// On the thread of everything else: the order in a simulation depends on no scheduler.
+    One,
+}
+
+impl Threads {
+    /// What the work comes to; none if the runtime ends before it does.
+    pub async fn run<T: Send + 'static>(
+        self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        if self == Self::One {
+            return Some(work.await);
+        }
+        let runtime = Handle::current();
+        match spawn_blocking(move || runtime.block_on(work)).await {
+            Ok(result) => Some(result),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(_) => None,
+            },
+        }
+    }
+}
+
+/// Fills its argument with what nobody can guess.
+pub type Random = fn(&mut [u8]) -> Result<(), getrandom::Error>;
+
+/// New randomness for one commitment.
+pub fn fresh(random: Random) -> Result<Fresh, getrandom::Error> {
+    let (mut salt, mut worker_secret) = ([0; 32], [0; 32]);
+    random(&mut salt)?;
+    random(&mut worker_secret)?;
+    Ok(Fresh {
+        salt,
+        worker_secret,
+    })
+}
