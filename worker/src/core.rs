@@ -21,6 +21,8 @@ mod follow;
 mod look;
 mod policy;
 mod seal;
+mod snapshot;
+mod standing;
 mod steps;
 mod work;
 
@@ -37,6 +39,8 @@ pub use command::{
 };
 pub use look::Counts;
 pub use policy::{Identity, Policy, Refusal};
+pub use snapshot::{LiveJob, LiveSeat, Snapshot};
+pub use standing::{Pause, Reason, Standing};
 
 use seal::seal;
 use work::{Phase, Work};
@@ -59,12 +63,18 @@ pub struct Core {
     work: BTreeMap<Address, Work>,
     restored: BTreeMap<Address, Restored>,
     commands: VecDeque<Command>,
-    taking: bool,
+    standing: Standing,
 }
 
 impl Core {
     /// Takes no work before [`Core::start`]: first the journal and the chain must agree.
     pub fn new(me: Identity, policy: Policy) -> Self {
+        let mut standing = Standing::default();
+        standing.add(
+            Pause::Starting,
+            "journal and chain are being brought together".into(),
+            UnixSeconds::default(),
+        );
         Self {
             me,
             policy,
@@ -72,7 +82,7 @@ impl Core {
             work: BTreeMap::new(),
             restored: BTreeMap::new(),
             commands: VecDeque::new(),
-            taking: false,
+            standing,
         }
     }
 
@@ -81,19 +91,35 @@ impl Core {
         self.restored.insert(job, restored);
     }
 
-    /// From now on new jobs are taken.
+    /// From now on new jobs are taken, unless something else stands against it.
     pub fn start(&mut self, now: UnixSeconds) {
-        self.taking = true;
-        self.take_work(now);
+        self.resume(Pause::Starting, now);
     }
 
-    /// Takes no new jobs any more; goes on with those that are ours.
-    pub fn handle_shutdown(&mut self) {
-        self.taking = false;
+    /// Takes no new jobs until this reason is gone; goes on with those that are ours. Whether it is
+    /// news.
+    pub fn pause(&mut self, pause: Pause, detail: String, now: UnixSeconds) -> bool {
+        let news = self.standing.add(pause, detail, now);
+        if !self.standing.is_short() {
+            self.drop_candidates();
+        }
+        news
+    }
+
+    /// This reason is gone. Whether it was there.
+    pub fn resume(&mut self, pause: Pause, now: UnixSeconds) -> bool {
+        let known = self.standing.remove(pause);
+        self.take_work(now);
+        known
+    }
+
+    /// Open jobs come back with the next listing; what was prepared for them is memory. Jobs that
+    /// are not wanted stay remembered: one that was lost must not be taken again.
+    fn drop_candidates(&mut self) {
         let candidates: Vec<Address> = self
             .work
             .iter()
-            .filter(|(_, work)| work.is_open() && !work.is_busy())
+            .filter(|(_, work)| work.is_candidate())
             .map(|(address, _)| *address)
             .collect();
         for address in candidates {
@@ -138,7 +164,7 @@ impl Core {
         } else {
             let ours = job.provider == self.me.provider && !status.is_terminal();
             let restored = self.restored.remove(&address);
-            let open = status == JobStatus::Open && self.taking;
+            let open = status == JobStatus::Open && self.standing.is_accepting();
             let room = self.work.len() < self.policy.watched_jobs;
             if !ours && restored.is_none() && !(open && room) {
                 return;

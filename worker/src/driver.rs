@@ -16,7 +16,7 @@ use assay_client::{
 };
 use assay_engine::EngineConfig;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
     time::Instant,
 };
@@ -26,8 +26,8 @@ use crate::{
     artifacts::Artifacts,
     chain::{Chain, ChainError, Clock, submitter::Submitter},
     core::{
-        AcknowledgeError, AuditPolicy, Audits, Command, Computed, Core, Identity, Policy,
-        PrepareFault, RunFault, SavedResult, Step, Submitted,
+        AcknowledgeError, AuditPolicy, Audits, Command, Computed, Core, Identity, Pause, Policy,
+        PrepareFault, RunFault, SavedResult, Snapshot, Step, Submitted,
     },
     halt::{Halt, HaltPoint},
     metrics,
@@ -35,6 +35,7 @@ use crate::{
 };
 
 mod acknowledge;
+mod admission;
 mod audits;
 mod effects;
 mod examine;
@@ -46,6 +47,7 @@ mod restart;
 mod run;
 
 pub use acknowledge::AcknowledgeFailure;
+pub use admission::Answer;
 pub use audits::AuditEffect;
 use audits::Auditing;
 pub use machine::{Engines, Random, Threads};
@@ -65,6 +67,9 @@ pub enum Input {
         secret: [u8; 32],
         reply: oneshot::Sender<Result<(), AcknowledgeFailure>>,
     },
+    /// The operator wants no new work, also after a restart, until it wants some again.
+    Drain(Answer),
+    Resume(Answer),
     #[doc(hidden)]
     Effect(Effect),
 }
@@ -104,6 +109,8 @@ pub struct Shared {
     pub accepting: AtomicBool,
     /// Journal and chain agree, and the chain answers.
     pub ready: AtomicBool,
+    /// How everything stands; `subscribe` to hear of changes.
+    pub snapshot: watch::Sender<Arc<Snapshot>>,
 }
 
 /// Times that the driver keeps.
@@ -165,6 +172,7 @@ pub struct Driver<C> {
     next_poll: Instant,
     polls: u64,
     reachable: bool,
+    operator_lamports: Option<u64>,
 }
 
 impl<C: Chain> Driver<C> {
@@ -201,6 +209,7 @@ impl<C: Chain> Driver<C> {
             next_poll: Instant::now(),
             polls: 0,
             reachable: true,
+            operator_lamports: None,
         }
     }
 
@@ -214,15 +223,16 @@ impl<C: Chain> Driver<C> {
         {
             return Ok(());
         }
-        self.parts.shared.accepting.store(true, Ordering::Relaxed);
         self.parts.shared.ready.store(true, Ordering::Relaxed);
         self.core.start(self.now);
-        self.audits.core.start();
-        tracing::info!("ready: taking jobs");
+        if self.publish().accepting {
+            tracing::info!("ready: taking jobs");
+        }
         let mut draining_until = None;
         loop {
             self.carry_out().await?;
             metrics::counts(&self.core.counts());
+            self.publish();
             if draining_until.is_some_and(|until| self.may_end(until)) {
                 break;
             }
@@ -264,9 +274,10 @@ impl<C: Chain> Driver<C> {
             committed = counts.committed,
             "stopping: no new jobs, finishing what is claimed; a second signal stops at once"
         );
-        self.parts.shared.accepting.store(false, Ordering::Relaxed);
-        self.core.handle_shutdown();
-        self.audits.core.handle_shutdown();
+        let detail = "the process was asked to end";
+        self.core
+            .pause(Pause::ShuttingDown, detail.into(), self.now);
+        self.publish();
     }
 
     fn may_end(&self, until: Instant) -> bool {
@@ -282,6 +293,8 @@ impl<C: Chain> Driver<C> {
             Input::Acknowledge { job, secret, reply } => {
                 self.acknowledge(job, secret, reply, true).await
             }
+            Input::Drain(reply) => self.set_drained(true, reply).await,
+            Input::Resume(reply) => self.set_drained(false, reply).await,
             Input::Effect(effect) => self.take_effect(effect).await,
         }
         Ok(())

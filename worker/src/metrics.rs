@@ -3,7 +3,7 @@
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
-use crate::core::{Action, AuditCounts, AuditReport, Counts, Report};
+use crate::core::{Action, AuditCounts, AuditReport, Counts, Pause, Report, Standing};
 
 /// Reports of jobs, by `report`.
 pub const JOBS: &str = "assay_worker_jobs_total";
@@ -34,6 +34,8 @@ pub const CHAIN_TIME: &str = "assay_worker_chain_time_seconds";
 pub const CACHE_BYTES: &str = "assay_worker_cache_bytes";
 /// Lamports that the operator has for fees.
 pub const OPERATOR_BALANCE: &str = "assay_worker_operator_lamports";
+/// 1 while this keeps the worker from taking new work, else 0, by `reason`.
+pub const PAUSED: &str = "assay_worker_paused";
 
 /// Starts collecting; the handle renders the page.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
@@ -59,6 +61,10 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     );
     describe_gauge!(CACHE_BYTES, "Bytes in a cache");
     describe_gauge!(OPERATOR_BALANCE, "Lamports that the operator has for fees");
+    describe_gauge!(
+        PAUSED,
+        "1 while this keeps the worker from taking new work, by reason"
+    );
     Ok(handle)
 }
 
@@ -133,4 +139,10 @@ pub fn operator_balance(lamports: u64) {
 
 pub fn cache_bytes(cache: &'static str, bytes: u64) {
     gauge!(CACHE_BYTES, "cache" => cache).set(bytes as f64);
+}
+
+pub fn standing(standing: &Standing) {
+    for pause in Pause::ALL {
+        gauge!(PAUSED, "reason" => pause.name()).set(f64::from(u8::from(standing.has(pause))));
+    }
 }

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 mod audits;
 mod jobs;
+mod notes;
 mod results;
 mod schema;
 mod transactions;

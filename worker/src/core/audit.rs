@@ -80,8 +80,8 @@ impl Audits {
         self.joining = true;
     }
 
-    /// Takes no new seats any more.
-    pub fn handle_shutdown(&mut self) {
+    /// Takes no new seats until the next start.
+    pub fn pause(&mut self) {
         self.joining = false;
     }
 

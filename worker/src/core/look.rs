@@ -3,15 +3,12 @@
 use std::collections::BTreeSet;
 
 use assay_protocol::{Address, JobData};
+use serde::{Deserialize, Serialize};
 
-use super::{
-    Core,
-    policy::Refusal,
-    work::{Phase, Work},
-};
+use super::{Core, policy::Refusal, standing::Standing, work::Phase};
 
 /// How many jobs stand where.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Open jobs that may be claimed.
     pub candidates: usize,
@@ -24,6 +21,11 @@ pub struct Counts {
 }
 
 impl Core {
+    /// Whether new work is taken, and why not.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
     /// The newest reading of a job this worker watches.
     pub fn job(&self, address: &Address) -> Option<&JobData> {
         self.work.get(address).map(|work| &work.job)
@@ -37,17 +39,10 @@ impl Core {
 
     /// Jobs that are ours and not at an end, whose next readings matter most.
     pub fn live_jobs(&self) -> Vec<Address> {
-        let live = |work: &Work| {
-            work.is_busy()
-                || matches!(
-                    work.phase,
-                    Phase::Waiting | Phase::Audited | Phase::Stuck | Phase::Sending(_)
-                )
-        };
         let restored = self.restored.keys().copied();
         self.work
             .iter()
-            .filter(|(_, work)| live(work))
+            .filter(|(_, work)| work.is_live())
             .map(|(key, _)| *key)
             .chain(restored)
             .collect()

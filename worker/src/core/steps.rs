@@ -16,6 +16,8 @@ use super::{
 const AHEAD_SECS: i64 = 60;
 /// How long a transaction that landed may stay invisible before its step is looked at again.
 const VISIBLE_SECS: i64 = 10;
+/// So often.
+const PATIENCE: u8 = 3;
 
 impl Core {
     /// Tells how a transaction ended. Told late, when the chain has already shown it, it is old news.
@@ -83,6 +85,10 @@ impl Core {
             Phase::Wanted | Phase::Ready if !claimed && has_closed(work, now) => {
                 self.leave(address, Phase::Over, now);
             }
+            // Whatever has changed since: a claim is sent by `take_work` alone.
+            Phase::Sending(Step::Claim) if due && !work.in_flight && work.is_open() => {
+                self.unclaim(address, now);
+            }
             Phase::Sending(step) if due && !work.in_flight => self.submit(address, step, now),
             Phase::Waiting if window_is_over(work, now) => self.send(address, Step::Finalize, now),
             Phase::Over | Phase::Refused(_) if is_forgettable(work, now) => {
@@ -102,11 +108,28 @@ impl Core {
         }
     }
 
+    /// A claim that landed is not to be seen: back to where it may be made again. While nothing is
+    /// claimed, it is looked for a while longer: whoever stops must not leave it behind.
+    fn unclaim(&mut self, address: Address, now: UnixSeconds) {
+        let accepting = self.standing.is_accepting();
+        let Some(work) = self.work.get_mut(&address) else {
+            return;
+        };
+        if accepting || work.failures >= PATIENCE {
+            work.phase = Phase::Ready;
+        } else {
+            work.failures += 1;
+            work.due = UnixSeconds(now.0.saturating_add(VISIBLE_SECS));
+        }
+    }
+
     /// The next moment at which [`Core::handle_time`] has something to do.
     pub fn poll_timeout(&self) -> Option<UnixSeconds> {
         let after = |time: UnixSeconds| UnixSeconds(time.0.saturating_add(1));
+        let accepting = self.standing.is_accepting();
         self.work
             .values()
+            .filter(|work| accepting || !work.is_candidate())
             .filter_map(|work| match work.phase {
                 Phase::Running => Some(after(self.policy.run_until(&work.job))),
                 Phase::Wanted | Phase::Preparing if !work.is_open() => Some(work.due),
@@ -130,7 +153,7 @@ impl Core {
 
     /// Starts what price, stake and capacity allow, the best paid first.
     pub(super) fn take_work(&mut self, now: UnixSeconds) {
-        let Some(account) = self.account.filter(|_| self.taking) else {
+        let Some(account) = self.account.filter(|_| self.standing.is_accepting()) else {
             return;
         };
         let mut free = account.free_stake().map_or(0, |free| free.0);

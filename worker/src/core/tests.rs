@@ -5,6 +5,7 @@ use assay_protocol::{Error, JobStatus, UnixSeconds};
 use super::*;
 use world::{PROVIDER, World, address, policy};
 
+mod pauses;
 mod random;
 mod world;
 
@@ -240,7 +241,7 @@ fn shutdown_takes_nothing_new_and_finishes_what_is_claimed() {
     world.hold_runs = true;
     world.drain();
     assert!(!world.core.is_idle());
-    world.core.handle_shutdown();
+    world.pause(Pause::ShuttingDown);
     world.hold_runs = false;
     world.drain();
     assert!(world.core.is_idle());

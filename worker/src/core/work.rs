@@ -115,6 +115,21 @@ impl Work {
         }
     }
 
+    /// Whether it is ours, or about to be, and not at an end.
+    pub fn is_live(&self) -> bool {
+        self.is_busy()
+            || matches!(
+                self.phase,
+                Phase::Waiting | Phase::Audited | Phase::Stuck | Phase::Sending(_)
+            )
+    }
+
+    /// Whether it is open and only looked at.
+    pub fn is_candidate(&self) -> bool {
+        let looked_at = matches!(self.phase, Phase::Wanted | Phase::Preparing | Phase::Ready);
+        self.is_open() && looked_at
+    }
+
     /// Notes a failure and when to try again: 1, 2, 4 ... at most 32 seconds later.
     pub fn back_off(&mut self, now: UnixSeconds) {
         let wait = 1_i64 << self.failures.min(5);

@@ -98,6 +98,7 @@ impl<C: Chain> Driver<C> {
         match listing.balance {
             Some(Ok(balance)) => {
                 metrics::operator_balance(balance);
+                self.operator_lamports = Some(balance);
                 if balance < LOW_BALANCE {
                     tracing::warn!(operator = %self.parts.operator, lamports = balance, "the operator runs out of lamports for fees; send it some");
                 }
@@ -128,6 +129,7 @@ impl<C: Chain> Driver<C> {
             }
         }
         self.reachable = reachable;
+        self.set_reachable(reachable);
         self.parts.shared.ready.store(reachable, Ordering::Relaxed);
     }
 

@@ -48,6 +48,7 @@ impl<C: Chain> Driver<C> {
             self.audits.core.handle_provider(&provider);
         }
         self.recall(&jobs).await?;
+        self.recall_drain().await?;
         for (address, job) in jobs {
             match job {
                 Some(job) => {

@@ -54,6 +54,9 @@ const STEPS: &[&str] = &["
     ) STRICT;
     CREATE INDEX audits_live ON audits (ended) WHERE ended = 0;
     CREATE INDEX results_hints ON results (hints_digest);
+", "
+    -- What the operator decided and a restart must know, by name.
+    CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL, written_at INTEGER NOT NULL) STRICT;
 "];
 
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

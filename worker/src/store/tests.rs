@@ -366,11 +366,24 @@ fn journal_of_an_earlier_worker_is_taken_over() {
     drop(store);
     let old = rusqlite::Connection::open(&path).unwrap();
     old.execute_batch(
-        "DROP TABLE audits; DROP TABLE seat_results; DROP INDEX results_hints; PRAGMA user_version = 1;",
+        "DROP TABLE audits; DROP TABLE seat_results; DROP INDEX results_hints; DROP TABLE notes;
+         PRAGMA user_version = 1;",
     )
     .unwrap();
     drop(old);
     let store = open(&folder);
     assert_eq!(store.live_jobs().unwrap().len(), 1);
     assert!(store.audits(None, 10).unwrap().is_empty());
+}
+
+#[test]
+fn drain_is_kept_over_a_restart_until_it_is_lifted() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Store::open(&folder.path().join("journal.sqlite")).unwrap();
+    assert_eq!(open().drained().unwrap(), None);
+    open().save_drained(true, UnixSeconds(5)).unwrap();
+    open().save_drained(true, UnixSeconds(9)).unwrap();
+    assert_eq!(open().drained().unwrap(), Some(UnixSeconds(5)));
+    open().save_drained(false, UnixSeconds(11)).unwrap();
+    assert_eq!(open().drained().unwrap(), None);
 }

@@ -178,7 +178,9 @@ async fn answer(mut inputs: mpsc::Receiver<Input>) -> Vec<&'static str> {
                 });
             }
             Input::Blob(_) => seen.push("blob"),
-            Input::Job(..) | Input::Effect(_) => seen.push("other"),
+            Input::Job(..) | Input::Drain(_) | Input::Resume(_) | Input::Effect(_) => {
+                seen.push("other");
+            }
         }
     }
     seen

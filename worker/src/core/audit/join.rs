@@ -12,7 +12,7 @@ const MOST_TICKETS: u32 = 1 << 20;
 
 impl Audits {
     pub(super) fn join(&mut self, address: Address, now: UnixSeconds) {
-        let Some(account) = self.account.filter(|_| self.joining) else {
+        let Some(account) = self.account else {
             return;
         };
         let Some(case) = self.cases.get_mut(&address) else {
@@ -22,7 +22,7 @@ impl Audits {
         if mine || case.is_asking(&self.me.provider, now) {
             return;
         }
-        if !self.policy.wants(&self.me, &account, &case.job) {
+        if !self.joining || !self.policy.wants(&self.me, &account, &case.job) {
             return self.let_go(address);
         }
         let Some(panel) = case.convened().copied() else {

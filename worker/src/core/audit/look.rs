@@ -2,15 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use assay_protocol::{Address, JobData, UnixSeconds, panel::SeatState};
+use assay_protocol::{
+    Address, JobData, PanelData, UnixSeconds,
+    panel::{Phase, SeatState},
+};
+use serde::{Deserialize, Serialize};
 
 use super::{
     AuditStep, Audits, TryKey,
     case::{Case, Files, Try},
 };
+use crate::core::LiveSeat;
 
 /// How many seats and audits stand where.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditCounts {
     /// Our own jobs under judgement.
     pub defended: usize,
@@ -29,6 +34,40 @@ impl Audits {
         ours.map(|(address, _)| *address)
             .chain(self.restored.keys().copied())
             .collect()
+    }
+
+    /// The same for people.
+    pub fn live(&self, now: UnixSeconds) -> Vec<LiveSeat> {
+        let ours = self.cases.iter().filter(|(_, case)| self.is_ours(case));
+        ours.map(|(job, case)| self.line(*job, case, now)).collect()
+    }
+
+    fn line(&self, address: Address, case: &Case, now: UnixSeconds) -> LiveSeat {
+        let level = case.job.level;
+        let primary = case.job.provider == self.me.provider;
+        let seat = case.seat(level, &self.me.provider).map(|(_, seat)| seat);
+        let panel = case.convened();
+        let phase = case.phase(now);
+        let role = match (primary, seat) {
+            (true, _) => "primary",
+            (false, Some(_)) => "auditor",
+            (false, None) => "lender",
+        };
+        let bond = panel
+            .filter(|_| seat.is_some())
+            .map_or(0, |panel| panel.bond);
+        LiveSeat {
+            job: address.to_string(),
+            level,
+            role: role.to_owned(),
+            seat: seat.and_then(|seat| Some(seat.state().ok()?.name().to_owned())),
+            phase: phase.map(|phase| phase_name(phase).to_owned()),
+            deadline: panel
+                .zip(phase)
+                .and_then(|(panel, phase)| ends(panel, phase)),
+            at_stake: if primary { case.job.collateral } else { bond },
+            model_digest: hex::encode(case.job.model_digest),
+        }
     }
 
     /// Digests of the inputs of audits that are ours.
@@ -100,5 +139,23 @@ impl Audits {
         case.panels.iter().zip(case.closed).any(|(panel, closed)| {
             !closed && panel.is_some_and(|panel| panel.rent_payer == self.me.operator)
         })
+    }
+}
+
+fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Join => "join",
+        Phase::Commit => "commit",
+        Phase::Reveal => "reveal",
+        Phase::Over => "over",
+    }
+}
+
+fn ends(panel: &PanelData, phase: Phase) -> Option<i64> {
+    match phase {
+        Phase::Join => Some(panel.join_deadline),
+        Phase::Commit => Some(panel.commit_deadline),
+        Phase::Reveal => Some(panel.reveal_deadline),
+        Phase::Over => None,
     }
 }

@@ -299,7 +299,7 @@ fn seats_that_are_not_wanted_are_not_taken() {
     let mut poor = Arena::new(1);
     poor.providers.get_mut(&provider(1)).unwrap().stake = 4_999;
     let mut leaving = Arena::new(1);
-    leaving.nodes[1].core.handle_shutdown();
+    leaving.nodes[1].core.pause();
     let mut unfit = Arena::new(1);
     unfit.nodes[1].prepare_faults = vec![PrepareFault::Never];
     for mut arena in [poor, leaving, unfit] {

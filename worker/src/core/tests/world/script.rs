@@ -2,9 +2,23 @@
 
 use assay_protocol::{JobStatus, UnixSeconds};
 
-use super::{PROVIDER, World, address};
+use super::{super::super::*, PROVIDER, World, address};
 
 impl World {
+    pub fn pause(&mut self, pause: Pause) {
+        let now = UnixSeconds(self.now);
+        self.core.pause(pause, String::new(), now);
+    }
+
+    /// One round of answers; what is sent stays under way.
+    pub fn step(&mut self) {
+        self.commands();
+        for event in std::mem::take(&mut self.events) {
+            self.deliver(event);
+        }
+        self.commands();
+    }
+
     /// One step of a random script.
     pub fn act(&mut self, what: u8, which: u8) {
         let pick = |length: usize| usize::from(which) % length.max(1);

@@ -1,0 +1,93 @@
+//! Whether new work is taken: what the operator asks for, and what is told of it.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use tokio::sync::oneshot;
+
+use super::{Chain, Driver, DriverError};
+use crate::{
+    core::{Pause, Snapshot},
+    metrics,
+    store::StoreError,
+};
+
+/// The state after the request, or why it could not be kept.
+pub type Answer = oneshot::Sender<Result<Arc<Snapshot>, StoreError>>;
+
+/// What an operator reads while the worker is drained.
+const DRAINED: &str = "drained by the operator; `assay-worker resume` takes work again";
+
+impl<C: Chain> Driver<C> {
+    /// Takes over a decision of the last run.
+    pub(super) async fn recall_drain(&mut self) -> Result<(), DriverError> {
+        if let Some(since) = self.parts.store.call(|store| store.drained()).await? {
+            self.core.pause(Pause::Drained, DRAINED.into(), since);
+            tracing::warn!("{DRAINED}");
+        }
+        Ok(())
+    }
+
+    /// Takes no new work, or takes it again. On disk first: what was answered holds after a crash.
+    pub(super) async fn set_drained(&mut self, drained: bool, reply: Answer) {
+        let now = self.now;
+        let saved = self
+            .parts
+            .store
+            .call(move |store| store.save_drained(drained, now));
+        if let Err(error) = saved.await {
+            tracing::error!(%error, "the operator's decision is not in the journal, and not followed");
+            let _ = reply.send(Err(error));
+            return;
+        }
+        let news = if drained {
+            self.core.pause(Pause::Drained, DRAINED.into(), now)
+        } else {
+            self.core.resume(Pause::Drained, now)
+        };
+        match (news, drained) {
+            (true, true) => {
+                tracing::info!("{DRAINED}; claimed jobs and held seats go on to their end");
+            }
+            (true, false) => tracing::info!("resumed by the operator"),
+            (false, _) => {}
+        }
+        // Whoever asked may have gone.
+        let _ = reply.send(Ok(self.publish()));
+    }
+
+    /// Notes whether the chain answers.
+    pub(super) fn set_reachable(&mut self, reachable: bool) {
+        if reachable {
+            self.core.resume(Pause::ChainUnreachable, self.now);
+        } else {
+            let detail = "no RPC endpoint answers; see chain.rpc";
+            self.core
+                .pause(Pause::ChainUnreachable, detail.into(), self.now);
+        }
+    }
+
+    /// Lets everybody know how things stand.
+    pub(super) fn publish(&mut self) -> Arc<Snapshot> {
+        let standing = self.core.standing();
+        let accepting = standing.is_accepting();
+        metrics::standing(standing);
+        if accepting {
+            self.audits.core.start();
+        } else {
+            self.audits.core.pause();
+        }
+        let shared = &self.parts.shared;
+        shared.accepting.store(accepting, Ordering::Relaxed);
+        let snapshot = Snapshot {
+            operator_lamports: self.operator_lamports,
+            ..Snapshot::of(&self.core, &self.audits.core, self.now)
+        };
+        let snapshot = Arc::new(snapshot);
+        shared.snapshot.send_if_modified(|known| {
+            let news = **known != *snapshot;
+            *known = Arc::clone(&snapshot);
+            news
+        });
+        snapshot
+    }
+}
