@@ -16,6 +16,7 @@
 //! | `inspect` | what is refused by looking at the file: references to other files, odd types |
 //! | `runtime` | the backend over ONNX Runtime; the only place that names `ort` |
 //! | `frame`, `child`, `host` | the pipe, its far end, its near end |
+//! | `hardware` | what the machine has, and what its sensors tell |
 //! | `answer` | canonical root and hints of an outcome |
 
 mod answer;
@@ -24,6 +25,7 @@ mod child;
 mod config;
 mod error;
 mod frame;
+mod hardware;
 mod host;
 mod info;
 mod inspect;
@@ -35,6 +37,10 @@ pub use backend::{Backend, LoadError, ModelFailure, ModelRefused, Outcome, RunEr
 pub use child::child_main;
 pub use config::{EngineConfig, Limits, Optimization, Provider};
 pub use error::{EngineError, Fault, RuntimeFault};
+pub use hardware::{
+    Cpu, Energy, EnergyCounter, Gpu, GpuReading, Hardware, Memory, Needed, Nvidia, ProviderLibrary,
+    Readings, RuntimeLibrary, Sensors, instruction_sets,
+};
 pub use host::{Host, HostConfig, Model};
 pub use info::{Dimension, InputMismatch, ModelInfo, TensorInfo};
 pub use runtime::OrtBackend;

@@ -25,6 +25,8 @@ use super::{
 mod library;
 mod values;
 
+pub use library::locate;
+
 /// The process's one environment: ONNX Runtime allows no second, nor a second library.
 static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
 
@@ -47,7 +49,7 @@ impl OrtBackend {
         let environment = match ENVIRONMENT.get() {
             Some(environment) => environment.clone(),
             None => {
-                let opened = open_library(&library::locate(config.library.as_deref())?)?;
+                let opened = open_library(&locate(config.library.as_deref())?)?;
                 ENVIRONMENT.get_or_init(|| opened).clone()
             }
         };
