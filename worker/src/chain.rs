@@ -25,11 +25,55 @@ pub struct Clock {
     pub time: UnixSeconds,
 }
 
+/// What one reading asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    pub provider: Address,
+    pub operator: Address,
+    pub jobs: Vec<Address>,
+    pub panels: Vec<Address>,
+    /// The time that it should be by what is believed; another one is asked after elsewhere.
+    pub expected: Option<UnixSeconds>,
+}
+
+/// The chain at one moment: clock first, jobs before panels, and no page older than the one before.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub clock: Clock,
+    /// Whether another endpoint shows about the same time.
+    pub agreed: bool,
+    pub provider: Option<ProviderData>,
+    /// Lamports for fees.
+    pub operator: u64,
+    /// None for those that do not exist. One that cannot be read is left out.
+    pub jobs: Vec<(Address, Option<JobData>)>,
+    pub panels: Vec<(Address, Option<PanelData>)>,
+}
+
+/// How high the chain is, by which blockhashes expire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Height {
+    /// The lower one, where two endpoints were asked.
+    pub height: u64,
+    /// Whether two endpoints say that it is at least this.
+    pub agreed: bool,
+}
+
 /// How a transaction would end.
 #[derive(Clone, Debug)]
 pub struct Simulation {
     pub error: Option<TransactionError>,
     pub units: u64,
+    /// What it would cost as it was simulated, where the node says so.
+    pub fee: Option<u64>,
+}
+
+/// How sending was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    Accepted,
+    /// The node knows that it has landed; its signature's state tells how.
+    AlreadyProcessed,
 }
 
 /// What the chain says of a signature.
@@ -40,11 +84,14 @@ pub struct SignatureState {
     pub confirmed: bool,
 }
 
-/// What a transaction cost, where the node keeps it.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a transaction cost, as the chain keeps it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    pub fee: Option<u64>,
+    /// All of it, the priority fee included.
+    pub fee: u64,
     pub compute_units: Option<u64>,
+    /// Lamports that left the payer besides the fee: rent lent, or below zero given back.
+    pub rent: i64,
 }
 
 /// Why the chain does not answer. Always worth another try.
@@ -66,7 +113,11 @@ pub enum ChainError {
 
 /// What the worker needs of the chain, all of it read at the `confirmed` commitment.
 pub trait Chain: Send + Sync + 'static {
-    fn clock(&self) -> impl Future<Output = Result<Clock, ChainError>> + Send;
+    /// Everything that a poll needs, with as few requests as possible.
+    fn snapshot(
+        &self,
+        wanted: &Wanted,
+    ) -> impl Future<Output = Result<Snapshot, ChainError>> + Send;
     /// Every open job.
     fn open_jobs(&self)
     -> impl Future<Output = Result<Vec<(Address, JobData)>, ChainError>> + Send;
@@ -105,18 +156,34 @@ pub trait Chain: Send + Sync + 'static {
     fn balance(&self, address: &Address) -> impl Future<Output = Result<u64, ChainError>> + Send;
     /// A recent blockhash and the last block height at which it is good.
     fn blockhash(&self) -> impl Future<Output = Result<(Hash, u64), ChainError>> + Send;
-    fn block_height(&self) -> impl Future<Output = Result<u64, ChainError>> + Send;
+    /// Asks two endpoints, where there are two.
+    fn block_height(&self) -> impl Future<Output = Result<Height, ChainError>> + Send;
     fn simulate(
         &self,
         transaction: &[u8],
     ) -> impl Future<Output = Result<Simulation, ChainError>> + Send;
-    fn send(&self, transaction: &[u8]) -> impl Future<Output = Result<(), ChainError>> + Send;
-    /// None if the chain does not know the signature.
-    fn signature(
+    /// `again`: how often these bytes were sent before. Each time another endpoint may be taken: one
+    /// that swallows transactions must not be the only one to get them.
+    fn send(
+        &self,
+        transaction: &[u8],
+        again: u32,
+    ) -> impl Future<Output = Result<Sending, ChainError>> + Send;
+    /// In the same order; none for those that the chain does not know. `search`: also in old blocks, and
+    /// on two endpoints where there are two, one of which is enough to know it.
+    fn signatures(
+        &self,
+        signatures: &[[u8; 64]],
+        search: bool,
+    ) -> impl Future<Output = Result<Vec<Option<SignatureState>>, ChainError>> + Send;
+    /// None if the node does not keep it, or not yet.
+    fn cost(
         &self,
         signature: &[u8; 64],
-    ) -> impl Future<Output = Result<Option<SignatureState>, ChainError>> + Send;
-    fn cost(&self, signature: &[u8; 64]) -> impl Future<Output = Cost> + Send;
-    /// Median of what was recently offered for writing these accounts, in micro-lamports a unit.
-    fn recent_fee(&self, accounts: &[Address]) -> impl Future<Output = u64> + Send;
+    ) -> impl Future<Output = Result<Option<Cost>, ChainError>> + Send;
+    /// What was offered of late for writing these accounts, in micro-lamports a unit.
+    fn recent_fees(
+        &self,
+        accounts: &[Address],
+    ) -> impl Future<Output = Result<Vec<u64>, ChainError>> + Send;
 }

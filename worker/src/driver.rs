@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     artifacts::Artifacts,
-    chain::{Chain, ChainError, Clock, submitter::Submitter},
+    chain::{Chain, ChainError, submitter::Submitter},
     core::{
         AcknowledgeError, AuditPolicy, Audits, Command, Computed, Core, Identity, Pause, Policy,
         PrepareFault, RunFault, SavedResult, Snapshot, Step, Submitted,

@@ -15,6 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
 mod audits;
+mod costs;
 mod jobs;
 mod notes;
 mod results;
@@ -25,9 +26,10 @@ mod transactions;
 mod tests;
 
 pub use audits::{AuditRow, SeatRow};
+pub use costs::{CostRow, KnownCost};
 pub use jobs::{JobRow, Totals};
 pub use results::Delivered;
-pub use transactions::{PendingTransaction, SentTransaction, TransactionEnd};
+pub use transactions::{Member, PendingTransaction, Quote, SentTransaction, TransactionEnd};
 
 /// Why the journal does not answer.
 #[derive(Debug, thiserror::Error)]

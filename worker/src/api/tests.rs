@@ -13,7 +13,7 @@ use solana_signer::Signer;
 use super::*;
 use crate::{
     core::{Action, Body, Report, Step},
-    store::{SentTransaction, TransactionEnd},
+    store::{Member, Quote, SentTransaction, TransactionEnd},
     wall_clock,
 };
 use service::{NOW, Service, key};
@@ -184,19 +184,21 @@ async fn result_whose_commitment_never_landed_is_kept_back() {
     );
     let commit = SentTransaction {
         signature: [1; 64],
-        job: gone,
-        attempt: 1,
-        action: Action::Job(Step::Commit),
+        members: vec![Member {
+            job: gone,
+            attempt: 1,
+            action: Action::Job(Step::Commit),
+        }],
         bytes: vec![1],
         last_valid_block_height: 1,
+        quote: Quote::default(),
     };
     service.store.save_transaction(&commit, NOW).unwrap();
     assert_eq!(status(&gone).await, 202, "sent is not landed");
-    let landed = TransactionEnd::Landed {
-        fee: None,
-        compute_units: None,
-    };
-    service.store.end_transaction(&[1; 64], &landed).unwrap();
+    service
+        .store
+        .end_transaction(&[1; 64], &TransactionEnd::Landed)
+        .unwrap();
     assert_eq!(status(&gone).await, 200);
 }
 

@@ -26,9 +26,12 @@ use solana_commitment_config::CommitmentConfig;
 use solana_message::Hash;
 use solana_signature::Signature;
 
-use super::{Chain, ChainError, Clock, Cost, SignatureState, Simulation};
+use super::{
+    Chain, ChainError, Cost, Height, Sending, SignatureState, Simulation, Snapshot, Wanted,
+};
 use wire::{
-    asked, decode, encoding, filter_json, host, is_the_nodes_fault, listed, read_clock, text,
+    Status, asked, decode, encoding, filter_json, host, is_the_nodes_fault, listed, read_clock,
+    read_cost, text,
 };
 
 mod wire;
@@ -167,22 +170,32 @@ impl RpcChain {
         &self,
         wanted: &[Address],
     ) -> Result<Vec<(Address, Option<T>)>, ChainError> {
+        let accounts = self.accounts(wanted).await?;
+        // One account that anybody may have changed must not hide the others.
+        Ok(wanted.iter().zip(accounts).filter_map(asked).collect())
+    }
+
+    /// As many answers as questions, in their order; no page is older than the one before.
+    async fn accounts(&self, wanted: &[Address]) -> Result<Vec<Option<UiAccount>>, ChainError> {
         let name = "getMultipleAccounts";
         let mut all = Vec::with_capacity(wanted.len());
+        let mut config = encoding();
         for page in wanted.chunks(100) {
             let addresses: Vec<String> = page.iter().map(ToString::to_string).collect();
             let answer: Response<Vec<Option<UiAccount>>> = self
                 .ask(
                     name,
                     RpcRequest::GetMultipleAccounts,
-                    json!([addresses, encoding()]),
+                    json!([addresses, config]),
                 )
                 .await?;
             if answer.value.len() != page.len() {
                 return Err(self.unreadable(name, "another number of accounts than was asked for"));
             }
-            // One account that anybody may have changed must not hide the others.
-            all.extend(page.iter().zip(answer.value).filter_map(asked));
+            if let Some(config) = config.as_object_mut() {
+                config.insert("minContextSlot".into(), answer.context.slot.into());
+            }
+            all.extend(answer.value);
         }
         Ok(all)
     }
@@ -200,9 +213,33 @@ impl RpcChain {
 }
 
 impl Chain for RpcChain {
-    async fn clock(&self) -> Result<Clock, ChainError> {
-        let data = self.sysvar(CLOCK_SYSVAR).await?;
-        read_clock(&data).ok_or_else(|| self.unreadable("getAccountInfo", "no Clock sysvar"))
+    async fn snapshot(&self, wanted: &Wanted) -> Result<Snapshot, ChainError> {
+        let name = "getMultipleAccounts";
+        let fixed = [CLOCK_SYSVAR, wanted.provider, wanted.operator];
+        let all: Vec<Address> = fixed
+            .iter()
+            .chain(&wanted.jobs)
+            .chain(&wanted.panels)
+            .copied()
+            .collect();
+        let mut accounts = self.accounts(&all).await?.into_iter();
+        let mut next = || accounts.next().flatten();
+        let clock = next().and_then(|account| read_clock(&account.data.decode()?));
+        let clock = clock.ok_or_else(|| self.unreadable(name, "no Clock sysvar"))?;
+        let provider = next().map(|account| decode(&account)).transpose();
+        let provider = provider.map_err(|why| self.unreadable(name, why))?;
+        let operator = next().map_or(0, |account| account.lamports);
+        let jobs = wanted.jobs.iter().zip(accounts.by_ref());
+        let jobs = jobs.filter_map(asked).collect();
+        let panels = wanted.panels.iter().zip(accounts);
+        Ok(Snapshot {
+            clock,
+            agreed: false,
+            provider,
+            operator,
+            jobs,
+            panels: panels.filter_map(asked).collect(),
+        })
     }
 
     async fn slot_hashes(&self) -> Result<SlotHashes, ChainError> {
@@ -280,10 +317,15 @@ impl Chain for RpcChain {
         Ok((hash, answer.value.last_valid_block_height))
     }
 
-    async fn block_height(&self) -> Result<u64, ChainError> {
+    async fn block_height(&self) -> Result<Height, ChainError> {
         let parameters = json!([CommitmentConfig::confirmed()]);
-        self.ask("getBlockHeight", RpcRequest::GetBlockHeight, parameters)
-            .await
+        let height = self
+            .ask("getBlockHeight", RpcRequest::GetBlockHeight, parameters)
+            .await?;
+        Ok(Height {
+            height,
+            agreed: false,
+        })
     }
 
     async fn simulate(&self, transaction: &[u8]) -> Result<Simulation, ChainError> {
@@ -299,77 +341,67 @@ impl Chain for RpcChain {
                 parameters,
             )
             .await?;
-        let units = answer.value.units_consumed.unwrap_or(0);
         Ok(Simulation {
             error: answer.value.err.map(Into::into),
-            units,
+            units: answer.value.units_consumed.unwrap_or(0),
+            fee: answer.value.fee,
         })
     }
 
-    async fn send(&self, transaction: &[u8]) -> Result<(), ChainError> {
+    async fn send(&self, transaction: &[u8], _again: u32) -> Result<Sending, ChainError> {
         let config = json!({ "encoding": "base64", "skipPreflight": true, "maxRetries": 0 });
         let parameters = json!([STANDARD.encode(transaction), config]);
         let _: String = self
             .ask("sendTransaction", RpcRequest::SendTransaction, parameters)
             .await?;
-        Ok(())
+        Ok(Sending::Accepted)
     }
 
-    async fn signature(&self, signature: &[u8; 64]) -> Result<Option<SignatureState>, ChainError> {
-        #[derive(serde::Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Status {
-            err: Option<solana_transaction_error::TransactionError>,
-            confirmation_status: Option<String>,
+    async fn signatures(
+        &self,
+        signatures: &[[u8; 64]],
+        search: bool,
+    ) -> Result<Vec<Option<SignatureState>>, ChainError> {
+        let name = "getSignatureStatuses";
+        let mut states = Vec::with_capacity(signatures.len());
+        for page in signatures.chunks(256) {
+            let texts: Vec<String> = page
+                .iter()
+                .map(|signature| Signature::from(*signature).to_string())
+                .collect();
+            let parameters = json!([texts, { "searchTransactionHistory": search }]);
+            let answer: Response<Vec<Option<Status>>> = self
+                .ask(name, RpcRequest::GetSignatureStatuses, parameters)
+                .await?;
+            if answer.value.len() != page.len() {
+                return Err(self.unreadable(name, "another number of states than was asked for"));
+            }
+            states.extend(
+                answer
+                    .value
+                    .into_iter()
+                    .map(|status| status.map(Into::into)),
+            );
         }
-        let text = Signature::from(*signature).to_string();
-        let parameters = json!([[text], { "searchTransactionHistory": true }]);
-        let answer: Response<Vec<Option<Status>>> = self
-            .ask(
-                "getSignatureStatuses",
-                RpcRequest::GetSignatureStatuses,
-                parameters,
-            )
-            .await?;
-        Ok(answer
-            .value
-            .into_iter()
-            .flatten()
-            .next()
-            .map(|status| SignatureState {
-                error: status.err,
-                confirmed: status
-                    .confirmation_status
-                    .as_deref()
-                    .is_some_and(|level| level != "processed"),
-            }))
+        Ok(states)
     }
 
-    async fn cost(&self, signature: &[u8; 64]) -> Cost {
+    async fn cost(&self, signature: &[u8; 64]) -> Result<Option<Cost>, ChainError> {
         let text = Signature::from(*signature).to_string();
         let config = json!({
             "encoding": "base64", "commitment": "confirmed", "maxSupportedTransactionVersion": 0,
         });
-        let answer: Result<Value, _> = self
+        let answer: Option<Value> = self
             .ask(
                 "getTransaction",
                 RpcRequest::GetTransaction,
                 json!([text, config]),
             )
-            .await;
-        let field = |name: &str| {
-            answer
-                .as_ref()
-                .ok()
-                .and_then(|answer| answer.get("meta")?.get(name)?.as_u64())
-        };
-        Cost {
-            fee: field("fee"),
-            compute_units: field("computeUnitsConsumed"),
-        }
+            .await?;
+        Ok(answer.and_then(|answer| read_cost(answer.get("meta")?)))
     }
 
-    async fn recent_fee(&self, accounts: &[Address]) -> u64 {
+    async fn recent_fees(&self, accounts: &[Address]) -> Result<Vec<u64>, ChainError> {
         #[derive(serde::Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Fee {
@@ -377,16 +409,9 @@ impl Chain for RpcChain {
         }
         let addresses: Vec<String> = accounts.iter().map(ToString::to_string).collect();
         let request = RpcRequest::GetRecentPrioritizationFees;
-        // Advice only: without it, nothing is offered.
-        let fees: Result<Vec<Fee>, _> = self
+        let fees: Vec<Fee> = self
             .ask("getRecentPrioritizationFees", request, json!([addresses]))
-            .await;
-        let mut fees: Vec<u64> = fees
-            .unwrap_or_default()
-            .into_iter()
-            .map(|fee| fee.prioritization_fee)
-            .collect();
-        fees.sort_unstable();
-        fees.get(fees.len() / 2).copied().unwrap_or(0)
+            .await?;
+        Ok(fees.into_iter().map(|fee| fee.prioritization_fee).collect())
     }
 }

@@ -23,8 +23,11 @@ use crate::{
     core::{Action, AuditStep, Step, Submitted},
     halt::{Halt, HaltPoint},
     metrics,
-    store::{SentTransaction, Store, StoreError, TransactionEnd},
+    store::{KnownCost, Member, Quote, SentTransaction, Store, StoreError, TransactionEnd},
 };
+
+/// What the chain takes for a signature, by its rules of today.
+const LAMPORTS_PER_SIGNATURE: u64 = 5_000;
 
 /// Limits on fees and on how often to look.
 #[derive(Clone, Copy, Debug)]
@@ -105,19 +108,27 @@ impl<C: Chain> Submitter<C> {
         if bytes.len() > 1_232 {
             return Err(SubmitError::TooLarge(bytes.len()));
         }
-        let sent = SentTransaction {
-            signature: signature.into(),
+        let member = Member {
             job: purpose.job,
             attempt: purpose.attempt,
             action: purpose.action,
+        };
+        let priority_fee = budget.priority_fee();
+        let sent = SentTransaction {
+            signature: signature.into(),
+            members: vec![member],
             bytes,
             last_valid_block_height,
+            quote: Quote {
+                fee: LAMPORTS_PER_SIGNATURE.saturating_add(priority_fee),
+                priority_fee,
+            },
         };
         let (journaled, now) = (sent.clone(), purpose.now);
         self.store
             .call(move |store| store.save_transaction(&journaled, now))
             .await?;
-        if sent.action == Action::Job(Step::Claim) {
+        if purpose.action == Action::Job(Step::Claim) {
             self.halt.at(HaltPoint::ClaimIntentSaved);
         }
         Ok(Started::Sent(sent))
@@ -127,10 +138,11 @@ impl<C: Chain> Submitter<C> {
     /// pending transactions.
     pub async fn follow(&self, sent: &SentTransaction) -> Submitted {
         let mut next_send = tokio::time::Instant::now();
-        let mut announced = false;
+        let mut times = 0;
         loop {
             if tokio::time::Instant::now() >= next_send {
-                self.send(sent, &mut announced).await;
+                self.send(sent, times).await;
+                times = times.saturating_add(1);
                 next_send = tokio::time::Instant::now() + self.config.resend_every;
             }
             match self.look(sent).await {
@@ -142,16 +154,18 @@ impl<C: Chain> Submitter<C> {
         }
     }
 
-    async fn send(&self, sent: &SentTransaction, announced: &mut bool) {
+    async fn send(&self, sent: &SentTransaction, times: u32) {
         // A refusal here proves nothing: the signature's state does.
-        if let Err(error) = self.chain.send(&sent.bytes).await {
-            tracing::debug!(job = %sent.job, step = sent.action.name(), %error, "sending was answered with an error");
+        if let Err(error) = self.chain.send(&sent.bytes, times).await {
+            tracing::debug!(%error, signature = %Signature::from(sent.signature), "sending was answered with an error");
         }
-        if !*announced {
-            *announced = true;
-            let signature = Signature::from(sent.signature);
-            tracing::debug!(job = %sent.job, step = sent.action.name(), %signature, "transaction sent");
-            if let Some(point) = sent_point(sent.action) {
+        if times > 0 {
+            return;
+        }
+        let signature = Signature::from(sent.signature);
+        for Member { job, action, .. } in &sent.members {
+            tracing::debug!(%job, step = action.name(), %signature, "transaction sent");
+            if let Some(point) = sent_point(*action) {
                 self.halt.at(point);
             }
         }
@@ -159,8 +173,9 @@ impl<C: Chain> Submitter<C> {
 
     async fn look(&self, sent: &SentTransaction) -> Result<Option<End>, ChainError> {
         // Height first: what is unknown after its last block was seen will stay unknown.
-        let height = self.chain.block_height().await?;
-        match self.chain.signature(&sent.signature).await? {
+        let height = self.chain.block_height().await?.height;
+        let states = self.chain.signatures(&[sent.signature], true).await?;
+        match states.into_iter().next().flatten() {
             Some(state) if state.confirmed => Ok(Some(match state.error {
                 None => End::Landed,
                 Some(error) => End::Failed(error),
@@ -172,52 +187,69 @@ impl<C: Chain> Submitter<C> {
 
     async fn end(&self, sent: &SentTransaction, end: End) -> Submitted {
         let signature = Signature::from(sent.signature);
-        let (step, job) = (sent.action.name(), sent.job);
-        let (end, outcome) = match end {
-            End::Landed => {
-                let cost = self.chain.cost(&sent.signature).await;
-                tracing::info!(%job, step, %signature, fee = cost.fee, units = cost.compute_units, "transaction landed");
-                metrics::transaction(sent.action, "landed");
-                let end = TransactionEnd::Landed {
-                    fee: cost.fee,
-                    compute_units: cost.compute_units,
-                };
-                (end, Submitted::Landed)
-            }
+        let (end, outcome, word) = match end {
+            End::Landed => (TransactionEnd::Landed, Submitted::Landed, "landed"),
             End::Failed(error) => {
                 let failure = Failure::of(&error);
-                let cost = self.chain.cost(&sent.signature).await;
-                tracing::warn!(%job, step, %signature, reason = %failure, "transaction failed on chain");
-                metrics::transaction(sent.action, "failed");
-                let end = TransactionEnd::Refused {
-                    error: failure.to_string(),
-                    fee: cost.fee,
-                };
-                (end, Submitted::Refused(failure.market()))
+                let error = failure.to_string();
+                let outcome = Submitted::Refused(failure.market());
+                (TransactionEnd::Refused { error }, outcome, "failed")
             }
-            End::Expired => {
-                tracing::warn!(%job, step, %signature, "transaction expired without landing");
-                metrics::transaction(sent.action, "expired");
-                (TransactionEnd::Expired, Submitted::Expired)
-            }
+            End::Expired => (TransactionEnd::Expired, Submitted::Expired, "expired"),
         };
+        for Member { job, action, .. } in &sent.members {
+            let step = action.name();
+            match &end {
+                TransactionEnd::Landed => {
+                    tracing::info!(%job, step, %signature, fee = sent.quote.fee, "transaction landed");
+                }
+                TransactionEnd::Refused { error } => {
+                    tracing::warn!(%job, step, %signature, reason = error, "transaction failed on chain");
+                }
+                TransactionEnd::Expired => {
+                    tracing::warn!(%job, step, %signature, "transaction expired without landing");
+                }
+            }
+            metrics::transaction(*action, word);
+        }
+        let landed = end != TransactionEnd::Expired;
         let key = sent.signature;
-        if let Err(error) = self
-            .store
-            .call(move |store| store.end_transaction(&key, &end))
-            .await
-        {
-            tracing::warn!(%job, step, %error, "the end of a transaction is not in the journal");
+        let noting = move |store: &Store| store.end_transaction(&key, &end);
+        if let Err(error) = self.store.call(noting).await {
+            tracing::warn!(%signature, %error, "the end of a transaction is not in the journal");
+        }
+        if landed {
+            self.note_cost(key).await;
         }
         outcome
+    }
+
+    async fn note_cost(&self, key: [u8; 64]) {
+        let cost = match self.chain.cost(&key).await {
+            Ok(Some(cost)) => KnownCost::Recorded {
+                fee: cost.fee,
+                compute_units: cost.compute_units,
+                rent: cost.rent,
+            },
+            // Asked again later.
+            Ok(None) | Err(_) => return,
+        };
+        let noting = move |store: &Store| store.record_cost(&key, &cost);
+        if let Err(error) = self.store.call(noting).await {
+            tracing::warn!(%error, "the cost of a transaction is not in the journal");
+        }
     }
 
     async fn unit_price(&self, purpose: &Purpose) -> u64 {
         if self.config.max_unit_price == 0 {
             return 0;
         }
-        let recent = self.chain.recent_fee(&[purpose.job, self.provider]).await;
-        recent.min(self.config.max_unit_price)
+        // Advice only: without it, nothing is offered.
+        let accounts = [purpose.job, self.provider];
+        let mut recent = self.chain.recent_fees(&accounts).await.unwrap_or_default();
+        recent.sort_unstable();
+        let median = recent.get(recent.len() / 2).copied().unwrap_or(0);
+        median.min(self.config.max_unit_price)
     }
 
     fn sign(

@@ -4,22 +4,23 @@ use std::sync::{Arc, atomic::Ordering};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assay_client::protocol::{Address, JobData, PanelData, ProviderData, UnixSeconds};
+use assay_client::protocol::{Address, JobData, PanelData, UnixSeconds};
 use tokio::time::Instant;
 
 use super::{Chain, ChainError, Driver, Effect};
-use crate::{chain::Clock, metrics};
+use crate::{
+    chain::{Snapshot, Wanted},
+    metrics,
+};
 
 /// Lamports below which the operator should be given more: a thousand transactions.
 const LOW_BALANCE: u64 = 5_000_000;
-/// Polls between two looks at the operator's balance.
+/// Polls between two warnings of a low balance, and between two removals of old files.
 const BALANCE_EVERY: u64 = 30;
 
 /// One reading of the chain.
 pub struct Reading {
-    pub clock: Clock,
-    pub provider: Option<ProviderData>,
-    pub live: Vec<(Address, Option<JobData>)>,
+    pub snapshot: Snapshot,
     /// Of audits that are ours.
     pub panels: Panels,
 }
@@ -32,7 +33,6 @@ pub struct Listing {
     pub open: Result<Vec<(Address, JobData)>, ChainError>,
     /// Jobs that are judged, and the panels among them that may have a seat for us.
     pub judged: Result<(Vec<(Address, JobData)>, Panels), ChainError>,
-    pub balance: Option<Result<u64, ChainError>>,
 }
 
 impl<C: Chain> Driver<C> {
@@ -40,32 +40,37 @@ impl<C: Chain> Driver<C> {
     pub(super) fn poll(&mut self) {
         self.polling = true;
         self.polls = self.polls.wrapping_add(1);
-        let (chain, provider) = (Arc::clone(&self.parts.chain), self.parts.provider);
+        let chain = Arc::clone(&self.parts.chain);
         let mut live: BTreeSet<Address> = self.core.live_jobs().into_iter().collect();
         let audits = self.audits.core.live_jobs();
         live.extend(&audits);
         let panels = self.audits.with_panels(audits);
-        self.spawn(async move {
-            let live = live.into_iter().collect();
-            Effect::Polled(read(&*chain, provider, live, panels).await.map(Box::new))
-        });
+        let wanted = Wanted {
+            provider: self.parts.provider,
+            operator: self.parts.operator,
+            jobs: live.into_iter().collect(),
+            panels: panels.iter().flat_map(|(_, panels)| *panels).collect(),
+            expected: None,
+        };
+        self.spawn(
+            async move { Effect::Polled(read(&*chain, &wanted, panels).await.map(Box::new)) },
+        );
     }
 
-    /// Lists open jobs, and at times the balance, unless that is still under way.
+    /// Lists open and judged jobs, unless that is still under way.
     fn list(&mut self) {
         if self.listing {
             return;
         }
         self.listing = true;
         let accepting = self.parts.shared.accepting.load(Ordering::Relaxed);
-        let operator = (self.polls % BALANCE_EVERY == 1).then_some(self.parts.operator);
         let chain = Arc::clone(&self.parts.chain);
         let auditing = accepting && self.parts.audit.enabled;
         let candidates = self.audits.core.candidates();
         let panels = self.audits.with_panels(candidates);
-        self.spawn(async move {
-            Effect::Listed(list(&*chain, [accepting, auditing], operator, panels).await)
-        });
+        self.spawn(
+            async move { Effect::Listed(list(&*chain, [accepting, auditing], panels).await) },
+        );
     }
 
     pub(super) fn listed(&mut self, listing: Listing) {
@@ -95,17 +100,6 @@ impl<C: Chain> Driver<C> {
                 tracing::warn!(%error, "judged jobs cannot be listed; our own go on");
             }
         }
-        match listing.balance {
-            Some(Ok(balance)) => {
-                metrics::operator_balance(balance);
-                self.operator_lamports = Some(balance);
-                if balance < LOW_BALANCE {
-                    tracing::warn!(operator = %self.parts.operator, lamports = balance, "the operator runs out of lamports for fees; send it some");
-                }
-            }
-            Some(Err(error)) => tracing::debug!(%error, "the operator's balance cannot be read"),
-            None => {}
-        }
         self.core.handle_time(self.now);
     }
 
@@ -134,25 +128,27 @@ impl<C: Chain> Driver<C> {
     }
 
     fn observe(&mut self, reading: &Reading) {
+        let snapshot = &reading.snapshot;
         // Nodes differ by moments; time does not go back for us.
-        self.now = self.now.max(reading.clock.time);
-        self.slot = self.slot.max(reading.clock.slot);
+        self.now = self.now.max(snapshot.clock.time);
+        self.slot = self.slot.max(snapshot.clock.slot);
         metrics::chain_time(self.now.0);
-        match &reading.provider {
+        self.see_balance(snapshot.operator);
+        match &snapshot.provider {
             Some(provider) => {
                 self.core.handle_provider(provider, self.now);
                 self.audits.core.handle_provider(provider);
             }
             None => tracing::warn!("the provider's account is gone; nothing can be claimed"),
         }
-        for (address, job) in &reading.live {
+        for (address, job) in &snapshot.jobs {
             match job {
                 Some(job) => {
                     self.core.handle_job(*address, job, self.now);
                     self.audits.core.handle_job(*address, job, self.now);
                 }
                 None => {
-                    let slot = reading.clock.slot;
+                    let slot = snapshot.clock.slot;
                     self.core.handle_gone(*address, slot, self.now);
                     self.audits.core.handle_gone(*address, slot);
                 }
@@ -168,6 +164,14 @@ impl<C: Chain> Driver<C> {
             self.drop_old_files();
         }
         self.core.handle_time(self.now);
+    }
+
+    fn see_balance(&mut self, lamports: u64) {
+        metrics::operator_balance(lamports);
+        self.operator_lamports = Some(lamports);
+        if lamports < LOW_BALANCE && self.polls % BALANCE_EVERY == 1 {
+            tracing::warn!(operator = %self.parts.operator, lamports, "the operator runs out of lamports for fees; send it some");
+        }
     }
 
     fn see_panels(&mut self, panels: &Panels) {
@@ -204,27 +208,24 @@ impl<C: Chain> Driver<C> {
 
 async fn read<C: Chain>(
     chain: &C,
-    provider: Address,
-    live: Vec<Address>,
+    wanted: &Wanted,
     audits: Vec<(Address, [Address; 2])>,
 ) -> Result<Reading, ChainError> {
-    // The clock first: a job read later is never older than the time it is judged by.
-    let clock = chain.clock().await?;
-    let account = chain.provider(&provider).await?;
-    let jobs = if live.is_empty() {
-        Vec::new()
-    } else {
-        chain.jobs(&live).await?
-    };
-    Ok(Reading {
-        clock,
-        provider: account,
-        live: jobs,
-        panels: panels(chain, audits).await?,
-    })
+    let snapshot = chain.snapshot(wanted).await?;
+    let panels = by_job(audits, &snapshot.panels);
+    Ok(Reading { snapshot, panels })
 }
 
 /// Panels of these jobs at these addresses.
+fn by_job(jobs: Vec<(Address, [Address; 2])>, read: &[(Address, Option<PanelData>)]) -> Panels {
+    let read: BTreeMap<Address, Option<PanelData>> = read.iter().copied().collect();
+    // One that cannot be read says nothing of its job.
+    let found = jobs.into_iter().filter_map(|(job, [first, second])| {
+        Some((job, [*read.get(&first)?, *read.get(&second)?]))
+    });
+    found.collect()
+}
+
 async fn panels<C: Chain>(
     chain: &C,
     jobs: Vec<(Address, [Address; 2])>,
@@ -233,13 +234,7 @@ async fn panels<C: Chain>(
         return Ok(Panels::new());
     }
     let wanted: Vec<Address> = jobs.iter().flat_map(|(_, panels)| *panels).collect();
-    let read: BTreeMap<Address, Option<PanelData>> =
-        chain.panels(&wanted).await?.into_iter().collect();
-    // One that cannot be read says nothing of its job.
-    let found = jobs.into_iter().filter_map(|(job, [first, second])| {
-        Some((job, [*read.get(&first)?, *read.get(&second)?]))
-    });
-    Ok(found.collect())
+    Ok(by_job(jobs, &chain.panels(&wanted).await?))
 }
 
 async fn judged<C: Chain>(
@@ -253,7 +248,6 @@ async fn judged<C: Chain>(
 async fn list<C: Chain>(
     chain: &C,
     [accepting, auditing]: [bool; 2],
-    operator: Option<Address>,
     candidates: Vec<(Address, [Address; 2])>,
 ) -> Listing {
     let open = if accepting {
@@ -266,15 +260,7 @@ async fn list<C: Chain>(
     } else {
         Ok(Default::default())
     };
-    let balance = match operator {
-        Some(operator) => Some(chain.balance(&operator).await),
-        None => None,
-    };
-    Listing {
-        open,
-        judged,
-        balance,
-    }
+    Listing { open, judged }
 }
 
 #[cfg(test)]
@@ -304,11 +290,13 @@ mod tests {
             sequence: 7,
             ..JobData::zeroed()
         };
-        let asked = request["params"][0].as_str() == Some(&CLOCK_SYSVAR.to_string());
+        let clock = account(&[1; 40]);
         let value = match request["method"].as_str() {
-            Some("getAccountInfo") if asked => account(&[1; 40]),
-            Some("getAccountInfo") => Value::Null,
-            Some("getMultipleAccounts") => json!([account(&encode(&job))]),
+            Some("getMultipleAccounts") => {
+                let fixed = &request["params"][0];
+                assert_eq!(fixed[0].as_str(), Some(&*CLOCK_SYSVAR.to_string()));
+                json!([clock, null, null, account(&encode(&job))])
+            }
             _ => {
                 let error =
                     json!({ "code": -32_010, "message": "excluded from secondary indexes" });
@@ -328,13 +316,16 @@ mod tests {
         });
         let app = Router::new().route("/", post(answer));
         tokio::spawn(async move { axum::serve(listener, app).await });
-        let (me, job) = (Address::default(), Address::new_from_array([1; 32]));
-        let listing = list(&chain, [true; 2], Some(me), Vec::new()).await;
+        let job = Address::new_from_array([1; 32]);
+        let listing = list(&chain, [true; 2], Vec::new()).await;
         assert!(listing.open.is_err() && listing.judged.is_err());
-        assert!(listing.balance.unwrap().is_err());
-        let reading = read(&chain, me, vec![job], Vec::new()).await.unwrap();
-        assert_eq!(reading.clock.slot, u64::from_le_bytes([1; 8]));
-        let (found, data) = reading.live[0];
+        let wanted = Wanted {
+            jobs: vec![job],
+            ..Wanted::default()
+        };
+        let reading = read(&chain, &wanted, Vec::new()).await.unwrap();
+        assert_eq!(reading.snapshot.clock.slot, u64::from_le_bytes([1; 8]));
+        let (found, data) = reading.snapshot.jobs[0];
         assert_eq!((found, data.unwrap().sequence), (job, 7));
     }
 }

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use assay_client::protocol::{Address, JobData, JobStatus};
 
-use super::{Chain, ChainError, Clock, Driver, DriverError};
+use super::{Chain, ChainError, Driver, DriverError};
+use crate::chain::{Snapshot, Wanted};
 
 /// Pause between two tries to read the chain at the start.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -41,9 +42,9 @@ impl<C: Chain> Driver<C> {
         for job in audits {
             self.audits.core.restore(job);
         }
-        let (clock, provider, jobs) = self.read_until_it_works(&known).await;
-        (self.now, self.slot) = (clock.time, clock.slot);
-        if let Some(provider) = provider {
+        let (snapshot, jobs) = self.read_until_it_works(known).await;
+        (self.now, self.slot) = (snapshot.clock.time, snapshot.clock.slot);
+        if let Some(provider) = snapshot.provider {
             self.core.handle_provider(&provider, self.now);
             self.audits.core.handle_provider(&provider);
         }
@@ -83,9 +84,15 @@ impl<C: Chain> Driver<C> {
         Ok(())
     }
 
-    async fn read_until_it_works(&self, known: &[Address]) -> First {
+    async fn read_until_it_works(&self, known: Vec<Address>) -> First {
+        let wanted = Wanted {
+            provider: self.parts.provider,
+            operator: self.parts.operator,
+            jobs: known,
+            ..Wanted::default()
+        };
         loop {
-            match first_reading(&*self.parts.chain, self.parts.provider, known).await {
+            match first_reading(&*self.parts.chain, &wanted).await {
                 Ok(first) => return first,
                 Err(error) => tracing::warn!(%error, "the chain does not answer; trying again"),
             }
@@ -94,25 +101,13 @@ impl<C: Chain> Driver<C> {
     }
 }
 
-type First = (
-    Clock,
-    Option<assay_client::protocol::ProviderData>,
-    BTreeMap<Address, Option<JobData>>,
-);
+type First = (Snapshot, BTreeMap<Address, Option<JobData>>);
 
-async fn first_reading<C: Chain>(
-    chain: &C,
-    provider: Address,
-    known: &[Address],
-) -> Result<First, ChainError> {
-    let clock = chain.clock().await?;
-    let account = chain.provider(&provider).await?;
-    let ours = chain.provider_jobs(&provider).await?;
-    let read = chain.jobs(known).await?;
-    let mut jobs: BTreeMap<Address, Option<JobData>> = ours
-        .into_iter()
-        .map(|(address, job)| (address, Some(job)))
-        .collect();
-    jobs.extend(read);
-    Ok((clock, account, jobs))
+async fn first_reading<C: Chain>(chain: &C, wanted: &Wanted) -> Result<First, ChainError> {
+    let snapshot = chain.snapshot(wanted).await?;
+    let ours = chain.provider_jobs(&wanted.provider).await?;
+    let mut jobs: BTreeMap<Address, Option<JobData>> = snapshot.jobs.iter().copied().collect();
+    // Read after the others.
+    jobs.extend(ours.into_iter().map(|(address, job)| (address, Some(job))));
+    Ok((snapshot, jobs))
 }

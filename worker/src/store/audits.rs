@@ -185,9 +185,9 @@ impl Store {
                 "SELECT results.hints FROM results JOIN jobs USING (job, attempt)
                  WHERE hints_digest = ?1 AND hints IS NOT NULL
                      AND (phase IN ('committed', 'audited', 'settled', 'faulted', 'unresolved')
-                         OR phase = 'gone' AND EXISTS (SELECT 1 FROM transactions
-                             WHERE transactions.job = results.job AND state = 'landed'
-                             AND transactions.attempt = results.attempt AND step = 'commit'))
+                         OR phase = 'gone' AND EXISTS (SELECT 1 FROM members JOIN transactions USING (signature)
+                             WHERE members.job = results.job AND state = 'landed'
+                             AND members.attempt = results.attempt AND members.step = 'commit'))
                  LIMIT 1",
                 [&digest.0[..]],
                 |row| row.get(0),

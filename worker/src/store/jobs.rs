@@ -164,7 +164,8 @@ impl Store {
     pub fn totals(&self) -> Result<Totals, StoreError> {
         self.with(|connection| {
             let fees: i64 = connection.query_row(
-                "SELECT coalesce(sum(fee), 0) FROM transactions",
+                "SELECT coalesce(sum(coalesce(fee, quoted_fee)), 0) FROM transactions
+                 WHERE state IN ('landed', 'refused')",
                 [],
                 |row| row.get(0),
             )?;

@@ -57,6 +57,22 @@ const STEPS: &[&str] = &["
 ", "
     -- What the operator decided and a restart must know, by name.
     CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL, written_at INTEGER NOT NULL) STRICT;
+", "
+    -- What a transaction does, in the order of its instructions: one thing, or several in a batch.
+    CREATE TABLE members (
+        signature BLOB NOT NULL, position INTEGER NOT NULL,
+        job BLOB NOT NULL, attempt INTEGER NOT NULL, step TEXT NOT NULL,
+        PRIMARY KEY (signature, position)
+    ) STRICT;
+    INSERT INTO members SELECT signature, 0, job, attempt, step FROM transactions;
+    CREATE INDEX members_job ON members (job);
+    -- Computed from what was signed, in lamports; the priority fee is a part of the whole fee.
+    ALTER TABLE transactions ADD COLUMN quoted_fee INTEGER;
+    ALTER TABLE transactions ADD COLUMN priority_fee INTEGER;
+    -- Lamports lent as rent, below zero if they came back.
+    ALTER TABLE transactions ADD COLUMN rent INTEGER;
+    -- Where fee and rent are known from: quote, chain; none if they are still to be asked for.
+    ALTER TABLE transactions ADD COLUMN cost_from TEXT;
 "];
 
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

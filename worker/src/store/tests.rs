@@ -4,6 +4,8 @@ use bytemuck::Zeroable;
 use super::*;
 use crate::core::{Action, Body, Evidence, Report, SavedResult, SavedSeat, Step};
 
+mod transactions;
+
 const NOW: UnixSeconds = UnixSeconds(1_000);
 
 fn job(number: u8) -> Address {
@@ -165,45 +167,6 @@ fn files_are_dropped_after_their_time_and_secrets_stay() {
     assert_eq!(store.result(&job(1), 0).unwrap(), Some(result(0, 1)));
 }
 
-fn sent(number: u8) -> SentTransaction {
-    SentTransaction {
-        signature: [number; 64],
-        job: job(1),
-        attempt: 0,
-        action: Action::Job(Step::Commit),
-        bytes: vec![number; 300],
-        last_valid_block_height: u64::from(number),
-    }
-}
-
-#[test]
-fn transaction_is_pending_until_its_end_is_known() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(&folder);
-    for number in [3, 1, 2] {
-        store.save_transaction(&sent(number), NOW).unwrap();
-    }
-    let landed = TransactionEnd::Landed {
-        fee: Some(5_000),
-        compute_units: Some(700),
-    };
-    store.end_transaction(&[3; 64], &landed).unwrap();
-    assert_eq!(
-        open(&folder).pending_transactions().unwrap(),
-        [sent(1), sent(2)]
-    );
-    let refused = TransactionEnd::Refused {
-        error: "JobNotOpen".into(),
-        fee: None,
-    };
-    store.end_transaction(&[1; 64], &refused).unwrap();
-    store
-        .end_transaction(&[2; 64], &TransactionEnd::Expired)
-        .unwrap();
-    assert!(store.pending_transactions().unwrap().is_empty());
-    assert_eq!(store.totals().unwrap().fees, 5_000);
-}
-
 #[test]
 fn journal_of_a_newer_worker_is_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -337,13 +300,11 @@ fn hints_are_public_from_the_commitment_on() {
     // Nor are they withheld because nodes could not find the job.
     store.report_gone(&job(1), 0, NOW).unwrap();
     assert_eq!(store.public_hints(&digest).unwrap(), None);
-    let commit = sent(7);
+    let commit = transactions::sent(7);
     store.save_transaction(&commit, NOW).unwrap();
-    let landed = TransactionEnd::Landed {
-        fee: None,
-        compute_units: None,
-    };
-    store.end_transaction(&commit.signature, &landed).unwrap();
+    store
+        .end_transaction(&commit.signature, &TransactionEnd::Landed)
+        .unwrap();
     assert_eq!(store.public_hints(&digest).unwrap(), Some(vec![4, 5]));
     let settled = Report::Settled {
         price: Lamports(500),
@@ -366,7 +327,14 @@ fn journal_of_an_earlier_worker_is_taken_over() {
     drop(store);
     let old = rusqlite::Connection::open(&path).unwrap();
     old.execute_batch(
-        "DROP TABLE audits; DROP TABLE seat_results; DROP INDEX results_hints; DROP TABLE notes;
+        "DROP TABLE audits; DROP TABLE seat_results; DROP INDEX results_hints; DROP TABLE members;
+         DROP TABLE notes;
+         ALTER TABLE transactions DROP COLUMN quoted_fee; ALTER TABLE transactions DROP COLUMN priority_fee;
+         ALTER TABLE transactions DROP COLUMN rent; ALTER TABLE transactions DROP COLUMN cost_from;
+         INSERT INTO transactions (signature, job, attempt, step, bytes, last_valid_block_height, state, fee,
+             created_at)
+         VALUES (zeroblob(64), zeroblob(32), 2, 'claim', x'00', 7, 'pending', NULL, 900),
+                (randomblob(64), zeroblob(32), 2, 'commit', x'00', 7, 'landed', 5000, 900);
          PRAGMA user_version = 1;",
     )
     .unwrap();
@@ -374,6 +342,16 @@ fn journal_of_an_earlier_worker_is_taken_over() {
     let store = open(&folder);
     assert_eq!(store.live_jobs().unwrap().len(), 1);
     assert!(store.audits(None, 10).unwrap().is_empty());
+    let pending = store.pending_transactions().unwrap();
+    let claim = Member {
+        job: Address::default(),
+        attempt: 2,
+        action: Action::Job(Step::Claim),
+    };
+    assert_eq!((pending.len(), &*pending[0].members), (1, &[claim][..]));
+    assert!(store.commit_landed(&Address::default(), 2).unwrap());
+    let costs = store.costs(UnixSeconds(0)).unwrap();
+    assert_eq!((costs.len(), costs[0].fee, costs[0].rent), (1, 5_000, None));
 }
 
 #[test]

@@ -14,7 +14,9 @@ use solana_client::{
     rpc_response::RpcKeyedAccount,
 };
 
-use crate::chain::Clock;
+use solana_transaction_error::TransactionError;
+
+use crate::chain::{Clock, Cost, SignatureState};
 
 /// A job out of a list of accounts.
 pub(in crate::chain) fn job_account(keyed: &RpcKeyedAccount) -> Option<(Address, JobData)> {
@@ -71,6 +73,38 @@ pub(super) fn read_clock(data: &[u8]) -> Option<Clock> {
     Some(Clock {
         slot,
         time: UnixSeconds(time),
+    })
+}
+
+/// A signature's state in the node's words.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Status {
+    err: Option<TransactionError>,
+    confirmation_status: Option<String>,
+}
+
+impl From<Status> for SignatureState {
+    fn from(status: Status) -> Self {
+        let level = status.confirmation_status;
+        Self {
+            error: status.err,
+            confirmed: level.is_some_and(|level| level == "confirmed" || level == "finalized"),
+        }
+    }
+}
+
+/// What the chain's record of a transaction says of its cost; the payer is its first account.
+pub(super) fn read_cost(meta: &Value) -> Option<Cost> {
+    let number = |name: &str| meta.get(name)?.as_u64();
+    let balance = |name: &str| meta.get(name)?.get(0)?.as_u64();
+    let fee = number("fee")?;
+    let (before, after) = (balance("preBalances")?, balance("postBalances")?);
+    let left = i128::from(before) - i128::from(after) - i128::from(fee);
+    Some(Cost {
+        fee,
+        compute_units: number("computeUnitsConsumed"),
+        rent: i64::try_from(left).ok()?,
     })
 }
 
