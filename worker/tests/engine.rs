@@ -14,7 +14,8 @@ mod kit;
 use std::fs;
 
 use assay_engine::{
-    EngineConfig, EngineError, Fault, InputMismatch, Limits, ModelRefused, Outcome, Tensor,
+    EngineConfig, EngineError, EngineState, EngineStatus, Fault, InputMismatch, Limits,
+    ModelRefused, Outcome, Tensor, to_safetensors,
 };
 use assay_protocol::{Digest, OutputProfile, commitment::error_root};
 
@@ -216,4 +217,54 @@ async fn odd_models_are_refused_with_the_reason() {
         error,
         EngineError::Model(ModelRefused::TooLarge { limit: 100, .. })
     ));
+}
+
+#[tokio::test]
+async fn ps_tells_engines_and_measured_times() {
+    let (host, digits) = (host(), model("digits.onnx"));
+    assert_eq!(host.measured(&digits.digest()), None);
+    host.load(&digits).await.unwrap();
+    let input = fs::read(models().join("digits/sample-3.safetensors")).unwrap();
+    for _ in 0..3 {
+        host.run(&digits, &input, LONG).await.unwrap();
+    }
+    let ps = host.ps();
+    let engine = ps
+        .engines
+        .iter()
+        .find(|engine| engine.model == Some(digits.digest()));
+    let engine = engine.unwrap();
+    assert_eq!((engine.state, engine.runs), (EngineState::Idle, 3));
+    assert!(engine.memory_bytes.unwrap() > 1 << 20);
+    assert!(engine.loaded_for <= Some(engine.started_for));
+    let measured = host.measured(&digits.digest()).unwrap();
+    assert_eq!(ps.models, std::slice::from_ref(&measured));
+    assert_eq!((measured.runs, measured.samples.len()), (3, 3));
+    assert_eq!(measured.samples[0].input_bytes, input.len() as u64);
+    let median = measured.median_ms.unwrap();
+    assert!(median > 0.0 && median <= measured.p95_ms.unwrap());
+    assert!(measured.load_ms.unwrap() > 0.0);
+
+    let looping = model("odd/loop.onnx");
+    host.load(&looping).await.unwrap();
+    let forever = to_safetensors(&[integers("turns", &[], &[i64::MAX])]).unwrap();
+    let running = host.run(&looping, &forever, LONG);
+    let looking = async {
+        tokio::task::yield_now().await;
+        let ps = host.ps();
+        let running = |engine: &&EngineStatus| engine.state == EngineState::Running;
+        let engine = ps.engines.iter().find(running).unwrap();
+        assert_eq!(
+            (engine.model, engine.idle_for),
+            (Some(looping.digest()), None)
+        );
+        host.kill();
+    };
+    let (ended, ()) = tokio::join!(running, looking);
+    ended.unwrap_err();
+    assert_eq!(
+        host.ps().engines,
+        [],
+        "the process is given up with its run"
+    );
 }

@@ -25,8 +25,17 @@ use super::{
     tensor::{Tensor, from_safetensors},
 };
 use engine::Engine;
+use measure::Measurements;
+use roster::Roster;
 
 mod engine;
+mod measure;
+mod memory;
+mod ps;
+mod roster;
+
+pub use measure::{Measured, Sample};
+pub use ps::{EngineState, EngineStatus, Ps};
 
 /// How to start an engine.
 #[derive(Clone, Debug)]
@@ -80,6 +89,8 @@ pub struct Host {
     slots: Semaphore,
     /// Engines with a model loaded and nothing to do, the least recently used first.
     warm: Mutex<VecDeque<Engine>>,
+    roster: Arc<Roster>,
+    times: Mutex<Measurements>,
     stop: CancellationToken,
 }
 
@@ -90,6 +101,8 @@ impl Host {
             config,
             slots,
             warm: Mutex::default(),
+            roster: Arc::default(),
+            times: Mutex::default(),
             stop: CancellationToken::new(),
         }
     }
@@ -130,6 +143,8 @@ impl Host {
             self.keep(engine);
             return Err(mismatch.into());
         }
+        engine.running(true);
+        let started = Instant::now();
         let call = engine.call(
             "run the model",
             &Request::Run,
@@ -137,6 +152,14 @@ impl Host {
             Deadline::within(limit),
         );
         let (response, body) = self.unless_stopped("run the model", call).await?;
+        engine.running(false);
+        if let Response::Outputs | Response::Failed { .. } = response {
+            let sample = Sample {
+                input_bytes: u64::try_from(input.len()).unwrap_or(u64::MAX),
+                took: started.elapsed(),
+            };
+            self.times().ran(model.digest, sample);
+        }
         match response {
             Response::Outputs => {
                 let outputs = ordered(&engine.info, &body)
@@ -160,6 +183,19 @@ impl Host {
                 Err(engine.nonsense("run the model", &format!("{other:?}")))
             }
         }
+    }
+
+    /// What every engine is doing, and what the models took that were run here.
+    pub fn ps(&self) -> Ps {
+        Ps {
+            engines: self.roster.status(self.config.engine.provider),
+            models: self.times().all(),
+        }
+    }
+
+    /// What this model took here; none if it was not loaded since this process began, or long ago.
+    pub fn measured(&self, model: &Digest) -> Option<Measured> {
+        self.times().of(model)
     }
 
     /// Kills every engine, also those at work, and starts no more.
@@ -191,7 +227,7 @@ impl Host {
         if size > limit {
             return Err(ModelRefused::TooLarge { size, limit }.into());
         }
-        let deadline = self.deadline();
+        let (deadline, started) = (self.deadline(), Instant::now());
         let doing = "load the model";
         let fresh = async {
             let (mut engine, _) = self.start(deadline).await?;
@@ -200,8 +236,9 @@ impl Host {
                 .await?;
             match response {
                 Response::Loaded { info } => {
-                    engine.digest = model.digest;
-                    engine.info = info;
+                    engine.loaded(model.digest, info);
+                    let memory = engine.pid().and_then(memory::of);
+                    self.times().loaded(model.digest, started.elapsed(), memory);
                     Ok(engine)
                 }
                 Response::Refused { refused } => Err(refused.into()),
@@ -216,7 +253,7 @@ impl Host {
     }
 
     async fn start(&self, deadline: Deadline) -> Result<(Engine, String), EngineError> {
-        let mut engine = Engine::spawn(&self.config)?;
+        let mut engine = Engine::spawn(&self.config, &self.roster)?;
         let request = Request::Start {
             config: self.config.engine.clone(),
         };
@@ -262,6 +299,10 @@ impl Host {
     fn warm(&self) -> MutexGuard<'_, VecDeque<Engine>> {
         // The queue is whole after every statement, so a panic elsewhere does not spoil it.
         self.warm.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn times(&self) -> MutexGuard<'_, Measurements> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn deadline(&self) -> Deadline {

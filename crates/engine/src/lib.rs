@@ -41,7 +41,7 @@ pub use hardware::{
     Cpu, Energy, EnergyCounter, Gpu, GpuReading, Hardware, Memory, Needed, Nvidia, ProviderLibrary,
     Readings, RuntimeLibrary, Sensors, instruction_sets,
 };
-pub use host::{Host, HostConfig, Model};
+pub use host::{EngineState, EngineStatus, Host, HostConfig, Measured, Model, Ps, Sample};
 pub use info::{Dimension, InputMismatch, ModelInfo, TensorInfo};
 pub use runtime::OrtBackend;
 pub use tensor::{DType, Tensor, from_safetensors, to_safetensors, type_name};

@@ -13,10 +13,10 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
     task::JoinHandle,
-    time::{timeout, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
-use super::{Deadline, HostConfig};
+use super::{Deadline, HostConfig, ps::EngineState, roster::Roster};
 use crate::{
     error::EngineError,
     frame::{self, PREAMBLE, Request, Response},
@@ -52,10 +52,18 @@ pub struct Engine {
     /// Of the loaded model; zero before.
     pub digest: Digest,
     pub info: ModelInfo,
+    roster: Arc<Roster>,
+    number: u64,
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.roster.remove(self.number);
+    }
 }
 
 impl Engine {
-    pub fn spawn(config: &HostConfig) -> Result<Self, EngineError> {
+    pub fn spawn(config: &HostConfig, roster: &Arc<Roster>) -> Result<Self, EngineError> {
         let failed = |source| EngineError::Spawn {
             program: config.program.clone(),
             source,
@@ -91,6 +99,7 @@ impl Engine {
             metadata: BTreeMap::new(),
         };
         let digest = Digest::ZERO;
+        let number = roster.add(child.id());
         Ok(Self {
             child,
             requests,
@@ -100,7 +109,36 @@ impl Engine {
             max_body,
             digest,
             info,
+            roster: Arc::clone(roster),
+            number,
         })
+    }
+
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Takes the model over that it has just loaded.
+    pub fn loaded(&mut self, digest: Digest, info: ModelInfo) {
+        (self.digest, self.info) = (digest, info);
+        let now = Instant::now();
+        self.roster.change(self.number, |entry| {
+            (entry.state, entry.model) = (EngineState::Idle, Some(digest));
+            (entry.loaded, entry.used) = (Some(now), now);
+        });
+    }
+
+    /// Says that it runs, or that it has run.
+    pub fn running(&self, running: bool) {
+        self.roster.change(self.number, |entry| {
+            if running {
+                entry.state = EngineState::Running;
+            } else {
+                entry.state = EngineState::Idle;
+                entry.used = Instant::now();
+                entry.runs = entry.runs.saturating_add(1);
+            }
+        });
     }
 
     /// Sends a request and takes its response. After an error the engine is dead.

@@ -1,0 +1,48 @@
+//! How much memory a process holds.
+
+/// The process's share of what is in memory: its own pages, and its part of those that several
+/// processes map, such as ONNX Runtime's code. None where the system does not tell.
+#[cfg(target_os = "linux")]
+pub fn of(pid: u32) -> Option<u64> {
+    proportional(pid).or_else(|| resident(pid))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn of(_pid: u32) -> Option<u64> {
+    None
+}
+
+#[cfg(target_os = "linux")]
+fn proportional(pid: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kilobytes.checked_mul(1_024)
+}
+
+/// Counts shared pages whole, so it is an upper bound.
+#[cfg(target_os = "linux")]
+fn resident(pid: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
+    let page = u64::try_from(rustix::param::page_size()).ok()?;
+    pages.checked_mul(page)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_memory_grows_with_what_is_allocated_and_touched() {
+        let pid = std::process::id();
+        let before = (proportional(pid).unwrap(), resident(pid).unwrap());
+        let held = vec![1_u8; 64 << 20];
+        let after = (proportional(pid).unwrap(), resident(pid).unwrap());
+        // Other tests of this process may free some meanwhile.
+        assert!(after.0 >= before.0 + (32 << 20), "{before:?} {after:?}");
+        assert!(after.1 >= before.1 + (32 << 20), "{before:?} {after:?}");
+        assert_eq!(held.len(), 64 << 20);
+        assert_eq!(of(u32::MAX), None);
+    }
+}
