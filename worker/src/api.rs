@@ -16,8 +16,8 @@ use assay_client::{
 };
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, Request, State},
-    http::{Method, StatusCode},
+    extract::{ConnectInfo, DefaultBodyLimit, Request, State},
+    http::{HeaderName, Method, StatusCode, header::RETRY_AFTER},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -36,14 +36,20 @@ use crate::{
     store::Store,
 };
 
+mod answers;
 mod blobs;
+mod clients;
 mod jobs;
 mod refusal;
+mod server;
 
 #[cfg(test)]
 mod tests;
 
+pub use answers::Answers;
+use clients::Clients;
 use refusal::{ApiError, refuse};
+use server::ConnectionLimits;
 
 /// Bytes of an acknowledgement's body: two keys and a hex digest fit many times over.
 const ACKNOWLEDGEMENT_BYTES: usize = 4_096;
@@ -63,12 +69,20 @@ pub struct Api<C> {
     pub clock: fn() -> i64,
     pub policy: Policy,
     pub limits: ApiLimits,
+    pub answers: Answers,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ApiLimits {
     pub timeout: Duration,
     pub concurrent_requests: usize,
+    /// Connections in all, and from one client.
+    pub connections: usize,
+    pub connections_per_client: usize,
+    /// Of one client; 0 for no limit.
+    pub requests_per_minute: u32,
+    /// Where a proxy on this machine names its client.
+    pub client_header: Option<HeaderName>,
     /// Largest blob taken.
     pub blob_bytes: u64,
 }
@@ -79,10 +93,14 @@ pub async fn serve<C: Chain>(
     api: Arc<Api<C>>,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    let app = router(api).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, app)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
+    let limits = ConnectionLimits {
+        all: api.limits.connections,
+        each: api.limits.connections_per_client,
+        head: Duration::from_secs(10),
+        // A request may take its time to be answered.
+        silence: api.limits.timeout.saturating_add(Duration::from_secs(15)),
+    };
+    server::serve(listener, router(api), limits, stop).await
 }
 
 /// Every path of the service.
@@ -91,6 +109,10 @@ pub fn router<C: Chain>(api: Arc<Api<C>>) -> Router {
         answers: Arc::new(Semaphore::new(api.limits.concurrent_requests)),
         uploads: Arc::new(Semaphore::new(api.limits.concurrent_requests)),
         timeout: api.limits.timeout,
+        clients: Arc::new(Clients::new(
+            api.limits.requests_per_minute,
+            api.limits.client_header.clone(),
+        )),
     };
     Router::new()
         .route(
@@ -129,10 +151,23 @@ struct Gate {
     /// want of a slot would cost the collateral.
     uploads: Arc<Semaphore>,
     timeout: Duration,
+    clients: Arc<Clients>,
 }
 
 /// So many requests at once, so long each: a slow requester costs a slot for a while, not memory.
-async fn limit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+async fn limit(
+    State(gate): State<Gate>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if let Some(wait) = gate.clients.refuse(peer, request.headers()) {
+        let seconds = wait.as_secs().saturating_add(1);
+        let message = format!("you ask too often; ask again in {seconds} s");
+        let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", &message);
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        return response;
+    }
     let reading = matches!(*request.method(), Method::GET | Method::HEAD);
     let slots = if reading { gate.answers } else { gate.uploads };
     let answered = tokio::time::timeout(gate.timeout, async {

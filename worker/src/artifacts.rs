@@ -5,23 +5,30 @@
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use assay_protocol::Digest;
-use futures_util::StreamExt;
 use url::Url;
 
 mod cache;
+mod download;
+mod ipfs;
 mod network;
+mod transfers;
 
 #[cfg(test)]
 mod tests;
 
 pub use cache::{Cache, CacheError, Incoming};
+pub use ipfs::check_gateway;
 pub use network::{NetworkPolicy, is_public};
+pub use transfers::Transfer;
+
+use download::Downloader;
+use transfers::Transfers;
 
 /// Why bytes are not at hand.
 #[derive(Debug, thiserror::Error)]
@@ -98,13 +105,31 @@ pub struct Wanted {
     pub limit: u64,
 }
 
+/// How files are fetched.
+#[derive(Clone, Debug)]
+pub struct FetchSettings {
+    pub network: NetworkPolicy,
+    /// Templates of IPFS gateways, asked in this order.
+    pub gateways: Vec<String>,
+    /// Longest time for one source to give one file.
+    pub timeout: Duration,
+    /// Pieces of one file that are fetched at the same time.
+    pub connections: usize,
+}
+
+/// What errors and transfers call a model.
+const MODEL: &str = "model";
+
 /// Where models and inputs come from.
 pub struct Artifacts {
     pub models: Cache,
     pub blobs: Cache,
     model_dirs: Vec<PathBuf>,
     network: NetworkPolicy,
-    client: reqwest::Client,
+    gateways: Vec<String>,
+    timeout: Duration,
+    downloader: Downloader,
+    transfers: Transfers,
     /// Digests of files in the operator's folders, as long as they are unchanged.
     known: Mutex<BTreeMap<PathBuf, (SystemTime, u64, Digest)>>,
 }
@@ -114,23 +139,35 @@ impl Artifacts {
         models: Cache,
         blobs: Cache,
         model_dirs: Vec<PathBuf>,
-        network: NetworkPolicy,
-        timeout: Duration,
+        settings: FetchSettings,
     ) -> Result<Self, reqwest::Error> {
-        let client = network.client(timeout)?;
+        let FetchSettings {
+            network,
+            gateways,
+            timeout,
+            connections,
+        } = settings;
         Ok(Self {
             models,
             blobs,
             model_dirs,
             network,
-            client,
+            gateways,
+            timeout,
+            downloader: Downloader::new(network.client()?, connections),
+            transfers: Transfers::default(),
             known: Mutex::default(),
         })
     }
 
+    /// Files on their way at this moment.
+    pub fn transfers(&self) -> Vec<Transfer> {
+        self.transfers.list()
+    }
+
     /// A model's file.
     pub async fn model(&self, wanted: &Wanted) -> Result<Vec<u8>, FetchError> {
-        let what = "model";
+        let what = MODEL;
         check_limit(what, wanted)?;
         for cache in [&self.models, &self.blobs] {
             if let Some(bytes) = cache.get(&wanted.digest)? {
@@ -167,6 +204,8 @@ impl Artifacts {
         self.fetch(&self.blobs, what, hint, wanted).await
     }
 
+    /// From the first source that gives the right bytes. What one source gave before it failed is
+    /// not asked of the next.
     async fn fetch(
         &self,
         cache: &Cache,
@@ -174,86 +213,118 @@ impl Artifacts {
         hint: &'static str,
         wanted: &Wanted,
     ) -> Result<Vec<u8>, FetchError> {
-        if wanted.uri.is_empty() {
-            return Err(FetchError::Missing {
-                what,
-                digest: hex::encode(wanted.digest.0),
-                hint,
-            });
+        let sources = self.sources(what, hint, wanted)?;
+        let transfer = self.transfers.begin(what, wanted.digest, wanted.size);
+        // Two jobs for one model fetch it once.
+        let _turn = transfer.turn().await;
+        if let Some(bytes) = cache.get(&wanted.digest)? {
+            return sized(bytes, wanted, "the cached file");
         }
+        let mut failure = None;
+        for source in &sources {
+            transfer.comes_from(source);
+            let fetched = if source.scheme() == "file" {
+                self.copy(source, cache.incoming(wanted.digest, wanted.size)?, wanted)
+            } else {
+                let partial = cache.partial(wanted.digest, wanted.size)?;
+                let fetching = self.downloader.fetch(source, &partial, &transfer);
+                let fetched = tokio::time::timeout(self.timeout, fetching).await;
+                fetched.unwrap_or_else(|_| Err(self.late(source)))
+            };
+            match fetched {
+                Ok(()) => {
+                    let bytes = cache.get(&wanted.digest)?;
+                    return bytes.ok_or_else(|| {
+                        CacheError::Vanished {
+                            digest: hex::encode(wanted.digest.0),
+                        }
+                        .into()
+                    });
+                }
+                Err(error) => {
+                    tracing::debug!(what, %error, "a source failed");
+                    // What may pass is worth another try, whatever the others said.
+                    if failure
+                        .as_ref()
+                        .is_none_or(|last: &FetchError| !last.may_pass())
+                    {
+                        failure = Some(error);
+                    }
+                }
+            }
+        }
+        Err(failure.unwrap_or_else(|| missing(what, hint, wanted)))
+    }
+
+    /// Where the bytes may be, in the order of asking. Without a uri, a model's digest is one: IPFS
+    /// finds content by it. An input without a uri comes from its requester.
+    fn sources(
+        &self,
+        what: &'static str,
+        hint: &'static str,
+        wanted: &Wanted,
+    ) -> Result<Vec<Url>, FetchError> {
         let refused = |reason: String| FetchError::Refused {
             uri: wanted.uri.clone(),
             reason,
         };
-        let url = Url::parse(&wanted.uri).map_err(|error| refused(error.to_string()))?;
-        self.network.check(&url).map_err(refused)?;
-        let incoming = cache.incoming(wanted.digest, wanted.size)?;
-        if url.scheme() == "file" {
-            let path = url
-                .to_file_path()
-                .map_err(|()| refused("it is no path of this machine".into()))?;
-            self.copy(&path, incoming, wanted)?;
+        let content = if wanted.uri.is_empty() {
+            (what == MODEL)
+                .then(|| ipfs::Content::of_digest(&wanted.digest))
+                .flatten()
+                .ok_or_else(|| missing(what, hint, wanted))?
         } else {
-            self.download(url, incoming, wanted).await?;
-        }
-        let bytes = cache.get(&wanted.digest)?;
-        bytes.ok_or_else(|| {
-            CacheError::Vanished {
-                digest: hex::encode(wanted.digest.0),
+            let url = Url::parse(&wanted.uri).map_err(|error| refused(error.to_string()))?;
+            if url.scheme() != "ipfs" {
+                self.network.check(&url).map_err(refused)?;
+                return Ok(vec![url]);
             }
-            .into()
-        })
+            if self.gateways.is_empty() {
+                let reason = "no gateway is configured (artifacts.ipfs_gateways)";
+                return Err(refused(reason.into()));
+            }
+            ipfs::Content::of_uri(&url).map_err(refused)?
+        };
+        if self.gateways.is_empty() {
+            return Err(missing(what, hint, wanted));
+        }
+        let at = |gateway: &String| {
+            let url = content.at(gateway)?;
+            self.network.check(&url)?;
+            Ok(url)
+        };
+        let urls: Result<Vec<Url>, String> = self.gateways.iter().map(at).collect();
+        urls.map_err(refused)
+    }
+
+    fn late(&self, source: &Url) -> FetchError {
+        let seconds = self.timeout.as_secs();
+        FetchError::Network {
+            uri: source.to_string(),
+            reason: format!(
+                "not all of it came within {seconds} s (artifacts.fetch_timeout_secs); the next try goes on from there"
+            ),
+        }
     }
 
     fn copy(
         &self,
-        path: &Path,
+        source: &Url,
         mut incoming: Incoming<'_>,
         wanted: &Wanted,
     ) -> Result<(), FetchError> {
+        let path = source.to_file_path().map_err(|()| FetchError::Refused {
+            uri: source.to_string(),
+            reason: "it is no path of this machine".into(),
+        })?;
         let failed = |error: std::io::Error| FetchError::Network {
-            uri: wanted.uri.clone(),
+            uri: source.to_string(),
             reason: error.to_string(),
         };
-        let found = std::fs::metadata(path).map_err(failed)?.len();
-        check_size(found, wanted)?;
-        incoming.write(&std::fs::read(path).map_err(failed)?)?;
-        finish(incoming, wanted)
-    }
-
-    async fn download(
-        &self,
-        url: Url,
-        mut incoming: Incoming<'_>,
-        wanted: &Wanted,
-    ) -> Result<(), FetchError> {
-        let failed = |reason: String| FetchError::Network {
-            uri: wanted.uri.clone(),
-            reason,
-        };
-        let network = |error: reqwest::Error| failed(network::reason(&error));
-        let response = self.client.get(url).send().await.map_err(network)?;
-        if !response.status().is_success() {
-            // Redirects too: a redirect could lead where the uri itself must not.
-            return Err(failed(format!("the server answered {}", response.status())));
-        }
-        if let Some(announced) = response.content_length() {
-            check_size(announced, wanted)?;
-        }
-        let mut received = 0_u64;
-        let mut body = response.bytes_stream();
-        while let Some(chunk) = body.next().await {
-            let chunk = chunk.map_err(network)?;
-            received = received.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
-            if received > wanted.size {
-                return Err(check_size(received, wanted)
-                    .err()
-                    .unwrap_or_else(|| failed(String::new())));
-            }
-            incoming.write(&chunk)?;
-        }
-        check_size(received, wanted)?;
-        finish(incoming, wanted)
+        let found = std::fs::metadata(&path).map_err(failed)?.len();
+        check_size(source, found, wanted.size)?;
+        incoming.write(&std::fs::read(&path).map_err(failed)?)?;
+        incoming.finish().map_err(|error| named(source, error))
     }
 
     /// Looks for a file of the right size and digest in the operator's folders.
@@ -291,10 +362,19 @@ impl Artifacts {
     }
 }
 
-fn finish(incoming: Incoming<'_>, wanted: &Wanted) -> Result<(), FetchError> {
-    incoming.finish().map_err(|error| match error {
+fn missing(what: &'static str, hint: &'static str, wanted: &Wanted) -> FetchError {
+    FetchError::Missing {
+        what,
+        digest: hex::encode(wanted.digest.0),
+        hint,
+    }
+}
+
+/// The cache's error, with the source that sent the wrong bytes.
+fn named(source: &Url, error: CacheError) -> FetchError {
+    match error {
         CacheError::Digest { expected, found } => FetchError::Digest {
-            source_name: wanted.uri.clone(),
+            source_name: source.to_string(),
             expected,
             found,
         },
@@ -302,7 +382,7 @@ fn finish(incoming: Incoming<'_>, wanted: &Wanted) -> Result<(), FetchError> {
         | CacheError::Full { .. }
         | CacheError::TooLong { .. }
         | CacheError::Vanished { .. }) => other.into(),
-    })
+    }
 }
 
 fn sized(bytes: Vec<u8>, wanted: &Wanted, source: &str) -> Result<Vec<u8>, FetchError> {
@@ -317,13 +397,13 @@ fn sized(bytes: Vec<u8>, wanted: &Wanted, source: &str) -> Result<Vec<u8>, Fetch
     })
 }
 
-fn check_size(found: u64, wanted: &Wanted) -> Result<(), FetchError> {
-    if found == wanted.size {
+fn check_size(source: &Url, found: u64, expected: u64) -> Result<(), FetchError> {
+    if found == expected {
         return Ok(());
     }
     Err(FetchError::Size {
-        source_name: wanted.uri.clone(),
-        expected: wanted.size,
+        source_name: source.to_string(),
+        expected,
         found,
     })
 }

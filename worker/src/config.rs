@@ -90,6 +90,16 @@ pub struct ApiConfig {
     pub timeout_secs: u64,
     /// Requests answered at the same time, and uploads taken; more wait.
     pub concurrent_requests: usize,
+    /// Connections at the same time, in all and from one client; more are closed.
+    pub connections: usize,
+    pub connections_per_client: usize,
+    /// Of one client; more are answered with 429. 0 for no limit.
+    pub requests_per_minute: u32,
+    /// Header in which a proxy on this machine names its client; empty for none. Without it, clients
+    /// behind a proxy are not told apart and not limited.
+    pub client_header: String,
+    /// Most bytes sent a second in large answers; 0 for no limit. Hints never wait.
+    pub upload_bytes_per_sec: u32,
 }
 
 /// Which models to serve.
@@ -162,7 +172,13 @@ pub struct ArtifactsConfig {
     pub allow_http: bool,
     pub model_cache_bytes: u64,
     pub blob_cache_bytes: u64,
+    /// Longest time for one source to give one file; what has come by then is kept.
     pub fetch_timeout_secs: u64,
+    /// Pieces of one file that are fetched at the same time.
+    pub connections: usize,
+    /// IPFS gateways, `{cid}` standing for the content's identifier; asked for ipfs:// uris, and for
+    /// models without a uri. None: IPFS is not used.
+    pub ipfs_gateways: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -218,6 +234,11 @@ impl Default for ApiConfig {
             public_url: "http://127.0.0.1:8950".into(),
             timeout_secs: 60,
             concurrent_requests: 64,
+            connections: 512,
+            connections_per_client: 32,
+            requests_per_minute: 600,
+            client_header: String::new(),
+            upload_bytes_per_sec: 0,
         }
     }
 }
@@ -267,6 +288,12 @@ impl Default for ArtifactsConfig {
             model_cache_bytes: 20 << 30,
             blob_cache_bytes: 4 << 30,
             fetch_timeout_secs: 600,
+            connections: 4,
+            ipfs_gateways: vec![
+                "https://{cid}.ipfs.dweb.link".into(),
+                "https://{cid}.ipfs.w3s.link".into(),
+                "https://ipfs.io/ipfs/{cid}".into(),
+            ],
         }
     }
 }

@@ -16,8 +16,8 @@ use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api::{self, Api, ApiLimits},
-    artifacts::{Artifacts, Cache, NetworkPolicy},
+    api::{self, Answers, Api, ApiLimits},
+    artifacts::{Artifacts, Cache, FetchSettings, NetworkPolicy},
     chain::{
         Endpoints, RpcChain,
         submitter::{Submitter, SubmitterConfig},
@@ -140,8 +140,13 @@ fn service(
         limits: ApiLimits {
             timeout: Duration::from_secs(config.api.timeout_secs),
             concurrent_requests: config.api.concurrent_requests,
+            connections: config.api.connections,
+            connections_per_client: config.api.connections_per_client,
+            requests_per_minute: config.api.requests_per_minute,
+            client_header: config.client_header().ok().flatten(),
             blob_bytes: config.engine.limits.input_bytes,
         },
+        answers: Answers::new(config.api.upload_bytes_per_sec),
     }
 }
 
@@ -281,13 +286,17 @@ fn artifacts(config: &Config) -> anyhow::Result<Artifacts> {
         &config.data_dir.join("blobs"),
         settings.blob_cache_bytes,
     )?;
-    let network = NetworkPolicy {
-        allow_file: settings.allow_file,
-        allow_private: settings.allow_private,
-        allow_http: settings.allow_http,
+    let fetch = FetchSettings {
+        network: NetworkPolicy {
+            allow_file: settings.allow_file,
+            allow_private: settings.allow_private,
+            allow_http: settings.allow_http,
+        },
+        gateways: settings.ipfs_gateways.clone(),
+        timeout: Duration::from_secs(settings.fetch_timeout_secs),
+        connections: settings.connections,
     };
-    let timeout = Duration::from_secs(settings.fetch_timeout_secs);
-    Artifacts::new(models, blobs, settings.model_dirs.clone(), network, timeout)
+    Artifacts::new(models, blobs, settings.model_dirs.clone(), fetch)
         .context("the HTTP client could not be built")
 }
 

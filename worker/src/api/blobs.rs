@@ -19,7 +19,10 @@ use axum::{
 };
 use futures_util::{StreamExt, stream};
 
-use super::{Api, ApiError};
+use super::{
+    Api, ApiError,
+    answers::{Answers, PART_BYTES},
+};
 use crate::{chain::Chain, driver::Input};
 
 pub async fn get<C: Chain>(
@@ -28,17 +31,20 @@ pub async fn get<C: Chain>(
 ) -> Result<Response, ApiError> {
     let digest = parse(&digest)?;
     if let Some(file) = cached(&api, digest).await? {
-        return Ok(in_parts(file));
+        return Ok(in_parts(&api.answers, file));
     }
     // From the cache where they now are; from memory only if that is full.
     if let Some(bytes) = hints(&api, digest).await? {
         let file = cached(&api, digest).await?;
-        return Ok(file.map_or_else(|| bytes.into_response(), in_parts));
+        return Ok(match file {
+            Some(file) => in_parts(&api.answers, file),
+            None => api.answers.bytes(bytes),
+        });
     }
     let artifacts = Arc::clone(&api.artifacts);
     let opening = tokio::task::spawn_blocking(move || artifacts.models.open_file(&digest));
     match opening.await.map_err(ApiError::internal)?? {
-        Some(file) => Ok(in_parts(file)),
+        Some(file) => Ok(in_parts(&api.answers, file)),
         None => Err(ApiError::new(
             StatusCode::NOT_FOUND,
             "blob_unknown",
@@ -62,9 +68,10 @@ async fn cached<C: Chain>(api: &Api<C>, digest: Digest) -> Result<Option<(File, 
 }
 
 /// A file's bytes, part by part as they are sent: whoever reads slowly holds no memory.
-fn in_parts((file, size): (File, u64)) -> Response {
-    const PART_BYTES: usize = 64 << 10;
-    let body = Body::from_stream(stream::try_unfold(file, |mut file| async {
+fn in_parts(answers: &Answers, (file, size): (File, u64)) -> Response {
+    let length = usize::try_from(size).unwrap_or(usize::MAX);
+    let state = (answers.clone(), file);
+    let body = stream::try_unfold(state, move |(answers, mut file)| async move {
         let reading = tokio::task::spawn_blocking(move || {
             let mut part = vec![0; PART_BYTES];
             let read = file.read(&mut part)?;
@@ -72,8 +79,10 @@ fn in_parts((file, size): (File, u64)) -> Response {
             Ok::<_, io::Error>((part, file))
         });
         let (part, file) = reading.await.map_err(io::Error::other)??;
-        Ok::<_, io::Error>((!part.is_empty()).then_some((part, file)))
-    }));
+        answers.wait(length, part.len()).await?;
+        Ok::<_, io::Error>((!part.is_empty()).then_some((part, (answers, file))))
+    });
+    let body = Body::from_stream(body);
     ([(CONTENT_LENGTH, size)], body).into_response()
 }
 

@@ -155,7 +155,7 @@ pub async fn audit_outputs<C: Chain>(
         .store
         .call(move |store| store.seat_outputs(&address, level))
         .await?;
-    bytes.map(IntoResponse::into_response).ok_or_else(gone)
+    bytes.map(|bytes| api.answers.bytes(bytes)).ok_or_else(gone)
 }
 
 #[derive(Clone, Copy)]
@@ -184,7 +184,7 @@ async fn file<C: Chain>(
             FileKind::Hints => store.hints(&job, attempt),
         })
         .await?;
-    bytes.map(IntoResponse::into_response).ok_or_else(gone)
+    bytes.map(|bytes| api.answers.bytes(bytes)).ok_or_else(gone)
 }
 
 fn gone() -> ApiError {

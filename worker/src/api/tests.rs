@@ -386,3 +386,24 @@ async fn supervisors_see_whether_it_lives_and_works() {
     let absent = service.plain(Method::GET, "/v2/x", b"").await;
     assert_eq!(refusal(absent).await, refused(404, "not_found"));
 }
+
+/// A proxy on this machine says whom it speaks for; each of those has its own share.
+#[tokio::test]
+async fn client_that_asks_too_often_is_told_when_to_come_back() {
+    let service = Service::start().await;
+    let ask = async |client: &str| {
+        let request = service.client.get(format!("{}/v1/info", service.url));
+        let answer = request.header("x-forwarded-for", client).send().await;
+        answer.unwrap()
+    };
+    assert_eq!(ask("203.0.113.5").await.status(), 200);
+    assert_eq!(ask("203.0.113.5").await.status(), 200);
+    let refused_one = ask("203.0.113.5").await;
+    let wait = refused_one.headers()["retry-after"].to_str().unwrap();
+    assert!((1..=31).contains(&wait.parse::<u64>().unwrap()));
+    assert_eq!(
+        refusal(refused_one).await,
+        refused(429, "too_many_requests")
+    );
+    assert_eq!(ask("203.0.113.6").await.status(), 200);
+}

@@ -14,6 +14,10 @@ use tempfile::NamedTempFile;
 
 use crate::metrics;
 
+mod partial;
+
+pub use partial::{PIECE_BYTES, Partial};
+
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     #[error("the cache at {path} failed: {source}; check that the disk has space and is writable")]
@@ -39,6 +43,8 @@ struct State {
     entries: BTreeMap<[u8; 32], (u64, u64)>,
     /// Never evicted.
     held: BTreeSet<[u8; 32]>,
+    /// Size and last use of what has come in part and nobody receives now; evicted first.
+    partials: BTreeMap<[u8; 32], (u64, u64)>,
     /// Bytes of files being received.
     incoming: u64,
     uses: u64,
@@ -62,7 +68,8 @@ pub struct Incoming<'a> {
 }
 
 impl Cache {
-    /// Opens a folder; removes what an earlier process left half received.
+    /// Opens a folder. What an earlier process left half received is gone on with, where it came in
+    /// pieces, and removed elsewhere.
     pub fn open(name: &'static str, folder: &Path, limit: u64) -> Result<Self, CacheError> {
         let failed = |source: io::Error| CacheError::Io {
             path: folder.to_owned(),
@@ -72,23 +79,34 @@ impl Cache {
         let mut found = Vec::new();
         for entry in fs::read_dir(folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            let mut digest = [0; 32];
-            let named = entry
-                .file_name()
-                .to_str()
-                .is_some_and(|name| hex::decode_to_slice(name, &mut digest).is_ok());
             let metadata = entry.metadata().map_err(failed)?;
-            if named {
-                found.push((metadata.modified().map_err(failed)?, digest, metadata.len()));
-            } else if metadata.is_file() {
+            let name = entry.file_name();
+            let name = name.to_str().unwrap_or_default();
+            let mut digest = [0; 32];
+            let whole = hex::decode_to_slice(name, &mut digest).is_ok();
+            let part = partial::of_name(name);
+            if whole || part.is_some() {
+                let changed = metadata.modified().map_err(failed)?;
+                found.push((
+                    changed,
+                    part.is_some(),
+                    part.unwrap_or(digest),
+                    metadata.len(),
+                ));
+            } else if metadata.is_file() && !partial::is_map(name) {
                 fs::remove_file(entry.path()).map_err(failed)?;
             }
         }
         found.sort_unstable();
         let mut state = State::default();
-        for (_, digest, size) in found {
+        for (_, part, digest, size) in found {
             state.uses += 1;
-            state.entries.insert(digest, (size, state.uses));
+            let kept = if part {
+                &mut state.partials
+            } else {
+                &mut state.entries
+            };
+            kept.insert(digest, (size, state.uses));
         }
         let cache = Self {
             name,
@@ -161,19 +179,9 @@ impl Cache {
 
     /// Begins to receive a file of this digest and size.
     pub fn incoming(&self, digest: Digest, size: u64) -> Result<Incoming<'_>, CacheError> {
-        {
-            let mut state = self.state();
-            let fits = state.incoming.saturating_add(size) <= self.limit;
-            if !fits || !self.make_room(&mut state, Some(size)) {
-                return Err(CacheError::Full {
-                    size,
-                    limit: self.limit,
-                });
-            }
-            state.incoming += size;
-        }
+        self.reserve(size)?;
         let file = NamedTempFile::new_in(&self.folder).map_err(|source| {
-            self.state().incoming -= size;
+            self.release(size);
             CacheError::Io {
                 path: self.folder.clone(),
                 source,
@@ -189,18 +197,60 @@ impl Cache {
         })
     }
 
+    /// Keeps room for a file that is being received.
+    fn reserve(&self, size: u64) -> Result<(), CacheError> {
+        let mut state = self.state();
+        let fits = state.incoming.saturating_add(size) <= self.limit;
+        if !fits || !self.make_room(&mut state, Some(size)) {
+            return Err(CacheError::Full {
+                size,
+                limit: self.limit,
+            });
+        }
+        state.incoming += size;
+        Ok(())
+    }
+
+    fn release(&self, size: u64) {
+        let mut state = self.state();
+        state.incoming = state.incoming.saturating_sub(size);
+    }
+
+    fn insert(&self, digest: [u8; 32], size: u64) {
+        let mut state = self.state();
+        state.uses += 1;
+        let used = state.uses;
+        state.entries.insert(digest, (size, used));
+    }
+
+    /// The size of what has come of it, which from now on counts as being received.
+    fn take_partial(&self, digest: &[u8; 32]) -> Option<u64> {
+        let (size, _) = self.state().partials.remove(digest)?;
+        Some(size)
+    }
+
+    fn keep_partial(&self, digest: [u8; 32], size: u64) {
+        let mut state = self.state();
+        state.uses += 1;
+        let used = state.uses;
+        state.partials.insert(digest, (size, used));
+    }
+
     /// Evicts until one more file fits; whether it does.
     fn make_room(&self, state: &mut State, size: Option<u64>) -> bool {
         let more = size.map_or(0, |size| size.max(LEAST));
         loop {
-            let held: u64 = state
-                .entries
-                .values()
-                .map(|(size, _)| size.max(&LEAST))
-                .sum();
+            let kept = state.entries.values().chain(state.partials.values());
+            let held: u64 = kept.map(|(size, _)| size.max(&LEAST)).sum();
             metrics::cache_bytes(self.name, held);
             if held.saturating_add(state.incoming).saturating_add(more) <= self.limit {
                 return true;
+            }
+            let partial = state.partials.iter().min_by_key(|(_, (_, used))| *used);
+            if let Some(digest) = partial.map(|(digest, _)| *digest) {
+                state.partials.remove(&digest);
+                self.remove_partial(&digest);
+                continue;
             }
             let oldest = state
                 .entries
@@ -268,17 +318,13 @@ impl Incoming<'_> {
             NamedTempFile::new_in(&self.cache.folder).map_err(failed)?,
         );
         file.persist(&path).map_err(|error| failed(error.error))?;
-        let mut state = self.cache.state();
-        state.uses += 1;
-        let entry = (self.written, state.uses);
-        state.entries.insert(found, entry);
+        self.cache.insert(found, self.written);
         Ok(())
     }
 }
 
 impl Drop for Incoming<'_> {
     fn drop(&mut self) {
-        let mut state = self.cache.state();
-        state.incoming = state.incoming.saturating_sub(self.size);
+        self.cache.release(self.size);
     }
 }

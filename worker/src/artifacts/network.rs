@@ -28,7 +28,7 @@ impl NetworkPolicy {
             "https" => {}
             "http" if self.allow_http => {}
             "http" => return Err("plain http is off (artifacts.allow_http); use https".into()),
-            other => return Err(format!("{other} uris are not supported; use https")),
+            other => return Err(format!("{other} uris are not supported; use https or ipfs")),
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err("a uri on chain must not carry a password".into());
@@ -45,12 +45,12 @@ impl NetworkPolicy {
         Ok(())
     }
 
-    pub(super) fn client(self, timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
+    pub(super) fn client(self) -> Result<reqwest::Client, reqwest::Error> {
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .connect_timeout(Duration::from_secs(10))
-            .timeout(timeout);
+            .read_timeout(Duration::from_secs(30));
         if !self.allow_private {
             builder = builder.dns_resolver(Arc::new(PublicOnly));
         }

@@ -1,8 +1,10 @@
-use std::net::IpAddr;
+use std::{net::IpAddr, path::Path};
 
 use tokio::{io::AsyncReadExt, io::AsyncWriteExt, net::TcpListener};
 
 use super::*;
+
+mod fetching;
 
 fn policy() -> NetworkPolicy {
     NetworkPolicy {
@@ -16,7 +18,16 @@ fn artifacts(folder: &Path, network: NetworkPolicy) -> Artifacts {
     let models = Cache::open("models", &folder.join("models"), 100_000).unwrap();
     let blobs = Cache::open("blobs", &folder.join("blobs"), 100_000).unwrap();
     let dirs = vec![folder.join("mine"), folder.join("absent")];
-    Artifacts::new(models, blobs, dirs, network, Duration::from_secs(5)).unwrap()
+    Artifacts::new(models, blobs, dirs, settings(network)).unwrap()
+}
+
+fn settings(network: NetworkPolicy) -> FetchSettings {
+    FetchSettings {
+        network,
+        gateways: Vec::new(),
+        timeout: Duration::from_secs(60),
+        connections: 3,
+    }
 }
 
 fn wanted(bytes: &[u8], uri: &str) -> Wanted {

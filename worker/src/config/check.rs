@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use assay_protocol::Address;
+use axum::http::HeaderName;
 use url::Url;
 
 use super::{AuditConfig, Config, ConfigError, ModelList};
+use crate::artifacts::check_gateway;
 
 impl Config {
     /// Every check that needs nothing but the configuration: no port and no key is touched.
@@ -34,6 +36,12 @@ impl Config {
                 "api.public_url",
                 "an endpoint on chain has at most 96 characters",
             );
+        }
+        for gateway in &self.artifacts.ipfs_gateways {
+            check_gateway(gateway).map_err(|reason| ConfigError::Invalid {
+                key: "artifacts.ipfs_gateways",
+                reason,
+            })?;
         }
         self.check_numbers()
     }
@@ -67,6 +75,12 @@ impl Config {
                 "api.concurrent_requests",
                 as_u64(self.api.concurrent_requests),
             ),
+            ("api.connections", as_u64(self.api.connections)),
+            (
+                "api.connections_per_client",
+                as_u64(self.api.connections_per_client),
+            ),
+            ("artifacts.connections", as_u64(self.artifacts.connections)),
             ("engine.concurrency", as_u64(self.engine.concurrency)),
             ("engine.threads", as_u64(self.engine.threads)),
         ];
@@ -74,6 +88,13 @@ impl Config {
             if value == 0 {
                 return invalid(key, "must be at least 1");
             }
+        }
+        self.client_header()?;
+        if (1..65_536).contains(&self.api.upload_bytes_per_sec) {
+            return invalid(
+                "api.upload_bytes_per_sec",
+                "must be 0 for no limit, or at least 65536",
+            );
         }
         let limits = &self.engine.limits;
         if limits.input_bytes > self.artifacts.blob_cache_bytes {
@@ -83,6 +104,20 @@ impl Config {
             );
         }
         Ok(())
+    }
+}
+
+impl Config {
+    /// Where a proxy names its client; none if it does not.
+    pub fn client_header(&self) -> Result<Option<HeaderName>, ConfigError> {
+        let name = self.api.client_header.to_ascii_lowercase();
+        if name.is_empty() {
+            return Ok(None);
+        }
+        name.parse().map(Some).map_err(|_| ConfigError::Invalid {
+            key: "api.client_header",
+            reason: format!("{name:?} is no name of a header; write one such as x-forwarded-for"),
+        })
     }
 }
 

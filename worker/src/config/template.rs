@@ -32,6 +32,14 @@ listen = "127.0.0.1:8950"
 public_url = "http://127.0.0.1:8950"
 timeout_secs = 60
 concurrent_requests = 64
+# Connections in all and from one client, and requests a minute of one client (0: no limit).
+connections = 512
+connections_per_client = 32
+requests_per_minute = 600
+# Behind a proxy on this machine: the header in which it names its client, such as "x-forwarded-for".
+client_header = ""
+# Most bytes sent a second in large answers; 0 for no limit. Leave room for your own use of the line.
+upload_bytes_per_sec = 0
 
 [policy]
 # The price of an open job rises; the worker claims when it reaches this.
@@ -85,7 +93,12 @@ allow_private = false
 allow_http = false
 model_cache_bytes = 21474836480
 blob_cache_bytes = 4294967296
+# Longest time for one source to give one file; what has come by then is kept for the next try.
 fetch_timeout_secs = 600
+# Pieces of 4 MiB of one file that are fetched at the same time, where the server knows ranges.
+connections = 4
+# Asked for ipfs:// uris, and for models without a uri; [] for none. What they send is checked by digest.
+ipfs_gateways = ["https://{cid}.ipfs.dweb.link", "https://{cid}.ipfs.w3s.link", "https://ipfs.io/ipfs/{cid}"]
 
 [engine]
 # library = "/path/to/libonnxruntime.so"   # else ORT_DYLIB_PATH, else where `make bootstrap` puts it

@@ -48,11 +48,11 @@ impl Core {
             .collect()
     }
 
-    /// Digests of the inputs of jobs that are ours and not at an end.
-    pub fn live_inputs(&self) -> BTreeSet<[u8; 32]> {
+    /// A digest of each job that is ours and not at an end.
+    pub fn live_digests(&self, of: fn(&JobData) -> [u8; 32]) -> BTreeSet<[u8; 32]> {
         let live = self.live_jobs();
         let jobs = live.iter().filter_map(|address| self.job(address));
-        jobs.map(|job| job.input_digest).collect()
+        jobs.map(of).collect()
     }
 
     pub fn counts(&self) -> Counts {

@@ -157,9 +157,19 @@ impl<C: Chain> Driver<C> {
         self.see_panels(&reading.panels);
         self.audits.core.handle_time(self.now);
         // Until they have ended, a restart or an auditor may ask for them.
-        let mut inputs = self.core.live_inputs();
-        inputs.extend(self.audits.core.live_inputs());
-        self.parts.artifacts.blobs.hold(inputs);
+        let live = |of: fn(&JobData) -> [u8; 32]| {
+            let mut digests = self.core.live_digests(of);
+            digests.extend(self.audits.core.live_digests(of));
+            digests
+        };
+        self.parts
+            .artifacts
+            .blobs
+            .hold(live(|job| job.input_digest));
+        self.parts
+            .artifacts
+            .models
+            .hold(live(|job| job.model_digest));
         if self.polls % BALANCE_EVERY == 1 {
             self.drop_old_files();
         }

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::super::*;
 use crate::{
-    artifacts::{Cache, NetworkPolicy},
+    artifacts::{Cache, FetchSettings, NetworkPolicy},
     chain::{Endpoints, RpcChain},
     core::{AcknowledgeError, Body, Report, SavedResult},
     driver::AcknowledgeFailure,
@@ -43,14 +43,18 @@ impl Service {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let cache = |name, limit| Cache::open(name, &folder.path().join(name), limit).unwrap();
-        let network = NetworkPolicy::default();
         let timeout = Duration::from_secs(5);
+        let fetch = FetchSettings {
+            network: NetworkPolicy::default(),
+            gateways: vec![],
+            timeout,
+            connections: 1,
+        };
         let artifacts = Artifacts::new(
             cache("models", 1_000_000),
             cache("blobs", 1_000),
             vec![],
-            network,
-            timeout,
+            fetch,
         );
         let artifacts = Arc::new(artifacts.unwrap());
         let store = Store::open(&folder.path().join("journal.sqlite")).unwrap();
@@ -81,8 +85,13 @@ impl Service {
             limits: ApiLimits {
                 timeout,
                 concurrent_requests: 4,
+                connections: 64,
+                connections_per_client: 8,
+                requests_per_minute: 2,
+                client_header: Some(HeaderName::from_static("x-forwarded-for")),
                 blob_bytes: 600,
             },
+            answers: Answers::new(0),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

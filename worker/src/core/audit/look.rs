@@ -70,11 +70,11 @@ impl Audits {
         }
     }
 
-    /// Digests of the inputs of audits that are ours.
-    pub fn live_inputs(&self) -> BTreeSet<[u8; 32]> {
+    /// A digest of each audit that is ours.
+    pub fn live_digests(&self, of: fn(&JobData) -> [u8; 32]) -> BTreeSet<[u8; 32]> {
         let live = self.live_jobs();
         let jobs = live.iter().filter_map(|address| self.job(address));
-        jobs.map(|job| job.input_digest).collect()
+        jobs.map(of).collect()
     }
 
     /// Jobs whose panels may have a seat for us.
