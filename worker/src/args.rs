@@ -6,9 +6,13 @@ use clap::{Parser, Subcommand};
 
 use crate::{config::LogFormat, halt::HaltPoint};
 
+mod init;
+
+pub use init::Init;
+
 const EXAMPLES: &str = "\
 Begin:
-  assay-worker init --authority <your cold wallet>   writes worker.toml and operator.json
+  assay-worker init                                  asks, measures, writes worker.toml and operator.json
   assay provider register ...                        init prints the exact commands
   assay-worker check-config
   assay-worker run
@@ -43,13 +47,8 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write a commented configuration and a new operator key; never overwrites either
-    Init {
-        /// The wallet that registers, or has registered, the provider; can be written into the file
-        /// later.
-        #[arg(long, value_name = "ADDRESS")]
-        authority: Option<String>,
-    },
+    /// Look at this machine, measure it, and write a configuration and a new operator key
+    Init(Box<Init>),
     /// Read the configuration from all its sources, check it, print what is in force
     CheckConfig,
     /// Take jobs until stopped; one signal finishes what is claimed, a second stops at once

@@ -13,9 +13,11 @@ use crate::{
 };
 
 pub mod amount;
+mod benchmark;
 mod disputes;
 mod init;
 mod status;
+mod wrap;
 
 /// Wrong usage or configuration, as in sysexits.h.
 pub const EX_USAGE: u8 = 64;
@@ -64,7 +66,7 @@ pub fn execute(args: Args) -> ExitCode {
 fn dispatch(args: Args) -> Result<(), Ended> {
     let config = || read_config(&args);
     match &args.command {
-        Command::Init { authority } => init::show(&args.config, authority.as_deref()),
+        Command::Init(flags) => init::show(&args.config, flags),
         Command::CheckConfig => Ok(print_config(&config()?)?),
         Command::Run { halt_at } => {
             let config = config()?;

@@ -72,7 +72,7 @@ fn check_mode(path: &Path) -> Result<(), Result<u32, std::io::Error>> {
     fs::metadata(path).map(|_| ()).map_err(Err)
 }
 
-/// Writes a new key, readable by its owner only; never overwrites.
+/// Writes a new key, readable by its owner only, whole or not at all; never overwrites.
 pub fn create(path: &Path) -> Result<Keypair, KeyError> {
     let failed = |source| KeyError::Write {
         path: path.to_owned(),
@@ -81,17 +81,20 @@ pub fn create(path: &Path) -> Result<Keypair, KeyError> {
     let keypair = Keypair::new();
     let text = serde_json::to_string(&keypair.to_bytes().to_vec())
         .map_err(|error| failed(error.into()))?;
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    let mut file = options.open(path).map_err(failed)?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    };
+    // Made with mode 0600.
+    let mut file = tempfile::Builder::new()
+        .prefix(".operator-")
+        .tempfile_in(folder)
         .map_err(failed)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(failed)?;
+    file.persist_noclobber(path)
+        .map_err(|error| failed(error.error))?;
     tracing::debug!(operator = %keypair.pubkey(), "key written");
     Ok(keypair)
 }

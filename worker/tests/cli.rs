@@ -22,6 +22,8 @@ use bytemuck::Zeroable as _;
 
 const AUTHORITY: &str = "AsyWn5BwMuQy35FtTbSA65vwycbmAuCHPJsgg2jA5Bpc";
 
+const INIT: [&str; 4] = ["init", "--authority", AUTHORITY, "--no-benchmark"];
+
 fn worker(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_assay-worker"))
         .args(arguments)
@@ -38,7 +40,7 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn init_makes_what_check_config_accepts() {
     let folder = tempfile::tempdir().unwrap();
-    let made = worker(folder.path(), &["init", "--authority", AUTHORITY]);
+    let made = worker(folder.path(), &INIT);
     assert!(made.status.success(), "{}", text(&made.stderr));
     let operator = text(&made.stdout);
     assert_eq!(
@@ -49,7 +51,7 @@ fn init_makes_what_check_config_accepts() {
     assert!(text(&made.stderr).contains(&format!("--operator {}", operator.trim())));
 
     let key = std::fs::read(folder.path().join("operator.json")).unwrap();
-    let again = worker(folder.path(), &["init", "--authority", AUTHORITY]);
+    let again = worker(folder.path(), &INIT);
     assert_eq!(again.status.code(), Some(1));
     assert!(text(&again.stderr).contains("exists already"));
     assert_eq!(
@@ -107,11 +109,7 @@ fn wrong_configuration_ends_with_64_before_anything_is_touched() {
 fn key_that_others_can_read_stops_the_worker() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
-    assert!(
-        worker(folder.path(), &["init", "--authority", AUTHORITY])
-            .status
-            .success()
-    );
+    assert!(worker(folder.path(), &INIT).status.success());
     let key = folder.path().join("operator.json");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
     let refused = worker(folder.path(), &["run"]);
@@ -126,11 +124,7 @@ fn key_that_others_can_read_stops_the_worker() {
 #[test]
 fn status_without_a_chain_says_what_to_check() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(
-        worker(folder.path(), &["init", "--authority", AUTHORITY])
-            .status
-            .success()
-    );
+    assert!(worker(folder.path(), &INIT).status.success());
     let unreachable = [
         "status",
         "--json",
@@ -150,7 +144,7 @@ fn status_without_a_chain_says_what_to_check() {
 #[test]
 fn disputes_shows_what_the_journal_keeps() {
     let folder = tempfile::tempdir().unwrap();
-    let made = worker(folder.path(), &["init", "--authority", AUTHORITY]);
+    let made = worker(folder.path(), &INIT);
     assert!(made.status.success());
     let early = worker(folder.path(), &["disputes"]);
     assert_eq!(early.status.code(), Some(1));

@@ -121,7 +121,8 @@ impl Desk {
         let mut init = self.worker()?;
         let init = Process::run(
             "assay-worker init",
-            init.args(["init", "--authority", &authority]),
+            init.args(["init", "--yes", "--authority", &authority])
+                .args(["--no-benchmark", "--min-price", "0"]),
         )?;
         assert!(init.status.success(), "{}", init.stderr);
         let (operator, endpoint) = (

@@ -1,20 +1,35 @@
 //! `assay-worker init`: a configuration and a key, ready to be registered.
 
-use std::{fs, path::Path, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use assay_client::protocol::Address;
+use serde::Serialize;
 use solana_signer::Signer;
 
-use super::{Ended, print};
+use super::{Ended, benchmark::Measured, print, print_json};
 use crate::{
-    config::{Config, TEMPLATE},
+    args,
+    config::Config,
     keys::{self, KeyError},
 };
 
+mod hardware;
+mod measure;
+mod price;
+mod questions;
+mod talk;
+mod write;
+
+pub use hardware::Hardware;
+
+use price::{Costs, Suggestion};
+use talk::Talk;
+
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
-    #[error("{0:?} is no address; give the wallet that registers the provider, in base58")]
-    Authority(String),
     #[error("{0} exists already and is left as it is; remove it, or write another with --config")]
     Exists(PathBuf),
     #[error("{path} cannot be written: {source}")]
@@ -22,135 +37,135 @@ pub enum InitError {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error("the configuration cannot be written: {0}")]
+    Template(String),
     #[error(transparent)]
     Key(#[from] KeyError),
 }
 
-/// What was made.
-pub struct Made {
-    pub config: PathBuf,
-    pub key: PathBuf,
-    pub operator: Address,
+/// What was made, and what it rests on.
+#[derive(Debug, Serialize)]
+struct Made {
+    config: PathBuf,
+    key: PathBuf,
     /// Whether the key was there before and is kept.
-    pub key_kept: bool,
+    key_kept: bool,
+    operator: String,
+    /// Empty: still to be written into the file.
+    authority: String,
+    hardware: Hardware,
+    measured: Vec<Measured>,
+    /// Why nothing, or not everything, was measured.
+    not_measured: Option<String>,
+    costs: Option<Costs>,
+    suggestion: Option<Suggestion>,
+    min_price_lamports: u64,
+    /// What is to be done next, in this order.
+    next: Vec<String>,
 }
 
-/// Makes both, and says what comes next.
-pub fn show(config: &Path, authority: Option<&str>) -> Result<(), Ended> {
-    let made = init(config, authority).map_err(anyhow::Error::from)?;
+/// Asks, measures, makes both files, and says what comes next.
+pub fn show(path: &Path, flags: &args::Init) -> Result<(), Ended> {
+    if path.exists() {
+        return Err(failed(InitError::Exists(path.to_owned())));
+    }
+    let talk = Talk::new(flags.yes);
+    let mut config = Config::default();
+    let hardware = hardware::read(&folder(path).join(&config.data_dir));
+    eprintln!("This machine:\n{}", hardware.text());
+    questions::place(talk, flags, &mut config)?;
+    questions::engine(talk, flags, &hardware, &mut config)?;
+    let measurement = measure::measure(flags, &config);
+    let priced = questions::price(talk, flags, &measurement, &mut config)?;
+
+    let (key, operator, key_kept) = make(path, &config).map_err(failed)?;
+    let made = Made {
+        config: path.to_owned(),
+        key,
+        key_kept,
+        operator: operator.to_string(),
+        next: next(path, &config, &operator),
+        authority: config.authority,
+        hardware,
+        measured: measurement.measured,
+        not_measured: measurement.reason,
+        costs: priced.map(|(costs, _)| costs),
+        suggestion: priced.map(|(_, suggestion)| suggestion),
+        min_price_lamports: config.policy.min_price_lamports,
+    };
+    if flags.json {
+        return Ok(print_json(&made)?);
+    }
     let how = if made.key_kept { "kept" } else { "written" };
     eprintln!(
-        "{} written, {} {how}",
+        "\n{} written, {} {how}",
         made.config.display(),
         made.key.display()
     );
-    match authority {
-        Some(authority) => eprintln!("Next, with the key of {authority}:"),
-        None => {
-            eprintln!("Next, set `authority` in the file to your cold wallet, and with its key:")
-        }
+    eprintln!("Next:");
+    for step in &made.next {
+        eprintln!("  {step}");
     }
-    eprintln!(
-        "  assay provider register --operator {} --endpoint <api.public_url>",
-        made.operator
-    );
-    eprintln!("  assay stake deposit <SOL>");
-    eprintln!("  assay provider fund 0.05   # the operator's fees");
-    eprintln!("  assay-worker run --config {}", made.config.display());
     Ok(print(&format!("{}\n", made.operator))?)
 }
 
-pub fn init(config: &Path, authority: Option<&str>) -> Result<Made, InitError> {
-    let parsed: Option<Result<Address, _>> = authority.map(str::parse);
-    if let (Some(Err(_)), Some(text)) = (parsed, authority) {
-        return Err(InitError::Authority(text.to_owned()));
-    }
-    let folder = config.parent().unwrap_or(Path::new(""));
-    let key = folder.join(&Config::default().operator);
-    if config.exists() {
-        return Err(InitError::Exists(config.to_owned()));
-    }
+/// Both files. The key comes first: without its configuration it is found and kept the next time.
+fn make(path: &Path, config: &Config) -> Result<(PathBuf, Address, bool), InitError> {
+    let text = write::fill(config).map_err(InitError::Template)?;
     let write = |source| InitError::Write {
-        path: config.to_owned(),
+        path: path.to_owned(),
         source,
     };
-    if !folder.as_os_str().is_empty() {
-        fs::create_dir_all(folder).map_err(write)?;
-    }
+    fs::create_dir_all(folder(path)).map_err(write)?;
+    let key = folder(path).join(&config.operator);
     let key_kept = key.exists();
     let keypair = if key_kept {
         keys::load(&key)?
     } else {
         keys::create(&key)?
     };
-    let text = TEMPLATE.replace("{authority}", authority.unwrap_or_default());
-    let mut options = fs::OpenOptions::new();
-    let file = options.write(true).create_new(true).open(config);
-    std::io::Write::write_all(&mut file.map_err(write)?, text.as_bytes()).map_err(write)?;
-    Ok(Made {
-        config: config.to_owned(),
-        key,
-        operator: keypair.pubkey(),
-        key_kept,
-    })
+    write::create(path, &text).map_err(|source| {
+        if source.kind() == std::io::ErrorKind::AlreadyExists {
+            InitError::Exists(path.to_owned())
+        } else {
+            write(source)
+        }
+    })?;
+    Ok((key, keypair.pubkey(), key_kept))
+}
+
+fn next(path: &Path, config: &Config, operator: &Address) -> Vec<String> {
+    let authority = if config.authority.is_empty() {
+        format!(
+            "set `authority` in {} to your cold wallet; with its key:",
+            path.display()
+        )
+    } else {
+        format!("with the key of {}:", config.authority)
+    };
+    vec![
+        authority,
+        format!(
+            "assay provider register --operator {operator} --endpoint {}",
+            config.api.public_url
+        ),
+        "assay stake deposit <SOL>".to_owned(),
+        "assay provider fund 0.05   # the operator's fees".to_owned(),
+        format!("assay-worker doctor --config {}", path.display()),
+        format!("assay-worker run --config {}", path.display()),
+    ]
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    }
+}
+
+fn failed(error: InitError) -> Ended {
+    Ended::Failed(error.into())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const AUTHORITY: &str = "AsyWn5BwMuQy35FtTbSA65vwycbmAuCHPJsgg2jA5Bpc";
-
-    #[test]
-    fn init_writes_a_valid_configuration_and_a_private_key_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("etc/worker.toml");
-        let made = init(&file, Some(AUTHORITY)).unwrap();
-        assert!(!made.key_kept);
-        let layers = crate::config::Layers {
-            file: file.clone(),
-            ..Default::default()
-        };
-        let config = crate::config::load(&layers).unwrap();
-        assert_eq!(config.authority().unwrap().to_string(), AUTHORITY);
-        assert_eq!(
-            keys::load(&config.operator).unwrap().pubkey(),
-            made.operator
-        );
-        assert!(matches!(
-            init(&file, Some(AUTHORITY)),
-            Err(InitError::Exists(_))
-        ));
-
-        fs::remove_file(&file).unwrap();
-        let again = init(&file, Some(AUTHORITY)).unwrap();
-        assert!(
-            again.key_kept && again.operator == made.operator,
-            "a key is never overwritten"
-        );
-        assert!(matches!(
-            init(&folder.path().join("x"), Some("me")),
-            Err(InitError::Authority(_))
-        ));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn key_that_others_can_read_is_refused_with_the_command_that_mends_it() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key.json");
-        keys::create(&path).unwrap();
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        let error = keys::load(&path).unwrap_err().to_string();
-        assert!(
-            error.contains(&format!("chmod 600 {}", path.display())),
-            "{error}"
-        );
-        assert!(matches!(keys::create(&path), Err(KeyError::Write { .. })));
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@ use crate::artifacts::check_gateway;
 
 impl Config {
     /// Every check that needs nothing but the configuration: no port and no key is touched.
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    pub fn check(&self) -> Result<(), ConfigError> {
         self.authority()?;
         self.policy.models.digests()?;
         self.audit.authorities()?;
