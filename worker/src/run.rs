@@ -103,7 +103,8 @@ async fn engine(config: &Config) -> anyhow::Result<(Arc<Host>, String)> {
     let runtime = host
         .probe()
         .await
-        .context("the inference engine does not start")?;
+        .context("the inference engine does not start")?
+        .to_string();
     let (provider, threads) = (config.engine.provider.name(), config.engine.threads);
     tracing::info!(runtime, provider, threads, "engine works");
     Ok((host, format!("{runtime}, {provider}, {threads} threads")))

@@ -26,7 +26,8 @@ use std::{
 };
 
 use assay_engine::{
-    Backend, EngineConfig, Host, HostConfig, Model, OrtBackend, Outcome, RunError, to_safetensors,
+    Backend, EngineConfig, Host, HostConfig, Mode, Model, OrtBackend, Outcome, RunError,
+    to_safetensors,
 };
 
 use case::{Case, difference};
@@ -47,7 +48,7 @@ fn onnx_backend_tests_pass_or_are_listed() {
         warm_up: false,
         ..EngineConfig::default()
     };
-    let mut backend = OrtBackend::open(&config).unwrap();
+    let mut backend = OrtBackend::open(&config, Mode::Audited).unwrap();
     let mut failed = BTreeMap::new();
     let mut passed = Vec::new();
     for case in &cases {

@@ -235,6 +235,7 @@ async fn ps_tells_engines_and_measured_times() {
         .find(|engine| engine.model == Some(digits.digest()));
     let engine = engine.unwrap();
     assert_eq!((engine.state, engine.runs), (EngineState::Idle, 3));
+    assert_eq!(engine.placement.providers(), [("CPUExecutionProvider", 8)]);
     assert!(engine.memory_bytes.unwrap() > 1 << 20);
     assert!(engine.loaded_for <= Some(engine.started_for));
     let measured = host.measured(&digits.digest()).unwrap();

@@ -247,7 +247,7 @@ async fn run_here(
         output_bytes: config.limits.output_bytes.max(limit),
     };
     let host = engine::host_with(config)?;
-    let runtime = host.probe().await?;
+    let runtime = host.probe().await?.to_string();
     let time = Duration::from_secs(u64::from(options.time_limit.0));
     let outcome = match host.run(&Model::new(model), input, time).await {
         Err(EngineError::Runtime(RuntimeFault::OutputTooLarge { .. })) => too_large(limit),

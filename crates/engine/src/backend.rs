@@ -43,6 +43,11 @@ pub enum ModelRefused {
     Name { name: String },
     #[error("input or output `{name}` is {found}, which Assay does not carry; use plain tensors")]
     Type { name: String, found: String },
+    #[error(
+        "the {provider} provider cannot run every node of the model, and none is run elsewhere in silence; serve the \
+         model with `engine.provider = \"cpu\"`, or leave it out of `policy.models`"
+    )]
+    NotPlaced { provider: String },
     #[error("ONNX Runtime refuses the model: {reason}")]
     Unloadable { reason: String },
 }

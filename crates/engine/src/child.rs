@@ -13,6 +13,7 @@ use super::{
     frame::{self, Request, Response},
     info::{Dimension, ModelInfo},
     runtime::OrtBackend,
+    settings::Mode,
     tensor::{Tensor, to_safetensors},
 };
 
@@ -59,17 +60,17 @@ struct Engine {
 impl Engine {
     fn answer(&mut self, request: Request, body: &[u8]) -> (Response, Vec<u8>) {
         let response = match request {
-            Request::Start { config } => self.start(config),
+            Request::Start { config, mode } => self.start(config, mode),
             Request::Load => self.load(body),
             Request::Run => return self.run(body),
         };
         (response, Vec::new())
     }
 
-    fn start(&mut self, config: EngineConfig) -> Response {
-        match OrtBackend::open(&config) {
+    fn start(&mut self, config: EngineConfig, mode: Mode) -> Response {
+        match OrtBackend::open(&config, mode) {
             Ok(backend) => {
-                let runtime = backend.describe();
+                let runtime = backend.runtime().clone();
                 self.started = Some((config, backend));
                 Response::Started { runtime }
             }
@@ -94,8 +95,12 @@ impl Engine {
                 return Response::Fault { fault };
             }
         }
+        let placement = match backend.placement() {
+            Ok(placement) => placement,
+            Err(fault) => return Response::Fault { fault },
+        };
         self.info = Some(info.clone());
-        Response::Loaded { info }
+        Response::Loaded { info, placement }
     }
 
     fn run(&mut self, input: &[u8]) -> (Response, Vec<u8>) {

@@ -18,6 +18,9 @@ pub struct EngineConfig {
     pub device: i32,
     /// Threads of one inference. One keeps sums in one order and leaves cores to other jobs.
     pub threads: usize,
+    /// The same for work that is never compared with another's. 0: the machine's, shared among the
+    /// engines that may run at once.
+    pub fast_threads: usize,
     /// Kernels that repeat their own result: what an auditor's run can be compared with.
     pub deterministic: bool,
     pub optimization: Optimization,
@@ -40,6 +43,7 @@ impl Default for EngineConfig {
             provider: Provider::default(),
             device: 0,
             threads: 1,
+            fast_threads: 0,
             deterministic: true,
             optimization: Optimization::default(),
             warm_up: true,
@@ -77,11 +81,13 @@ impl Default for Limits {
     }
 }
 
-/// What computes. A provider that is missing, or cannot hold the whole model, is an error: results
-/// from another device are not what was asked for.
+/// What computes. A named provider that is missing, or cannot hold the whole model, is an error:
+/// results from another device are not what was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
+    /// The best that works, found out by trying before any engine starts.
+    Auto,
     #[default]
     Cpu,
     Cuda,
@@ -93,11 +99,24 @@ pub enum Provider {
 impl Provider {
     pub fn name(self) -> &'static str {
         match self {
+            Self::Auto => "auto",
             Self::Cpu => "cpu",
             Self::Cuda => "cuda",
             Self::Tensorrt => "tensorrt",
             Self::Coreml => "coreml",
             Self::Directml => "directml",
+        }
+    }
+
+    /// What ONNX Runtime calls it.
+    pub fn full_name(self) -> &'static str {
+        match self {
+            Self::Auto => "",
+            Self::Cpu => "CPUExecutionProvider",
+            Self::Cuda => "CUDAExecutionProvider",
+            Self::Tensorrt => "TensorrtExecutionProvider",
+            Self::Coreml => "CoreMLExecutionProvider",
+            Self::Directml => "DmlExecutionProvider",
         }
     }
 }

@@ -22,7 +22,7 @@ pub enum RuntimeFault {
     LibraryUnusable { path: PathBuf, reason: String },
     #[error(
         "the {provider} provider is not available: {reason}; install its ONNX Runtime and drivers, \
-         or set `engine.provider = \"cpu\"`"
+         or set `engine.provider = \"cpu\"` (`assay-worker class` tells what was tried with \"auto\")"
     )]
     ProviderUnavailable { provider: String, reason: String },
     #[error("not enough memory: {reason}; lower `engine.concurrency` or refuse such jobs")]

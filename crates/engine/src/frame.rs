@@ -13,6 +13,9 @@ use super::{
     config::EngineConfig,
     error::RuntimeFault,
     info::{InputMismatch, ModelInfo},
+    placement::Placement,
+    runtime::Runtime,
+    settings::Mode,
 };
 
 const MAGIC: [u8; 4] = *b"ASE1";
@@ -25,7 +28,11 @@ const MAX_HEADER: u32 = 4 << 20;
 #[serde(tag = "request", rename_all = "snake_case")]
 pub enum Request {
     /// First, and once.
-    Start { config: EngineConfig },
+    Start {
+        config: EngineConfig,
+        #[serde(default)]
+        mode: Mode,
+    },
     /// Body: the model.
     Load,
     /// Body: the input as a safetensors file.
@@ -36,10 +43,11 @@ pub enum Request {
 #[serde(tag = "response", rename_all = "snake_case")]
 pub enum Response {
     Started {
-        runtime: String,
+        runtime: Runtime,
     },
     Loaded {
         info: ModelInfo,
+        placement: Placement,
     },
     /// Body: the outputs as a safetensors file.
     Outputs,
@@ -140,6 +148,7 @@ mod tests {
         let mut pipe = Vec::new();
         let start = Request::Start {
             config: EngineConfig::default(),
+            mode: Mode::Fast,
         };
         write(&mut pipe, &start, b"").unwrap();
         write(&mut pipe, &Request::Run, b"tensors").unwrap();

@@ -22,6 +22,8 @@ use super::{
     error::EngineError,
     frame::{Request, Response},
     info::ModelInfo,
+    runtime::Runtime,
+    settings::Mode,
     tensor::{Tensor, from_safetensors},
 };
 use engine::Engine;
@@ -85,6 +87,7 @@ impl Model {
 /// The engines of this process.
 pub struct Host {
     config: HostConfig,
+    mode: Mode,
     /// One permit an engine at work.
     slots: Semaphore,
     /// Engines with a model loaded and nothing to do, the least recently used first.
@@ -99,6 +102,7 @@ impl Host {
         let slots = Semaphore::new(config.engine.concurrency.max(1));
         Self {
             config,
+            mode: Mode::default(),
             slots,
             warm: Mutex::default(),
             roster: Arc::default(),
@@ -107,9 +111,15 @@ impl Host {
         }
     }
 
+    /// The same for work of another kind. Engines of one kind never do the other's.
+    pub fn in_mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
     /// Starts and ends an engine to see that ONNX Runtime and the provider's library are there.
     /// Returns what the runtime says of itself.
-    pub async fn probe(&self) -> Result<String, EngineError> {
+    pub async fn probe(&self) -> Result<Runtime, EngineError> {
         let _slot = self.slot("start").await?;
         let (_, runtime) = self
             .unless_stopped("start", self.start(self.deadline()))
@@ -188,7 +198,7 @@ impl Host {
     /// What every engine is doing, and what the models took that were run here.
     pub fn ps(&self) -> Ps {
         Ps {
-            engines: self.roster.status(self.config.engine.provider),
+            engines: self.roster.status(self.config.engine.provider, self.mode),
             models: self.times().all(),
         }
     }
@@ -235,8 +245,8 @@ impl Host {
                 .call(doing, &Request::Load, &model.bytes, deadline)
                 .await?;
             match response {
-                Response::Loaded { info } => {
-                    engine.loaded(model.digest, info);
+                Response::Loaded { info, placement } => {
+                    engine.loaded(model.digest, info, placement);
                     let memory = engine.pid().and_then(memory::of);
                     self.times().loaded(model.digest, started.elapsed(), memory);
                     Ok(engine)
@@ -252,10 +262,11 @@ impl Host {
         self.unless_stopped(doing, fresh).await
     }
 
-    async fn start(&self, deadline: Deadline) -> Result<(Engine, String), EngineError> {
+    async fn start(&self, deadline: Deadline) -> Result<(Engine, Runtime), EngineError> {
         let mut engine = Engine::spawn(&self.config, &self.roster)?;
         let request = Request::Start {
             config: self.config.engine.clone(),
+            mode: self.mode,
         };
         match engine.call("start", &request, &[], deadline).await?.0 {
             Response::Started { runtime } => Ok((engine, runtime)),

@@ -15,6 +15,8 @@
 //! | `info` | what a model takes and gives; whether an input fits, before anything is paid |
 //! | `inspect` | what is refused by looking at the file: references to other files, odd types |
 //! | `runtime` | the backend over ONNX Runtime; the only place that names `ort` |
+//! | `settings` | what audited and fast work are set to |
+//! | `placement` | which provider runs which nodes |
 //! | `frame`, `child`, `host` | the pipe, its far end, its near end |
 //! | `hardware` | what the machine has, and what its sensors tell |
 //! | `answer` | canonical root and hints of an outcome |
@@ -29,7 +31,9 @@ mod hardware;
 mod host;
 mod info;
 mod inspect;
+mod placement;
 mod runtime;
+mod settings;
 mod tensor;
 
 pub use answer::{Answer, AuditFault, ProfileMismatch};
@@ -43,5 +47,7 @@ pub use hardware::{
 };
 pub use host::{EngineState, EngineStatus, Host, HostConfig, Measured, Model, Ps, Sample};
 pub use info::{Dimension, InputMismatch, ModelInfo, TensorInfo};
-pub use runtime::OrtBackend;
+pub use placement::{Placed, Placement};
+pub use runtime::{OrtBackend, Runtime};
+pub use settings::{Mode, Settings};
 pub use tensor::{DType, Tensor, from_safetensors, to_safetensors, type_name};

@@ -4,25 +4,27 @@ use std::{borrow::Cow, path::Path, sync::OnceLock};
 
 use ort::{
     environment::Environment,
-    ep::{self, ExecutionProviderDispatch},
     error::ErrorCode,
-    session::{
-        Session, SessionInputValue,
-        builder::{GraphOptimizationLevel, SessionBuilder},
-    },
+    session::{Session, SessionInputValue},
     value::{Outlet, TensorElementType, ValueType},
 };
+use serde::{Deserialize, Serialize};
 
 use super::{
     backend::{Backend, LoadError, ModelFailure, ModelRefused, RunError},
-    config::{EngineConfig, Optimization, Provider},
+    config::{EngineConfig, Limits, Provider},
     error::RuntimeFault,
+    hardware::instruction_sets,
     info::{Dimension, ModelInfo, TensorInfo},
     inspect::{Inspected, inspect},
+    placement::Placement,
+    settings::{Mode, Settings},
     tensor::{DType, Tensor},
 };
 
+mod assignment;
 mod library;
+mod session;
 mod values;
 
 pub use library::locate;
@@ -30,10 +32,31 @@ pub use library::locate;
 /// The process's one environment: ONNX Runtime allows no second, nor a second library.
 static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
 
+/// What runs models here, as it says itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Runtime {
+    /// `1.31.1`
+    pub version: String,
+    /// Commit, branch and flags of the build.
+    pub build: String,
+    /// Providers that this build knows. Whether they work, only a run tells.
+    pub providers: Vec<Provider>,
+    /// What the processor offers it, as the engine's process sees it.
+    pub instruction_sets: Vec<String>,
+}
+
+impl std::fmt::Display for Runtime {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "ONNX Runtime {}, {}", self.version, self.build)
+    }
+}
+
 /// ONNX Runtime with one model loaded.
 pub struct OrtBackend {
-    config: EngineConfig,
+    settings: Settings,
+    limits: Limits,
     environment: Environment,
+    runtime: Runtime,
     loaded: Option<Loaded>,
 }
 
@@ -45,90 +68,51 @@ struct Loaded {
 impl OrtBackend {
     /// Loads the library, unless this process already has. Which file it is gets decided by the
     /// first call alone.
-    pub fn open(config: &EngineConfig) -> Result<Self, RuntimeFault> {
+    pub fn open(config: &EngineConfig, mode: Mode) -> Result<Self, RuntimeFault> {
+        let path = locate(config.library.as_deref())?;
         let environment = match ENVIRONMENT.get() {
             Some(environment) => environment.clone(),
             None => {
-                let opened = open_library(&locate(config.library.as_deref())?)?;
+                let opened = open_library(&path)?;
                 ENVIRONMENT.get_or_init(|| opened).clone()
             }
         };
+        let runtime = Runtime {
+            version: library::version(&path)?,
+            build: ort::info().trim().to_owned(),
+            providers: session::built_in(),
+            instruction_sets: instruction_sets(),
+        };
         Ok(Self {
-            config: config.clone(),
+            settings: config.settings(mode),
+            limits: config.limits.clone(),
             environment,
+            runtime,
             loaded: None,
         })
     }
 
-    /// What the library says of itself: version, commit, build flags.
-    pub fn describe(&self) -> String {
-        ort::info().to_string()
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
     }
 
-    fn builder(&self) -> Result<SessionBuilder, LoadError> {
-        let threads = self.config.threads.max(1);
-        let builder = || -> ort::Result<SessionBuilder> {
-            let mut builder = Session::builder(&self.environment)?
-                .with_no_environment_execution_providers()?
-                .with_config_entry("session.load_model_format", "ONNX")?
-                .with_optimization_level(level(self.config.optimization))?
-                .with_parallel_execution(false)?
-                .with_inter_threads(1)?
-                .with_intra_threads(threads)?
-                // Spinning takes a core from the other jobs while it waits.
-                .with_intra_op_spinning(false)?
-                .with_deterministic_compute(self.config.deterministic)?;
-            if self.config.deterministic {
-                // Without VNNI, 8-bit products saturate unless asked not to.
-                builder = builder.with_precise_qmm()?;
-            }
-            if self.config.provider != Provider::Cpu {
-                builder = builder.with_disable_cpu_fallback()?;
-            }
-            Ok(builder)
-        };
-        let builder = builder().map_err(|error| unexpected(&error))?;
-        let provider = self.provider().error_on_failure();
-        builder
-            .with_execution_providers([provider])
-            .map_err(|error| {
-                let (provider, reason) = (self.config.provider.name().into(), error.to_string());
-                RuntimeFault::ProviderUnavailable { provider, reason }.into()
-            })
-    }
-
-    /// The settings of the GPU providers are those that repeat their results.
-    fn provider(&self) -> ExecutionProviderDispatch {
-        let device = self.config.device;
-        match self.config.provider {
-            Provider::Cpu => ep::CPU::default().with_arena_allocator(true).build(),
-            Provider::Cuda => ep::CUDA::default()
-                .with_device_id(device)
-                .with_tf32(!self.config.deterministic)
-                // The default benchmarks each algorithm and takes whichever won that day.
-                .with_conv_algorithm_search(ep::cuda::ConvAlgorithmSearch::Heuristic)
-                .build(),
-            Provider::Tensorrt => ep::TensorRT::default().with_device_id(device).build(),
-            Provider::Coreml => ep::CoreML::default().build(),
-            Provider::Directml => ep::DirectML::default().with_device_id(device).build(),
-        }
+    /// Where the loaded model's nodes run; nothing before one is loaded.
+    pub fn placement(&self) -> Result<Placement, RuntimeFault> {
+        let session = self.loaded.as_ref().map(|loaded| &loaded.session);
+        let read = session.map(assignment::read).transpose();
+        Ok(read
+            .map_err(|error| unexpected(&error))?
+            .unwrap_or_default())
     }
 }
 
 impl Backend for OrtBackend {
     fn load(&mut self, model: &[u8]) -> Result<ModelInfo, LoadError> {
         self.loaded = None;
-        let inspected = inspect(model, self.config.limits.model_bytes)?;
-        let session = self.builder()?.commit_from_memory(model).map_err(|error| {
-            fault(&error).map_or_else(
-                || {
-                    LoadError::Refused(ModelRefused::Unloadable {
-                        reason: error.to_string(),
-                    })
-                },
-                LoadError::Fault,
-            )
-        })?;
+        let inspected = inspect(model, self.limits.model_bytes)?;
+        let mut builder = session::builder(&self.environment, &self.settings)?;
+        let committed = builder.commit_from_memory(model);
+        let session = committed.map_err(|error| refusal(&error, self.settings.provider))?;
         let info = ModelInfo {
             inputs: ports(session.inputs(), &inspected)?,
             outputs: ports(session.outputs(), &inspected)?,
@@ -161,14 +145,14 @@ impl Backend for OrtBackend {
                 RunError::Fault,
             )
         })?;
-        let mut room = self.config.limits.output_bytes;
+        let mut room = self.limits.output_bytes;
         let mut tensors = Vec::with_capacity(loaded.outputs.len());
         for output in &loaded.outputs {
             let Some(value) = outputs.get(&output.name) else {
                 let reason = format!("output `{}` is missing", output.name);
                 return Err(RuntimeFault::Unexpected { reason }.into());
             };
-            let tensor = values::take(output, value, &mut room, self.config.limits.output_bytes)?;
+            let tensor = values::take(output, value, &mut room, self.limits.output_bytes)?;
             tensors.push(tensor);
         }
         Ok(tensors)
@@ -185,13 +169,19 @@ fn open_library(path: &Path) -> Result<Environment, RuntimeFault> {
     environment.map_err(|error| unusable(error.to_string()))
 }
 
-fn level(optimization: Optimization) -> GraphOptimizationLevel {
-    match optimization {
-        Optimization::Off => GraphOptimizationLevel::Disable,
-        Optimization::Basic => GraphOptimizationLevel::Level1,
-        Optimization::Extended => GraphOptimizationLevel::Level2,
-        Optimization::All => GraphOptimizationLevel::All,
+/// Why a model was not loaded: the machine's fault, or the model's.
+fn refusal<T>(error: &ort::Error<T>, provider: Provider) -> LoadError {
+    /// What ONNX Runtime says where a node would fall back to the CPU.
+    const FALLBACK: &str = "fallback to CPU EP has been explicitly disabled";
+    if let Some(fault) = fault(error) {
+        return fault.into();
     }
+    let reason = error.message().to_string();
+    if reason.contains(FALLBACK) {
+        let provider = provider.name().into();
+        return ModelRefused::NotPlaced { provider }.into();
+    }
+    ModelRefused::Unloadable { reason }.into()
 }
 
 /// Whether an error is the machine's rather than the model's. ONNX Runtime gives memory and device
@@ -301,3 +291,6 @@ fn metadata(session: &Session) -> Result<std::collections::BTreeMap<String, Stri
     };
     read().map_err(|error| unexpected(&error))
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,10 +105,14 @@ ipfs_gateways = ["https://{cid}.ipfs.dweb.link", "https://{cid}.ipfs.w3s.link", 
 # What is started with the argument `engine` to run models; else this executable. A model's file is verified before it
 # is handed over: whoever puts another engine here cheats itself first.
 # program = "/path/to/assay-worker"
-# cpu, cuda, tensorrt, coreml, directml. A provider that is missing is an error, never a fallback.
+# cpu, cuda, tensorrt, coreml, directml; one that is missing is an error, never a fallback. auto takes the best that
+# works when the worker starts: the next start may take another, with other times and another runtime class.
 provider = "cpu"
 device = 0
+# Of one inference. One keeps sums in one order, whatever else runs.
 threads = 1
+# The same for work that is never compared with another's; 0: the machine's threads, shared by the engines.
+fast_threads = 0
 deterministic = true
 optimization = "all"
 warm_up = true

@@ -199,7 +199,7 @@ async fn engine_gets_no_more_of_the_environment_than_it_needs() {
 
 #[tokio::test]
 async fn probe_tells_a_missing_library_or_provider_with_the_fix() {
-    let said = host().probe().await.unwrap();
+    let said = host().probe().await.unwrap().to_string();
     assert!(said.contains("ORT Build Info"), "{said}");
 
     let library = Some(PathBuf::from("/nowhere/libonnxruntime.so"));

@@ -21,6 +21,7 @@ use crate::{
     error::EngineError,
     frame::{self, PREAMBLE, Request, Response},
     info::ModelInfo,
+    placement::Placement,
 };
 
 /// What an engine needs of the host's environment: to find its libraries and its device. Keys,
@@ -119,12 +120,13 @@ impl Engine {
     }
 
     /// Takes the model over that it has just loaded.
-    pub fn loaded(&mut self, digest: Digest, info: ModelInfo) {
+    pub fn loaded(&mut self, digest: Digest, info: ModelInfo, placement: Placement) {
         (self.digest, self.info) = (digest, info);
         let now = Instant::now();
         self.roster.change(self.number, |entry| {
             (entry.state, entry.model) = (EngineState::Idle, Some(digest));
             (entry.loaded, entry.used) = (Some(now), now);
+            entry.placement = placement;
         });
     }
 

@@ -6,7 +6,7 @@ use assay_protocol::Digest;
 use serde::{Serialize, Serializer};
 
 use super::measure::Measured;
-use crate::config::Provider;
+use crate::{config::Provider, placement::Placement, settings::Mode};
 
 /// Every engine of a host, and what the models took that it has run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -38,6 +38,9 @@ pub struct EngineStatus {
     pub idle_for: Option<Duration>,
     pub runs: u64,
     pub provider: Provider,
+    pub mode: Mode,
+    /// Where the model's nodes run; empty before it has got one.
+    pub placement: Placement,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -98,6 +101,7 @@ fn maybe_seconds<S: Serializer>(time: &Option<Duration>, to: S) -> Result<S::Ok,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::placement::Placed;
 
     #[test]
     fn snapshot_as_json_has_hex_digests_and_plain_seconds() {
@@ -111,6 +115,12 @@ mod tests {
             idle_for: None,
             runs: 3,
             provider: Provider::Cpu,
+            mode: Mode::Audited,
+            placement: Placement(vec![Placed {
+                provider: Provider::Cpu.full_name().into(),
+                operator: "Gemm".into(),
+                nodes: 3,
+            }]),
         };
         let ps = Ps {
             engines: vec![status],
@@ -120,7 +130,8 @@ mod tests {
             "engines": [{
                 "model": "ab".repeat(32), "pid": 7, "state": "idle", "memory_bytes": 1_000,
                 "started_secs": 2.5, "loaded_secs": 2.0, "idle_secs": null, "runs": 3,
-                "provider": "cpu",
+                "provider": "cpu", "mode": "audited",
+                "placement": [{"provider": "CPUExecutionProvider", "operator": "Gemm", "nodes": 3}],
             }],
             "models": [],
         });

@@ -12,7 +12,7 @@ use super::{
     memory,
     ps::{EngineState, EngineStatus},
 };
-use crate::config::Provider;
+use crate::{config::Provider, placement::Placement, settings::Mode};
 
 /// What is known of one engine.
 #[derive(Clone, Debug)]
@@ -25,6 +25,7 @@ pub struct Entry {
     /// The end of the last load or run.
     pub used: Instant,
     pub runs: u64,
+    pub placement: Placement,
 }
 
 /// All engines of a host by number; one is on it exactly as long as its process is held.
@@ -47,6 +48,7 @@ impl Roster {
             loaded: None,
             used: now,
             runs: 0,
+            placement: Placement::default(),
         };
         entries.insert(*last, entry);
         *last
@@ -62,7 +64,7 @@ impl Roster {
         self.entries().1.remove(&number);
     }
 
-    pub fn status(&self, provider: Provider) -> Vec<EngineStatus> {
+    pub fn status(&self, provider: Provider, mode: Mode) -> Vec<EngineStatus> {
         let entries: Vec<Entry> = self.entries().1.values().cloned().collect();
         let status = |entry: &Entry| EngineStatus {
             model: entry.model,
@@ -74,6 +76,8 @@ impl Roster {
             idle_for: (entry.state == EngineState::Idle).then(|| entry.used.elapsed()),
             runs: entry.runs,
             provider,
+            mode,
+            placement: entry.placement.clone(),
         };
         entries.iter().map(status).collect()
     }

@@ -33,6 +33,32 @@ pub fn locate(configured: Option<&Path>) -> Result<PathBuf, RuntimeFault> {
     }
 }
 
+/// The version that the library gives itself, which `ort` reads and does not pass on.
+pub fn version(path: &Path) -> Result<String, RuntimeFault> {
+    let unusable = |reason: String| RuntimeFault::LibraryUnusable {
+        path: path.into(),
+        reason,
+    };
+    #[expect(
+        unsafe_code,
+        reason = "a library's own words are only had by calling it"
+    )]
+    // SAFETY: the library is in this process already, so that nothing is run by opening it again;
+    // the function is what makes it ONNX Runtime's, and its text lives as long as the library.
+    let text = unsafe {
+        let library =
+            libloading::Library::new(path).map_err(|error| unusable(error.to_string()))?;
+        let base: libloading::Symbol<'_, unsafe extern "C" fn() -> *const ort::sys::OrtApiBase> =
+            library
+                .get(b"OrtGetApiBase")
+                .map_err(|error| unusable(error.to_string()))?;
+        let base = base().as_ref();
+        base.map(|base| std::ffi::CStr::from_ptr((base.GetVersionString)()).to_owned())
+    };
+    let text = text.ok_or_else(|| unusable("it has no interface".into()))?;
+    Ok(text.to_string_lossy().into_owned())
+}
+
 fn bootstrapped(assay: Option<PathBuf>, xdg: Option<PathBuf>, home: Option<PathBuf>) -> PathBuf {
     let cache = assay
         .or_else(|| Some(xdg.or_else(|| Some(home?.join(".cache")))?.join("assay")))
