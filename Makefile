@@ -18,13 +18,15 @@ BINARIES := $(or $(CARGO_TARGET_DIR),target)/debug
 # What `make fuzz` does; replay one run with FUZZ_SEED.
 FUZZ_STEPS ?= 1000000
 FUZZ_SEED ?=
+# How long `make fuzz-parsers` spends on each parser.
+FUZZ_SECONDS ?= 60
 
 # The markets that `make sim` runs: so many jobs each, the same for the same seed.
 SIM_JOBS ?= 3000
 SIM_SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap program build test demo lint fmt bench e2e fuzz sim idl idl-check program-id clean
+.PHONY: help bootstrap program build test demo lint fmt bench e2e fuzz fuzz-parsers sim idl idl-check program-id clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -60,6 +62,9 @@ e2e: build ## the end-to-end tests alone: local chain and real binaries
 fuzz: program ## random instruction sequences [FUZZ_STEPS=1000000 FUZZ_SEED=replay]
 	ASSAY_FUZZ_STEPS=$(FUZZ_STEPS) $(if $(FUZZ_SEED),ASSAY_FUZZ_SEED=$(FUZZ_SEED)) \
 		cargo test --workspace --test program stateful -- --nocapture
+
+fuzz-parsers: bootstrap ## fuzz every parser of foreign bytes [FUZZ_SECONDS=60, for each]
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
 
 sim: build ## whole markets of honest and other providers; writes docs/simulation.* [SIM_JOBS=3000 SIM_SEED=1]
 	@ASSAY_SIM_JOBS=$(SIM_JOBS) ASSAY_SIM_SEED=$(SIM_SEED) $(BINARIES)/assay-sim docs

@@ -48,4 +48,5 @@ ASSAY_ONNX_TESTS=$(models/conformance/fetch.sh) && export ASSAY_ONNX_TESTS || fa
 # Binaries and tests in one build, so that both are made of the same dependencies; some tests start the binaries.
 phase "build of the off-chain workspace" cargo build --workspace --bins --lib --tests || finish
 phase "off-chain workspace" cargo test --workspace --tests --no-fail-fast
+phase "fuzzing of the parsers" scripts/fuzz.sh 5
 finish

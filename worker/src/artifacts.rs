@@ -23,7 +23,7 @@ mod transfers;
 mod tests;
 
 pub use cache::{Cache, CacheError, Incoming};
-pub use ipfs::check_gateway;
+pub use ipfs::{check_gateway, gateway_url};
 pub use network::{NetworkPolicy, is_public};
 pub use transfers::Transfer;
 

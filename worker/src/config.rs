@@ -20,7 +20,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
-pub use layers::{Layers, load};
+pub use layers::{Layers, load, parse};
 pub use template::TEMPLATE;
 
 /// Why a configuration is not used.

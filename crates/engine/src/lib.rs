@@ -47,6 +47,7 @@ pub use hardware::{
 };
 pub use host::{EngineState, EngineStatus, Host, HostConfig, Measured, Model, Ps, Sample};
 pub use info::{Dimension, InputMismatch, ModelInfo, TensorInfo};
+pub use inspect::inspect;
 pub use placement::{Placed, Placement};
 pub use runtime::{OrtBackend, Runtime};
 pub use settings::{Mode, Settings};

@@ -59,6 +59,11 @@ impl Content {
     }
 }
 
+/// Where a gateway serves what an `ipfs://` uri names.
+pub fn gateway_url(uri: &Url, gateway: &str) -> Result<Url, String> {
+    Content::of_uri(uri)?.at(gateway)
+}
+
 /// Whether a template of the configuration is one.
 pub fn check_gateway(gateway: &str) -> Result<(), String> {
     if !gateway.contains(PLACE) {

@@ -29,13 +29,19 @@ pub fn load(layers: &Layers) -> Result<Config, ConfigError> {
         path: path.clone(),
         source,
     })?;
+    parse(&text, layers)
+}
+
+/// The same with the text of the file at hand.
+pub fn parse(text: &str, layers: &Layers) -> Result<Config, ConfigError> {
+    let path = &layers.file;
     let parse = |reason: toml::de::Error| ConfigError::Parse {
         path: path.clone(),
         reason: reason.to_string(),
     };
     // Once alone, so that the error shows the line.
-    toml::from_str::<Config>(&text).map_err(parse)?;
-    let mut table: Table = toml::from_str(&text).map_err(parse)?;
+    toml::from_str::<Config>(text).map_err(parse)?;
+    let mut table: Table = toml::from_str(text).map_err(parse)?;
 
     let mut environment = layers.environment.clone();
     environment.sort();

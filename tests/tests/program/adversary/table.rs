@@ -27,7 +27,10 @@ fn files_of(root: &Path, module: &[&str]) -> Vec<PathBuf> {
     };
     let bases = match *first {
         "program" | "e2e" => vec![root.join("tests/tests").join(first)],
-        "worker" => vec![root.join("worker/src")],
+        "worker" => ["src", "tests"]
+            .map(|part| root.join("worker").join(part))
+            .to_vec(),
+        "fuzz" => vec![root.join("tests/fuzz/tests")],
         _ => ["src", "tests"]
             .map(|part| root.join("crates").join(first).join(part))
             .to_vec(),
