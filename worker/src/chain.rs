@@ -1,6 +1,6 @@
 //! The chain: the only part that talks to RPC nodes.
 //!
-//! [`Chain`] is what the rest asks for; [`RpcChain`] answers from one of several endpoints,
+//! [`Chain`] is what the rest asks for; [`RpcChain`] answers from the best of several endpoints,
 //! `submitter` brings transactions to their end, `watcher` passes on what a websocket hints at.
 //! Reading again is the truth, a notification only makes it come sooner.
 
@@ -8,15 +8,23 @@ use assay_client::{
     protocol::{Address, JobData, ModelData, PanelData, ProviderData, UnixSeconds},
     slot_hashes::SlotHashes,
 };
+use serde::{Deserialize, Serialize};
 use solana_message::Hash;
 use solana_transaction_error::TransactionError;
 
+mod agreement;
+mod calls;
+mod endpoint;
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod instructions;
 mod rpc;
 pub mod submitter;
 pub mod watcher;
 
-pub use rpc::{Endpoints, RpcChain};
+pub use calls::{CallCounts, Calls};
+pub use endpoint::State as EndpointState;
+pub use rpc::{Endpoints, EndpointsError, RpcChain};
 
 /// The chain's own time, by which every deadline is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,20 +102,52 @@ pub struct Cost {
     pub rent: i64,
 }
 
+/// How the endpoints stand.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Health {
+    /// In the configured order; the first healthy one is asked.
+    pub endpoints: Vec<EndpointHealth>,
+    /// Of the chain that they must serve; none until one has answered.
+    pub genesis: Option<String>,
+    /// Requests since the start.
+    pub calls: CallCounts,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EndpointHealth {
+    /// Its host: paths and queries hold keys and are never shown.
+    pub name: String,
+    pub state: EndpointState,
+    pub latency_ms: Option<u64>,
+    pub slot: Option<u64>,
+    /// In a row.
+    pub failures: u32,
+    /// Until it is asked again.
+    pub rests_ms: Option<u64>,
+    pub last_error: Option<String>,
+}
+
 /// Why the chain does not answer. Always worth another try.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
-    #[error("{request} failed on every endpoint, last on {endpoint}: {reason}")]
+    #[error("{request} failed on every endpoint that was asked, last on {endpoint}: {reason}")]
     Rpc {
         request: &'static str,
         endpoint: String,
         reason: String,
+        /// How a transaction would fail, where that is the reason.
+        refused: Option<TransactionError>,
     },
     #[error("{request} on {endpoint} answered what cannot be read: {reason}")]
     Answer {
         request: &'static str,
         endpoint: String,
         reason: String,
+    },
+    #[error("{request} was asked of nobody, no RPC endpoint is usable now: {reasons}")]
+    Nobody {
+        request: &'static str,
+        reasons: String,
     },
 }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::{AuditPolicy, Policy};
 
+mod chain;
 mod check;
 mod layers;
 mod template;
@@ -20,6 +21,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use chain::{ChainConfig, Websockets};
 pub use layers::{Layers, load, parse};
 pub use template::TEMPLATE;
 
@@ -58,25 +60,6 @@ pub struct Config {
     pub artifacts: ArtifactsConfig,
     pub engine: EngineConfig,
     pub log: LogConfig,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ChainConfig {
-    /// RPC endpoints, the preferred one first; the others are asked when it fails.
-    pub rpc: Vec<String>,
-    /// Websocket; empty for none. Only makes things quicker.
-    pub websocket: String,
-    /// Between two readings of the chain. Jobs are seen this late at worst.
-    pub poll_ms: u64,
-    /// Longest wait for an answer.
-    pub timeout_secs: u64,
-    /// Most micro-lamports offered for a compute unit; 0 offers nothing.
-    pub max_unit_price: u64,
-    /// Between two looks at a transaction under way.
-    pub look_ms: u64,
-    /// Between two sendings of the same signed bytes.
-    pub resend_ms: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -209,20 +192,6 @@ impl Default for Config {
             artifacts: ArtifactsConfig::default(),
             engine: EngineConfig::default(),
             log: LogConfig::default(),
-        }
-    }
-}
-
-impl Default for ChainConfig {
-    fn default() -> Self {
-        Self {
-            rpc: vec!["http://127.0.0.1:8899".into()],
-            websocket: "ws://127.0.0.1:8900".into(),
-            poll_ms: 2_000,
-            timeout_secs: 30,
-            max_unit_price: 100_000,
-            look_ms: 500,
-            resend_ms: 2_000,
         }
     }
 }

@@ -26,6 +26,8 @@ pub const RUN_SECONDS: &str = "assay_worker_run_seconds";
 pub const FAILURES: &str = "assay_worker_failures_total";
 /// Readings of the chain that failed.
 pub const POLL_FAILURES: &str = "assay_worker_poll_failures_total";
+/// Requests to RPC endpoints, by `method`.
+pub const RPC_CALLS: &str = "assay_worker_rpc_calls_total";
 /// Websockets that could not be opened or fell silent.
 pub const WEBSOCKET_FAILURES: &str = "assay_worker_websocket_failures_total";
 /// Unix seconds of the chain's clock at the last reading.
@@ -51,6 +53,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     describe_histogram!(RUN_SECONDS, "Seconds of an inference");
     describe_counter!(FAILURES, "Failed preparations and runs, by code");
     describe_counter!(POLL_FAILURES, "Readings of the chain that failed");
+    describe_counter!(RPC_CALLS, "Requests to RPC endpoints, by method");
     describe_counter!(
         WEBSOCKET_FAILURES,
         "Websockets that could not be opened or fell silent"
@@ -123,6 +126,10 @@ pub fn audits(counts: &AuditCounts) {
 
 pub fn poll_failure() {
     counter!(POLL_FAILURES).increment(1);
+}
+
+pub fn rpc_call(method: &'static str) {
+    counter!(RPC_CALLS, "method" => method).increment(1);
 }
 
 pub fn websocket_failure() {

@@ -19,7 +19,7 @@ use crate::{
     api::{self, Answers, Api, ApiLimits},
     artifacts::{Artifacts, Cache, FetchSettings, NetworkPolicy},
     chain::{
-        Endpoints, RpcChain,
+        RpcChain,
         submitter::{Submitter, SubmitterConfig},
         watcher,
     },
@@ -45,10 +45,8 @@ pub async fn run(config: Config, halt: Halt) -> anyhow::Result<()> {
     let metrics = metrics::install().context("metrics could not be started")?;
     let (host, runtime) = engine(&config).await?;
 
-    let chain = Arc::new(RpcChain::new(&Endpoints {
-        urls: config.chain.rpc.clone(),
-        timeout: Duration::from_secs(config.chain.timeout_secs),
-    }));
+    let chain = Arc::new(RpcChain::new(&config.chain.endpoints())?);
+    chain.check().await;
     let expected = Expected {
         authority,
         operator: operator.pubkey(),
@@ -161,13 +159,9 @@ async fn supervise(
 ) -> anyhow::Result<()> {
     let (stop_work, stop_service) = (CancellationToken::new(), CancellationToken::new());
     let serving = tokio::spawn(api::serve(listener, service, stop_service.clone()));
-    if !config.chain.websocket.is_empty() {
+    if let Some(websocket) = config.chain.websocket.urls().into_iter().next() {
         let (hints, mut hinted) = mpsc::channel(QUEUE);
-        tokio::spawn(watcher::watch(
-            config.chain.websocket.clone(),
-            hints,
-            stop_work.clone(),
-        ));
+        tokio::spawn(watcher::watch(websocket, hints, stop_work.clone()));
         tokio::spawn(async move {
             while let Some((address, job)) = hinted.recv().await {
                 if sender

@@ -114,6 +114,8 @@ websocket = "{websocket}"
 poll_ms = 250
 look_ms = 100
 resend_ms = 1000
+requests_per_second = 1000
+jump_secs = 0
 
 [api]
 listen = "{listen}"

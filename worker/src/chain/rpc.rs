@@ -1,39 +1,33 @@
-//! [`Chain`] over JSON-RPC, with failover.
+//! Several RPC nodes as one: which of them is asked, and which is believed.
+//!
+//! The first of the configured order that is healthy is asked, the next when it fails. A node that
+//! failed comes back only after it has shown that it serves this chain, and takes its place again.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    num::NonZeroU32,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use assay_client::{
     PROGRAM_ID,
-    account::Layout,
-    filter::{self, Filter},
-    program::{CLOCK_SYSVAR, SLOT_HASHES_SYSVAR},
-    protocol::{Address, JobData, JobStatus, ModelData, PanelData, ProviderData},
-    slot_hashes::SlotHashes,
+    program::{CLOCK_SYSVAR, SYSTEM_PROGRAM},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::de::DeserializeOwned;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use solana_account_decoder_client_types::UiAccount;
-use solana_client::{
-    nonblocking::rpc_client::RpcClient,
-    rpc_request::RpcRequest,
-    rpc_response::{Response, RpcKeyedAccount, RpcSimulateTransactionResult},
-};
-use solana_commitment_config::CommitmentConfig;
-use solana_message::Hash;
-use solana_signature::Signature;
+use solana_client::rpc_response::Response;
+use tokio::time::Instant;
+use url::Url;
 
 use super::{
-    Chain, ChainError, Cost, Height, Sending, SignatureState, Simulation, Snapshot, Wanted,
+    ChainError, EndpointHealth, Health, agreement,
+    calls::{CallCounts, Calls},
+    endpoint::{self, Endpoint, Fault, State},
 };
-use wire::{
-    Status, asked, decode, encoding, filter_json, host, is_the_nodes_fault, listed, read_clock,
-    read_cost, text,
-};
+use wire::{encoding, parse, read_clock};
 
+mod read;
 mod wire;
 
 #[cfg(test)]
@@ -41,377 +35,353 @@ mod tests;
 
 pub(super) use wire::job_account;
 
-/// Where to ask.
+/// Longest check of a node.
+const CHECK: Duration = Duration::from_secs(5);
+/// Longest wait for an answer while another node could be asked; lists of accounts may take longer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A node that was passed over is looked at again so often.
+const RECHECK: Duration = Duration::from_secs(30);
+
+/// Where to ask, and how.
 #[derive(Clone, Debug)]
 pub struct Endpoints {
     /// HTTP urls, the preferred one first.
     pub urls: Vec<String>,
     pub timeout: Duration,
+    /// The chain's genesis hash; empty for that of the first endpoint that answers.
+    pub genesis: String,
+    /// Most requests to one endpoint in a second.
+    pub per_second: u32,
 }
 
-/// Several RPC nodes, of which one is asked until it fails.
-pub struct RpcChain {
-    nodes: Vec<RpcClient>,
-    current: AtomicUsize,
+/// Why there is nothing to ask. Never names a url, which may hold a key.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointsError {
+    #[error("no HTTP client for the RPC endpoints: {0}; check the system's TLS settings")]
+    Client(#[source] reqwest::Error),
+    #[error("chain.rpc holds what is no url: {0}")]
+    Url(#[source] url::ParseError),
+}
+
+/// Several RPC nodes, of which the best is asked.
+#[derive(Clone)]
+pub struct RpcChain(Arc<Nodes>);
+
+struct Nodes {
+    endpoints: Vec<Endpoint>,
+    genesis: Mutex<Option<String>>,
+    timeout: Duration,
+    calls: Arc<Calls>,
+    /// Of checks that somebody waits for.
+    checks: tokio::sync::Mutex<()>,
 }
 
 impl RpcChain {
-    pub fn new(endpoints: &Endpoints) -> Self {
-        let node = |url: &String| {
-            let commitment = CommitmentConfig::confirmed();
-            RpcClient::new_with_timeout_and_commitment(url.clone(), endpoints.timeout, commitment)
-        };
-        Self {
-            nodes: endpoints.urls.iter().map(node).collect(),
-            current: AtomicUsize::new(0),
+    pub fn new(settings: &Endpoints) -> Result<Self, EndpointsError> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|error| EndpointsError::Client(error.without_url()))?;
+        let calls = Arc::new(Calls::default());
+        let per_second = NonZeroU32::new(settings.per_second).unwrap_or(NonZeroU32::MAX);
+        let mut endpoints: Vec<Endpoint> = Vec::with_capacity(settings.urls.len());
+        for url in &settings.urls {
+            let url: Url = url.parse().map_err(EndpointsError::Url)?;
+            let mut name = endpoint::name(&url);
+            if endpoints.iter().any(|other| other.name == name) {
+                name = format!("{name}#{}", endpoints.len() + 1);
+            }
+            let (client, calls) = (client.clone(), Arc::clone(&calls));
+            endpoints.push(Endpoint::new(url, name, client, per_second, calls));
+        }
+        let genesis = Some(settings.genesis.clone()).filter(|genesis| !genesis.is_empty());
+        Ok(Self(Arc::new(Nodes {
+            endpoints,
+            genesis: Mutex::new(genesis),
+            timeout: settings.timeout,
+            calls,
+            checks: tokio::sync::Mutex::default(),
+        })))
+    }
+
+    /// Every request made since the start, by method.
+    pub fn calls(&self) -> CallCounts {
+        self.0.calls.counts()
+    }
+
+    /// How each endpoint stands, in the configured order.
+    pub fn health(&self) -> Health {
+        let now = Instant::now();
+        let newest = self.newest(now);
+        let endpoints = self.0.endpoints.iter().map(|endpoint| {
+            let health = endpoint.health();
+            let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            EndpointHealth {
+                name: endpoint.name.clone(),
+                state: health.state(now, newest),
+                latency_ms: health.latency().map(millis),
+                slot: health.slot(),
+                failures: health.failures(),
+                rests_ms: health.rest_left(now).map(millis),
+                last_error: health.last_error.clone(),
+            }
+        });
+        Health {
+            endpoints: endpoints.collect(),
+            genesis: self.genesis(),
+            calls: self.calls(),
         }
     }
 
-    /// Asks the current node; if it cannot be reached, the others in turn.
-    async fn ask<T: DeserializeOwned>(
+    /// Asks every endpoint which chain it serves, also those that are not needed now.
+    pub async fn check(&self) {
+        self.check_all(&(0..self.0.endpoints.len()).collect::<Vec<_>>())
+            .await;
+    }
+
+    /// Asks the best endpoint, and the others in turn if it fails.
+    async fn ask<T>(
         &self,
-        name: &'static str,
-        request: RpcRequest,
+        method: &'static str,
         parameters: Value,
+        read: impl Fn(Value) -> Result<T, String>,
     ) -> Result<T, ChainError> {
-        let first = self.current.load(Ordering::Relaxed);
+        let candidates = self.candidates().await;
+        self.ask_in_turn(&candidates, method, &parameters, read)
+            .await
+            .map(|(_, answer)| answer)
+    }
+
+    /// The same with these; which of them answered.
+    async fn ask_in_turn<T>(
+        &self,
+        candidates: &[usize],
+        method: &'static str,
+        parameters: &Value,
+        read: impl Fn(Value) -> Result<T, String>,
+    ) -> Result<(usize, T), ChainError> {
         let mut last = None;
-        for offset in 0..self.nodes.len() {
-            let position = first.wrapping_add(offset) % self.nodes.len().max(1);
-            let Some(node) = self.nodes.get(position) else {
-                break;
+        for (tried, position) in candidates.iter().enumerate() {
+            let Some(endpoint) = self.0.endpoints.get(*position) else {
+                continue;
             };
-            match node.send(request, parameters.clone()).await {
-                Ok(answer) => {
-                    self.current.store(position, Ordering::Relaxed);
-                    return Ok(answer);
-                }
-                Err(error) => {
-                    let elsewhere = is_the_nodes_fault(&error);
+            let others = tried + 1 < candidates.len();
+            let longest = self.longest(method, others);
+            match endpoint.ask(method, parameters, longest, &read).await {
+                Ok(answer) => return Ok((*position, answer)),
+                Err(fault) => {
+                    let elsewhere = fault.may_be_answered_elsewhere();
                     last = Some(ChainError::Rpc {
-                        request: name,
-                        endpoint: host(&node.url()),
-                        reason: text(&error),
+                        request: method,
+                        endpoint: endpoint.name.clone(),
+                        refused: fault.refusal(),
+                        reason: fault.to_string(),
                     });
                     if !elsewhere {
                         break;
                     }
-                    tracing::debug!(
-                        request = name,
-                        endpoint = host(&node.url()),
-                        error = text(&error),
-                        "endpoint failed"
-                    );
                 }
             }
         }
-        Err(last.unwrap_or_else(|| ChainError::Rpc {
-            request: name,
-            endpoint: String::new(),
-            reason: "no endpoint is configured".into(),
-        }))
+        Err(last.unwrap_or_else(|| self.nobody(method)))
     }
 
-    fn unreadable(&self, request: &'static str, reason: impl ToString) -> ChainError {
-        let position = self.current.load(Ordering::Relaxed);
-        let endpoint = self
-            .nodes
-            .get(position)
-            .map(|node| host(&node.url()))
-            .unwrap_or_default();
-        ChainError::Answer {
+    fn longest(&self, method: &str, others: bool) -> Duration {
+        if others && method != "getProgramAccounts" {
+            self.0.timeout.min(PATIENCE)
+        } else {
+            self.0.timeout
+        }
+    }
+
+    /// Why nobody is asked.
+    fn nobody(&self, request: &'static str) -> ChainError {
+        let health = self.health();
+        let reasons = health.endpoints.into_iter().map(|endpoint| {
+            let why = endpoint
+                .last_error
+                .unwrap_or_else(|| "not checked yet".into());
+            format!("{}: {why}", endpoint.name)
+        });
+        ChainError::Nobody {
             request,
-            endpoint,
-            reason: reason.to_string(),
+            reasons: reasons.collect::<Vec<_>>().join("; "),
         }
     }
 
-    async fn account<T: Layout>(&self, address: &Address) -> Result<Option<T>, ChainError> {
-        let name = "getAccountInfo";
-        let answer: Response<Option<UiAccount>> = self
-            .ask(
-                name,
-                RpcRequest::GetAccountInfo,
-                json!([address.to_string(), encoding()]),
-            )
-            .await?;
-        answer
-            .value
-            .map(|account| decode(&account))
-            .transpose()
-            .map_err(|why| self.unreadable(name, why))
-    }
-
-    /// Accounts of one type, filtered further by `only`.
-    async fn listed<T: Layout>(&self, only: Vec<Filter>) -> Result<Vec<(Address, T)>, ChainError> {
-        let filters: Vec<Value> = filter::accounts::<T>()
-            .iter()
-            .chain(&only)
-            .map(filter_json)
+    /// Endpoints that may be asked, the best first. Those that are passed over are checked meanwhile;
+    /// if none is known to be good, the checks are waited for.
+    async fn candidates(&self) -> Vec<usize> {
+        let ranked = self.ranked();
+        if !ranked.is_empty() {
+            self.look_after_the_others(&ranked);
+            return ranked;
+        }
+        let _one = self.0.checks.lock().await;
+        let ranked = self.ranked();
+        if !ranked.is_empty() {
+            return ranked;
+        }
+        let now = Instant::now();
+        let endpoints = self.0.endpoints.iter().enumerate();
+        let unchecked: Vec<usize> = endpoints
+            .filter(|(_, endpoint)| !endpoint.health().rests(now))
+            .map(|(position, _)| position)
             .collect();
-        let mut config = encoding();
-        if let Some(config) = config.as_object_mut() {
-            config.insert("filters".into(), filters.into());
+        self.check_all(&unchecked).await;
+        self.ranked()
+    }
+
+    fn ranked(&self) -> Vec<usize> {
+        let now = Instant::now();
+        let newest = self.newest(now);
+        let mut ranked: Vec<(State, usize)> = self
+            .0
+            .endpoints
+            .iter()
+            .enumerate()
+            .map(|(position, endpoint)| (endpoint.health().state(now, newest), position))
+            .filter(|(state, _)| *state <= State::Behind)
+            .collect();
+        ranked.sort_unstable();
+        ranked.into_iter().map(|(_, position)| position).collect()
+    }
+
+    /// The newest slot that is believed.
+    fn newest(&self, now: Instant) -> Option<u64> {
+        let endpoints = self.0.endpoints.iter();
+        agreement::newest(endpoints.filter_map(|one| one.health().tip(now)).collect())
+    }
+
+    /// Checks in the background what could be better than it is known to be.
+    fn look_after_the_others(&self, ranked: &[usize]) {
+        let now = Instant::now();
+        let newest = self.newest(now);
+        for (position, endpoint) in self.0.endpoints.iter().enumerate() {
+            if ranked.first() == Some(&position) {
+                continue;
+            }
+            let due = {
+                let mut health = endpoint.health();
+                let old = health.seen().is_none_or(|seen| now - seen >= RECHECK);
+                let due = match health.state(now, newest) {
+                    State::Unchecked => true,
+                    State::Foreign => !health.rests(now),
+                    State::Slow | State::Behind => old,
+                    State::Healthy | State::Limited | State::Failing => false,
+                };
+                let due = due && !health.checking;
+                health.checking |= due;
+                due
+            };
+            if due {
+                let chain = self.clone();
+                tokio::spawn(async move {
+                    let result = chain.check_one(position).await;
+                    chain.settle(position, result);
+                });
+            }
         }
-        let name = "getProgramAccounts";
-        let accounts: Vec<RpcKeyedAccount> = self
-            .ask(
-                name,
-                RpcRequest::GetProgramAccounts,
-                json!([PROGRAM_ID.to_string(), config]),
-            )
-            .await?;
-        // An account of a later layout is not ours to judge; the others are no worse for it.
-        Ok(accounts.iter().filter_map(listed).collect())
     }
 
-    /// Each of these accounts, none for those that do not exist.
-    async fn asked<T: Layout>(
-        &self,
-        wanted: &[Address],
-    ) -> Result<Vec<(Address, Option<T>)>, ChainError> {
-        let accounts = self.accounts(wanted).await?;
-        // One account that anybody may have changed must not hide the others.
-        Ok(wanted.iter().zip(accounts).filter_map(asked).collect())
+    /// Checks these at the same time. Where no chain is expected yet, it is that of the first of them
+    /// in the configured order that has the program.
+    async fn check_all(&self, positions: &[usize]) {
+        let checks = positions.iter().map(|position| self.check_one(*position));
+        for (position, result) in positions.iter().zip(join_all(checks).await) {
+            self.settle(*position, result);
+        }
     }
 
-    /// As many answers as questions, in their order; no page is older than the one before.
-    async fn accounts(&self, wanted: &[Address]) -> Result<Vec<Option<UiAccount>>, ChainError> {
-        let name = "getMultipleAccounts";
-        let mut all = Vec::with_capacity(wanted.len());
-        let mut config = encoding();
-        for page in wanted.chunks(100) {
-            let addresses: Vec<String> = page.iter().map(ToString::to_string).collect();
-            let answer: Response<Vec<Option<UiAccount>>> = self
-                .ask(
-                    name,
-                    RpcRequest::GetMultipleAccounts,
-                    json!([addresses, config]),
-                )
+    /// Which chain an endpoint serves; none if it does not say.
+    async fn check_one(&self, position: usize) -> Option<Shown> {
+        let endpoint = self.0.endpoints.get(position)?;
+        let longest = self.0.timeout.min(CHECK);
+        let checked = async {
+            let none = json!([]);
+            let genesis = endpoint
+                .ask("getGenesisHash", &none, longest, parse::<String>)
                 .await?;
-            if answer.value.len() != page.len() {
-                return Err(self.unreadable(name, "another number of accounts than was asked for"));
-            }
-            if let Some(config) = config.as_object_mut() {
-                config.insert("minContextSlot".into(), answer.context.slot.into());
-            }
-            all.extend(answer.value);
-        }
-        Ok(all)
+            let accounts = json!([
+                [PROGRAM_ID.to_string(), CLOCK_SYSVAR.to_string()],
+                encoding()
+            ]);
+            let program = endpoint
+                .ask("getMultipleAccounts", &accounts, longest, has_program)
+                .await?;
+            Ok(Shown { genesis, program })
+        };
+        let checked: Result<Shown, Fault> = checked.await;
+        // Whoever does not say which chain it serves is not used, whatever else it can do.
+        checked.inspect_err(|fault| endpoint.rest(fault)).ok()
     }
 
-    /// A sysvar's data.
-    async fn sysvar(&self, address: Address) -> Result<Vec<u8>, ChainError> {
-        let name = "getAccountInfo";
-        let parameters = json!([address.to_string(), encoding()]);
-        let answer: Response<Option<UiAccount>> = self
-            .ask(name, RpcRequest::GetAccountInfo, parameters)
-            .await?;
-        let data = answer.value.and_then(|account| account.data.decode());
-        data.ok_or_else(|| self.unreadable(name, format!("no sysvar {address}")))
+    fn settle(&self, position: usize, shown: Option<Shown>) {
+        let Some(endpoint) = self.0.endpoints.get(position) else {
+            return;
+        };
+        let mut expected = self
+            .0
+            .genesis
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut health = endpoint.health();
+        health.checking = false;
+        let Some(Shown { genesis, program }) = shown else {
+            return;
+        };
+        let wrong = match &*expected {
+            Some(expected) if *expected != genesis => Some(format!(
+                "it serves the chain with genesis {genesis}, not {expected}"
+            )),
+            _ if !program => Some(format!(
+                "it serves a chain without the program {PROGRAM_ID}"
+            )),
+            Some(_) | None => None,
+        };
+        let name = &endpoint.name;
+        match wrong {
+            Some(reason) => {
+                tracing::error!(endpoint = name, reason, "an RPC endpoint is not used");
+                health.disown(Instant::now(), reason);
+            }
+            None => {
+                if health.fails() {
+                    tracing::info!(endpoint = name, "an RPC endpoint is used again");
+                }
+                expected.get_or_insert(genesis);
+                health.verify();
+            }
+        }
+    }
+
+    fn genesis(&self) -> Option<String> {
+        let genesis = self.0.genesis.lock();
+        genesis.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What an endpoint said is not believed: it is left alone for a while.
+    fn doubt(&self, position: usize, method: &'static str, reason: String) {
+        if let Some(endpoint) = self.0.endpoints.get(position) {
+            endpoint.failed(method, &Fault::Doubted(reason));
+        }
     }
 }
 
-impl Chain for RpcChain {
-    async fn snapshot(&self, wanted: &Wanted) -> Result<Snapshot, ChainError> {
-        let name = "getMultipleAccounts";
-        let fixed = [CLOCK_SYSVAR, wanted.provider, wanted.operator];
-        let all: Vec<Address> = fixed
-            .iter()
-            .chain(&wanted.jobs)
-            .chain(&wanted.panels)
-            .copied()
-            .collect();
-        let mut accounts = self.accounts(&all).await?.into_iter();
-        let mut next = || accounts.next().flatten();
-        let clock = next().and_then(|account| read_clock(&account.data.decode()?));
-        let clock = clock.ok_or_else(|| self.unreadable(name, "no Clock sysvar"))?;
-        let provider = next().map(|account| decode(&account)).transpose();
-        let provider = provider.map_err(|why| self.unreadable(name, why))?;
-        let operator = next().map_or(0, |account| account.lamports);
-        let jobs = wanted.jobs.iter().zip(accounts.by_ref());
-        let jobs = jobs.filter_map(asked).collect();
-        let panels = wanted.panels.iter().zip(accounts);
-        Ok(Snapshot {
-            clock,
-            agreed: false,
-            provider,
-            operator,
-            jobs,
-            panels: panels.filter_map(asked).collect(),
-        })
-    }
+/// What a check of an endpoint has shown.
+struct Shown {
+    genesis: String,
+    program: bool,
+}
 
-    async fn slot_hashes(&self) -> Result<SlotHashes, ChainError> {
-        let data = self.sysvar(SLOT_HASHES_SYSVAR).await?;
-        SlotHashes::decode(&data).map_err(|why| self.unreadable("getAccountInfo", why))
-    }
-
-    async fn open_jobs(&self) -> Result<Vec<(Address, JobData)>, ChainError> {
-        self.listed(vec![filter::job_status(JobStatus::Open)]).await
-    }
-
-    async fn judged_jobs(&self) -> Result<Vec<(Address, JobData)>, ChainError> {
-        let status = |status| vec![filter::job_status(status)];
-        let mut jobs = self.listed(status(JobStatus::Auditing)).await?;
-        // In this order: what changes between the two is in the second.
-        jobs.extend(self.listed(status(JobStatus::Appealing)).await?);
-        Ok(jobs)
-    }
-
-    async fn provider_jobs(
-        &self,
-        provider: &Address,
-    ) -> Result<Vec<(Address, JobData)>, ChainError> {
-        self.listed(vec![filter::job_provider(provider)]).await
-    }
-
-    async fn jobs(&self, jobs: &[Address]) -> Result<Vec<(Address, Option<JobData>)>, ChainError> {
-        self.asked(jobs).await
-    }
-
-    async fn panels(
-        &self,
-        panels: &[Address],
-    ) -> Result<Vec<(Address, Option<PanelData>)>, ChainError> {
-        self.asked(panels).await
-    }
-
-    async fn providers(&self) -> Result<Vec<(Address, ProviderData)>, ChainError> {
-        self.listed(Vec::new()).await
-    }
-
-    async fn provider(&self, address: &Address) -> Result<Option<ProviderData>, ChainError> {
-        self.account(address).await
-    }
-
-    async fn model(&self, address: &Address) -> Result<Option<ModelData>, ChainError> {
-        self.account(address).await
-    }
-
-    async fn balance(&self, address: &Address) -> Result<u64, ChainError> {
-        let parameters = json!([address.to_string(), CommitmentConfig::confirmed()]);
-        let answer: Response<u64> = self
-            .ask("getBalance", RpcRequest::GetBalance, parameters)
-            .await?;
-        Ok(answer.value)
-    }
-
-    async fn blockhash(&self) -> Result<(Hash, u64), ChainError> {
-        #[derive(serde::Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Latest {
-            blockhash: String,
-            last_valid_block_height: u64,
-        }
-        let name = "getLatestBlockhash";
-        let parameters = json!([CommitmentConfig::confirmed()]);
-        let answer: Response<Latest> = self
-            .ask(name, RpcRequest::GetLatestBlockhash, parameters)
-            .await?;
-        let hash = answer
-            .value
-            .blockhash
-            .parse::<Hash>()
-            .map_err(|why| self.unreadable(name, why))?;
-        Ok((hash, answer.value.last_valid_block_height))
-    }
-
-    async fn block_height(&self) -> Result<Height, ChainError> {
-        let parameters = json!([CommitmentConfig::confirmed()]);
-        let height = self
-            .ask("getBlockHeight", RpcRequest::GetBlockHeight, parameters)
-            .await?;
-        Ok(Height {
-            height,
-            agreed: false,
-        })
-    }
-
-    async fn simulate(&self, transaction: &[u8]) -> Result<Simulation, ChainError> {
-        let config = json!({
-            "encoding": "base64", "commitment": "confirmed",
-            "sigVerify": false, "replaceRecentBlockhash": true,
-        });
-        let parameters = json!([STANDARD.encode(transaction), config]);
-        let answer: Response<RpcSimulateTransactionResult> = self
-            .ask(
-                "simulateTransaction",
-                RpcRequest::SimulateTransaction,
-                parameters,
-            )
-            .await?;
-        Ok(Simulation {
-            error: answer.value.err.map(Into::into),
-            units: answer.value.units_consumed.unwrap_or(0),
-            fee: answer.value.fee,
-        })
-    }
-
-    async fn send(&self, transaction: &[u8], _again: u32) -> Result<Sending, ChainError> {
-        let config = json!({ "encoding": "base64", "skipPreflight": true, "maxRetries": 0 });
-        let parameters = json!([STANDARD.encode(transaction), config]);
-        let _: String = self
-            .ask("sendTransaction", RpcRequest::SendTransaction, parameters)
-            .await?;
-        Ok(Sending::Accepted)
-    }
-
-    async fn signatures(
-        &self,
-        signatures: &[[u8; 64]],
-        search: bool,
-    ) -> Result<Vec<Option<SignatureState>>, ChainError> {
-        let name = "getSignatureStatuses";
-        let mut states = Vec::with_capacity(signatures.len());
-        for page in signatures.chunks(256) {
-            let texts: Vec<String> = page
-                .iter()
-                .map(|signature| Signature::from(*signature).to_string())
-                .collect();
-            let parameters = json!([texts, { "searchTransactionHistory": search }]);
-            let answer: Response<Vec<Option<Status>>> = self
-                .ask(name, RpcRequest::GetSignatureStatuses, parameters)
-                .await?;
-            if answer.value.len() != page.len() {
-                return Err(self.unreadable(name, "another number of states than was asked for"));
-            }
-            states.extend(
-                answer
-                    .value
-                    .into_iter()
-                    .map(|status| status.map(Into::into)),
-            );
-        }
-        Ok(states)
-    }
-
-    async fn cost(&self, signature: &[u8; 64]) -> Result<Option<Cost>, ChainError> {
-        let text = Signature::from(*signature).to_string();
-        let config = json!({
-            "encoding": "base64", "commitment": "confirmed", "maxSupportedTransactionVersion": 0,
-        });
-        let answer: Option<Value> = self
-            .ask(
-                "getTransaction",
-                RpcRequest::GetTransaction,
-                json!([text, config]),
-            )
-            .await?;
-        Ok(answer.and_then(|answer| read_cost(answer.get("meta")?)))
-    }
-
-    async fn recent_fees(&self, accounts: &[Address]) -> Result<Vec<u64>, ChainError> {
-        #[derive(serde::Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Fee {
-            prioritization_fee: u64,
-        }
-        let addresses: Vec<String> = accounts.iter().map(ToString::to_string).collect();
-        let request = RpcRequest::GetRecentPrioritizationFees;
-        let fees: Vec<Fee> = self
-            .ask("getRecentPrioritizationFees", request, json!([addresses]))
-            .await?;
-        Ok(fees.into_iter().map(|fee| fee.prioritization_fee).collect())
-    }
+/// Whether the first account is the program; the second must be the clock.
+fn has_program(answer: Value) -> Result<bool, String> {
+    let answer: Response<Vec<Option<UiAccount>>> = parse(answer)?;
+    let mut accounts = answer.value.into_iter();
+    let program = accounts.next().flatten();
+    let clock = accounts.next().flatten();
+    let clock = clock.and_then(|account| read_clock(&account.data.decode()?));
+    clock.ok_or("no Clock sysvar")?;
+    Ok(program
+        .is_some_and(|program| program.executable && program.owner != SYSTEM_PROGRAM.to_string()))
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{Ended, amount::sol, block_on, print, print_json};
 use crate::{
-    chain::{Chain, Endpoints, RpcChain},
+    chain::{Chain, RpcChain},
     config::Config,
     store::{AuditRow, JobRow, Store, Totals},
 };
@@ -91,10 +91,7 @@ pub fn show(config: &Config, json: bool, jobs: u32) -> Result<(), Ended> {
 pub async fn read(config: &Config, jobs: u32) -> anyhow::Result<Status> {
     let authority = config.authority()?;
     let provider = address::provider(&authority);
-    let chain = RpcChain::new(&Endpoints {
-        urls: config.chain.rpc.clone(),
-        timeout: std::time::Duration::from_secs(config.chain.timeout_secs),
-    });
+    let chain = RpcChain::new(&config.chain.endpoints())?;
     let account = chain
         .provider(&provider)
         .await

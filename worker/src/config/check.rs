@@ -15,15 +15,7 @@ impl Config {
         self.authority()?;
         self.policy.models.digests()?;
         self.audit.authorities()?;
-        if self.chain.rpc.is_empty() {
-            return invalid("chain.rpc", "name at least one RPC endpoint");
-        }
-        for endpoint in &self.chain.rpc {
-            url("chain.rpc", endpoint, &["http", "https"])?;
-        }
-        if !self.chain.websocket.is_empty() {
-            url("chain.websocket", &self.chain.websocket, &["ws", "wss"])?;
-        }
+        self.chain.check()?;
         let public = url("api.public_url", &self.api.public_url, &["http", "https"])?;
         if public.query().is_some() || public.fragment().is_some() {
             return invalid(
@@ -48,10 +40,6 @@ impl Config {
 
     fn check_numbers(&self) -> Result<(), ConfigError> {
         let positive = [
-            ("chain.poll_ms", self.chain.poll_ms),
-            ("chain.timeout_secs", self.chain.timeout_secs),
-            ("chain.look_ms", self.chain.look_ms),
-            ("chain.resend_ms", self.chain.resend_ms),
             ("api.timeout_secs", self.api.timeout_secs),
             (
                 "artifacts.fetch_timeout_secs",
@@ -84,7 +72,7 @@ impl Config {
             ("engine.concurrency", as_u64(self.engine.concurrency)),
             ("engine.threads", as_u64(self.engine.threads)),
         ];
-        for (key, value) in positive {
+        for (key, value) in positive.into_iter().chain(self.chain.positive()) {
             if value == 0 {
                 return invalid(key, "must be at least 1");
             }
@@ -163,7 +151,7 @@ fn digest(text: &str) -> Result<[u8; 32], ConfigError> {
     Ok(digest)
 }
 
-fn url(key: &'static str, text: &str, schemes: &[&str]) -> Result<Url, ConfigError> {
+pub(super) fn url(key: &'static str, text: &str, schemes: &[&str]) -> Result<Url, ConfigError> {
     let url = Url::parse(text).map_err(|error| ConfigError::Invalid {
         key,
         reason: format!("{text:?} is no url: {error}"),
@@ -178,7 +166,7 @@ fn url(key: &'static str, text: &str, schemes: &[&str]) -> Result<Url, ConfigErr
     }
 }
 
-fn invalid<T>(key: &'static str, reason: &str) -> Result<T, ConfigError> {
+pub(super) fn invalid<T>(key: &'static str, reason: &str) -> Result<T, ConfigError> {
     Err(ConfigError::Invalid {
         key,
         reason: reason.to_owned(),

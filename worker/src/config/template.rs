@@ -13,15 +13,28 @@ operator = "operator.json"
 data_dir = "data"
 
 [chain]
-# The first endpoint is asked; the others when it fails.
+# The first healthy endpoint is asked. With a second one, times, heights and expiries are compared.
 rpc = ["http://127.0.0.1:8899"]
-# Only makes things quicker; "" for none.
+# While one is alive, the chain is read less often; a list for several, "" for none.
 websocket = "ws://127.0.0.1:8900"
-# Between two readings of the chain.
+# The genesis hash that every endpoint must show; "" for that of the first one that answers.
+genesis = ""
+# To one endpoint.
+requests_per_second = 20
+# Between two readings of the chain while something is due or no websocket is alive, and otherwise.
 poll_ms = 2000
+idle_poll_ms = 8000
+# Between two lists of all jobs that may be taken or audited, while a websocket is alive.
+idle_list_ms = 60000
+# A websocket without a new slot for so long is dead.
+silence_secs = 15
+# How long the only endpoint must insist on a time that jumped until it is believed.
+jump_secs = 20
 timeout_secs = 30
-# Most micro-lamports offered for a compute unit; the median of recent offers is used below it.
+# Most micro-lamports offered for a compute unit; 0 offers nothing.
 max_unit_price = 100000
+# What is offered below that: of the recent offers the one at this percentage.
+fee_percentile = 50
 look_ms = 500
 resend_ms = 2000
 

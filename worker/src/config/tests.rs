@@ -125,7 +125,11 @@ fn unusable_values_are_refused_by_name() {
         ("chain.rpc = []", "chain.rpc"),
         ("chain.rpc = [\"ftp://127.0.0.1\"]", "chain.rpc"),
         ("chain.websocket = \"http://127.0.0.1\"", "chain.websocket"),
+        ("chain.websocket = [\"ws://a\", \"b\"]", "chain.websocket"),
         ("chain.poll_ms = 0", "chain.poll_ms"),
+        ("chain.genesis = \"11111\"", "chain.genesis"),
+        ("chain.requests_per_second = 0", "chain.requests_per_second"),
+        ("chain.fee_percentile = 101", "chain.fee_percentile"),
         (
             "api.public_url = \"http://127.0.0.1/?a=b\"",
             "api.public_url",
@@ -151,6 +155,20 @@ fn unusable_values_are_refused_by_name() {
         wrong_type.contains("--set chain.poll_ms=soon"),
         "{wrong_type}"
     );
+}
+
+#[test]
+fn websockets_may_be_none_one_or_several() {
+    let urls = |value: &str| {
+        let text = format!("{}chain.websocket = {value}\n", minimal());
+        load_with(&text, &[], &[]).unwrap().chain.websocket.urls()
+    };
+    assert!(urls("\"\"").is_empty() && urls("[]").is_empty());
+    assert_eq!(urls("\"ws://a\""), ["ws://a"]);
+    assert_eq!(urls("[\"ws://a\", \"wss://b\"]"), ["ws://a", "wss://b"]);
+    let flag = ["chain.websocket=ws://c:1"];
+    let config = load_with(&minimal(), &[], &flag).unwrap();
+    assert_eq!(config.chain.websocket.urls(), ["ws://c:1"]);
 }
 
 #[test]

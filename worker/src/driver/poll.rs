@@ -275,58 +275,31 @@ async fn list<C: Chain>(
 
 #[cfg(test)]
 mod tests {
-    use assay_client::{
-        PROGRAM_ID, account::encode, program::CLOCK_SYSVAR, protocol::LAYOUT_VERSION,
-    };
-    use axum::{Json, Router, routing::post};
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use assay_client::{PROGRAM_ID, account::encode, protocol::LAYOUT_VERSION};
     use bytemuck::Zeroable;
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     use super::*;
-    use crate::chain::{Endpoints, RpcChain};
+    use crate::chain::fake::{Account, Node, Trouble, chain};
 
-    fn account(data: &[u8]) -> Value {
-        json!({
-            "lamports": 1, "owner": PROGRAM_ID.to_string(), "data": [STANDARD.encode(data), "base64"],
-            "executable": false, "rentEpoch": 0, "space": data.len(),
-        })
-    }
-
-    /// A node that knows the clock and one job, and lists nothing.
-    async fn answer(Json(request): Json<Value>) -> Json<Value> {
-        let job = JobData {
+    #[tokio::test]
+    async fn live_jobs_are_read_while_nothing_can_be_listed() {
+        let node = Node::start().await;
+        node.trouble("getProgramAccounts", Trouble::Error(-32_010, Value::Null));
+        let job = Address::new_from_array([1; 32]);
+        let data = JobData {
             version: LAYOUT_VERSION,
             sequence: 7,
             ..JobData::zeroed()
         };
-        let clock = account(&[1; 40]);
-        let value = match request["method"].as_str() {
-            Some("getMultipleAccounts") => {
-                let fixed = &request["params"][0];
-                assert_eq!(fixed[0].as_str(), Some(&*CLOCK_SYSVAR.to_string()));
-                json!([clock, null, null, account(&encode(&job))])
-            }
-            _ => {
-                let error =
-                    json!({ "code": -32_010, "message": "excluded from secondary indexes" });
-                return Json(json!({ "jsonrpc": "2.0", "id": request["id"], "error": error }));
-            }
+        let account = Account {
+            owner: PROGRAM_ID,
+            lamports: 1,
+            data: encode(&data),
+            executable: false,
         };
-        let result = json!({ "context": { "slot": 1 }, "value": value });
-        Json(json!({ "jsonrpc": "2.0", "id": request["id"], "result": result }))
-    }
-
-    #[tokio::test]
-    async fn live_jobs_are_read_while_nothing_can_be_listed() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let chain = RpcChain::new(&Endpoints {
-            urls: vec![format!("http://{}", listener.local_addr().unwrap())],
-            timeout: std::time::Duration::from_secs(10),
-        });
-        let app = Router::new().route("/", post(answer));
-        tokio::spawn(async move { axum::serve(listener, app).await });
-        let job = Address::new_from_array([1; 32]);
+        node.world().accounts.insert(job, account);
+        let chain = chain(&[&node]);
         let listing = list(&chain, [true; 2], Vec::new()).await;
         assert!(listing.open.is_err() && listing.judged.is_err());
         let wanted = Wanted {
@@ -334,7 +307,6 @@ mod tests {
             ..Wanted::default()
         };
         let reading = read(&chain, &wanted, Vec::new()).await.unwrap();
-        assert_eq!(reading.snapshot.clock.slot, u64::from_le_bytes([1; 8]));
         let (found, data) = reading.snapshot.jobs[0];
         assert_eq!((found, data.unwrap().sequence), (job, 7));
     }

@@ -61,12 +61,14 @@ impl Service {
         let endpoints = Endpoints {
             urls: vec!["http://127.0.0.1:9".into()],
             timeout,
+            genesis: String::new(),
+            per_second: 10,
         };
         let (driver, inputs) = mpsc::channel(8);
         let shared = Arc::new(Shared::default());
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
         let api = Arc::new(Api {
-            chain: Arc::new(RpcChain::new(&endpoints)),
+            chain: Arc::new(RpcChain::new(&endpoints).unwrap()),
             store: store.clone(),
             artifacts: Arc::clone(&artifacts),
             driver,

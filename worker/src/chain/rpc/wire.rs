@@ -6,17 +6,61 @@ use assay_client::{
     program::SYSTEM_PROGRAM,
     protocol::{Address, JobData, UnixSeconds},
 };
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use solana_account_decoder_client_types::UiAccount;
-use solana_client::{
-    client_error::{ClientError, ClientErrorKind},
-    rpc_request::RpcError,
-    rpc_response::RpcKeyedAccount,
-};
-
+use solana_client::rpc_response::{Response, RpcKeyedAccount};
 use solana_transaction_error::TransactionError;
 
-use crate::chain::{Clock, Cost, SignatureState};
+use crate::chain::{Clock, Cost, SignatureState, Snapshot, Wanted};
+
+/// An answer as the type that it must be.
+pub(super) fn parse<T: DeserializeOwned>(answer: Value) -> Result<T, String> {
+    serde_json::from_value(answer).map_err(|why| why.to_string())
+}
+
+/// So many accounts, and the slot that they are of.
+pub(super) fn accounts(
+    answer: Value,
+    count: usize,
+) -> Result<(u64, Vec<Option<UiAccount>>), String> {
+    let answer: Response<Vec<Option<UiAccount>>> = parse(answer)?;
+    if answer.value.len() == count {
+        Ok((answer.context.slot, answer.value))
+    } else {
+        Err("another number of accounts than was asked for".into())
+    }
+}
+
+/// The accounts of a snapshot in the order in which they were asked for.
+pub(super) fn read_snapshot(
+    wanted: &Wanted,
+    accounts: Vec<Option<UiAccount>>,
+) -> Result<Snapshot, String> {
+    let mut accounts = accounts.into_iter();
+    let clock = first_clock(accounts.next().as_ref())?;
+    let provider = accounts.next().flatten();
+    let provider = provider.map(|account| decode(&account)).transpose()?;
+    let operator = accounts.next().flatten();
+    let jobs = wanted.jobs.iter().zip(accounts.by_ref());
+    let jobs = jobs.filter_map(asked).collect();
+    let panels = wanted.panels.iter().zip(accounts);
+    Ok(Snapshot {
+        clock,
+        agreed: false,
+        provider,
+        operator: operator.map_or(0, |account| account.lamports),
+        jobs,
+        panels: panels.filter_map(asked).collect(),
+    })
+}
+
+/// The clock, which must be there.
+pub(super) fn first_clock(account: Option<&Option<UiAccount>>) -> Result<Clock, String> {
+    let data = account.and_then(|account| account.as_ref()?.data.decode());
+    let clock = data.and_then(|data| read_clock(&data));
+    clock.ok_or_else(|| "no Clock sysvar".into())
+}
 
 /// A job out of a list of accounts.
 pub(in crate::chain) fn job_account(keyed: &RpcKeyedAccount) -> Option<(Address, JobData)> {
@@ -106,50 +150,4 @@ pub(super) fn read_cost(meta: &Value) -> Option<Cost> {
         compute_units: number("computeUnitsConsumed"),
         rent: i64::try_from(left).ok()?,
     })
-}
-
-/// Whether another node may answer what this one did not.
-pub(super) fn is_the_nodes_fault(error: &ClientError) -> bool {
-    // Of the errors that a node answers with: behind, unhealthy, or slot not reached.
-    const NODE: [i64; 4] = [-32_004, -32_005, -32_014, -32_016];
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "everything else never got to the node's answer"
-    )]
-    match error.kind() {
-        ClientErrorKind::RpcError(RpcError::RpcResponseError { code, .. }) => NODE.contains(code),
-        ClientErrorKind::TransactionError(_) => false,
-        _ => true,
-    }
-}
-
-/// An endpoint's name without path or query, where providers put keys.
-pub(super) fn host(url: &str) -> String {
-    url::Url::parse(url)
-        .ok()
-        .and_then(|url| url.host_str().map(str::to_owned))
-        .unwrap_or_default()
-}
-
-/// The error's words without the url, which may hold a key.
-pub(super) fn text(error: &ClientError) -> String {
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "only this kind carries the url"
-    )]
-    match error.kind() {
-        ClientErrorKind::Reqwest(error) => {
-            let mut reason = if error.is_timeout() {
-                "no answer in time"
-            } else {
-                "not reached"
-            }
-            .to_owned();
-            if let Some(status) = error.status() {
-                reason = format!("HTTP status {status}");
-            }
-            reason
-        }
-        other => other.to_string(),
-    }
 }

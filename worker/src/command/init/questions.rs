@@ -15,7 +15,7 @@ use super::{
 use crate::{
     args,
     command::{Ended, amount::millionths},
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, Websockets},
 };
 
 /// Who, and where: authority, chain, service, model folders.
@@ -62,8 +62,9 @@ pub fn place(talk: Talk, flags: &args::Init, config: &mut Config) -> Result<(), 
         flags.websocket.clone(),
         |text| {
             let text = if text == "-" { "" } else { text };
-            accepted(config, |trial| text.clone_into(&mut trial.chain.websocket))?;
-            Ok(text.to_owned())
+            let websocket = Websockets::One(text.to_owned());
+            accepted(config, |trial| trial.chain.websocket.clone_from(&websocket))?;
+            Ok(websocket)
         },
     )?;
     service(talk, flags, config)

@@ -52,7 +52,7 @@ fn answers_become_settings() {
     show(&file, &answers).unwrap();
     let config = load(&file);
     assert_eq!(config.chain.rpc, ["https://a.example", "https://b.example"]);
-    assert_eq!(config.chain.websocket, "wss://a.example");
+    assert_eq!(config.chain.websocket.urls(), ["wss://a.example"]);
     assert_eq!(config.api.public_url, "https://worker.example");
     assert_eq!(config.artifacts.model_dirs, [folder.path()]);
     assert_eq!((config.engine.threads, config.engine.concurrency), (2, 3));
