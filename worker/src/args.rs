@@ -6,8 +6,10 @@ use clap::{Parser, Subcommand};
 
 use crate::{config::LogFormat, halt::HaltPoint};
 
+mod earnings;
 mod init;
 
+pub use earnings::{Earnings, Grouping};
 pub use init::Init;
 
 const EXAMPLES: &str = "\
@@ -77,6 +79,8 @@ pub enum Command {
         #[arg(long, default_value_t = 10)]
         count: u32,
     },
+    /// Show what jobs and audits brought and cost, by day, week, month, model or job
+    Earnings(Earnings),
     /// Runs models for another process of this program.
     #[command(hide = true)]
     Engine,

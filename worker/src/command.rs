@@ -15,6 +15,7 @@ use crate::{
 pub mod amount;
 mod benchmark;
 mod disputes;
+mod earnings;
 mod init;
 mod status;
 mod wrap;
@@ -78,6 +79,7 @@ fn dispatch(args: Args) -> Result<(), Ended> {
         Command::Disputes { job, json, count } => {
             disputes::show(&config()?, job.as_deref(), *json, *count)
         }
+        Command::Earnings(flags) => earnings::show(&config()?, flags),
         // Only as the very first argument; see `main`.
         Command::Engine => Err(Ended::usage(
             "`engine` takes no other arguments and is started by the worker",

@@ -59,6 +59,7 @@ pub struct Config {
     pub audit: AuditConfig,
     pub artifacts: ArtifactsConfig,
     pub engine: EngineConfig,
+    pub earnings: EarningsConfig,
     pub log: LogConfig,
 }
 
@@ -164,6 +165,15 @@ pub struct ArtifactsConfig {
     pub ipfs_gateways: Vec<String>,
 }
 
+/// For `assay-worker earnings` alone.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EarningsConfig {
+    /// Power that the machine draws while it runs a model, above what it draws anyway; 0 if nobody
+    /// knows.
+    pub watts: u32,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
@@ -191,6 +201,7 @@ impl Default for Config {
             audit: AuditConfig::default(),
             artifacts: ArtifactsConfig::default(),
             engine: EngineConfig::default(),
+            earnings: EarningsConfig::default(),
             log: LogConfig::default(),
         }
     }

@@ -30,8 +30,8 @@ mod work;
 mod tests;
 
 pub use audit::{
-    AuditCommand, AuditCounts, AuditIntent, AuditPolicy, AuditReport, AuditStep, Audits, Evidence,
-    Examined, PrimaryOpening, Recalled, SavedSeat, TryKey,
+    AuditCommand, AuditCounts, AuditIntent, AuditPolicy, AuditReport, AuditStep, Audits, Brought,
+    Evidence, Examined, PrimaryOpening, Recalled, SavedSeat, TryKey, brought,
 };
 pub use command::{
     AcknowledgeError, Acknowledgement, Action, Body, Command, Computed, Fresh, Intent,

@@ -15,6 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
 mod audits;
+mod books;
 mod costs;
 mod jobs;
 mod notes;
@@ -26,6 +27,7 @@ mod transactions;
 mod tests;
 
 pub use audits::{AuditRow, SeatRow};
+pub use books::{Booked, Role};
 pub use costs::{CostRow, KnownCost};
 pub use jobs::{JobRow, Totals};
 pub use results::Delivered;

@@ -138,6 +138,11 @@ model_bytes = 2147483648
 input_bytes = 67108864
 output_bytes = 67108864
 
+[earnings]
+# Watts that the machine draws while it runs a model, above what it draws anyway: for the energy in
+# `assay-worker earnings`. 0 if you do not know.
+watts = 0
+
 [log]
 # text or json
 format = "text"

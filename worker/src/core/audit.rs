@@ -15,6 +15,7 @@ use assay_protocol::{
 use super::command::{Fresh, PrepareFault, RunFault, Submitted};
 use super::policy::Identity;
 
+mod brought;
 mod case;
 mod command;
 mod duties;
@@ -28,6 +29,7 @@ mod tell;
 #[cfg(test)]
 mod tests;
 
+pub use brought::{Brought, brought};
 pub use command::{
     AuditCommand, AuditIntent, AuditReport, AuditStep, Evidence, Examined, PrimaryOpening,
     Recalled, SavedSeat, TryKey,

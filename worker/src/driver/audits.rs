@@ -21,7 +21,7 @@ use crate::{
     },
     core::{
         Action, AuditCommand, AuditIntent, AuditReport, Audits, Body, Examined, Fresh,
-        PrepareFault, Recalled, RunFault, SavedSeat, Submitted, TryKey,
+        PrepareFault, Recalled, RunFault, SavedSeat, Submitted, TryKey, brought,
     },
     metrics,
 };
@@ -107,8 +107,15 @@ impl<C: Chain> super::Driver<C> {
                 AuditCommand::Save { job, result, body } => self.save_seat(job, result, body),
                 AuditCommand::Keep { job, evidence } => {
                     let now = self.now;
-                    let keeping =
-                        move |store: &crate::store::Store| store.keep_audit(&job, &evidence, now);
+                    let me = self.parts.provider;
+                    let keeping = move |store: &crate::store::Store| {
+                        if evidence.ended
+                            && let Some(parts) = brought(&evidence, &me)
+                        {
+                            store.book_audit(&job, &evidence, &parts, now)?;
+                        }
+                        store.keep_audit(&job, &evidence, now)
+                    };
                     self.parts.store.call(keeping).await?;
                 }
                 AuditCommand::Submit { job, intent } => self.submit_audit(job, intent),

@@ -62,8 +62,8 @@ impl Store {
         self.with(|connection| {
             connection.execute(
                 "INSERT INTO jobs (job, attempt, requester, model, model_digest, price, earned, phase,
-                     ended, claimed_at, changed_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)
+                     ended, claimed_at, changed_at, collateral, ceiling, fee_bps)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13)
                  ON CONFLICT (job, attempt) DO UPDATE SET phase = ?8, ended = ?9, earned = ?7, changed_at = ?10
                  WHERE ended = 0 OR phase = 'gone'",
                 params![
@@ -76,7 +76,10 @@ impl Store {
                     stored(earned),
                     report.name(),
                     report.is_final(),
-                    now.0
+                    now.0,
+                    stored(job.collateral),
+                    stored(job.ceiling),
+                    job.fee_bps
                 ],
             )?;
             Ok(())

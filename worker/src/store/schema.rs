@@ -73,6 +73,19 @@ const STEPS: &[&str] = &["
     ALTER TABLE transactions ADD COLUMN rent INTEGER;
     -- Where fee and rent are known from: quote, chain; none if they are still to be asked for.
     ALTER TABLE transactions ADD COLUMN cost_from TEXT;
+", "
+    -- The terms that say what losing the job costs; none in rows of an earlier worker.
+    ALTER TABLE jobs ADD COLUMN collateral INTEGER;
+    ALTER TABLE jobs ADD COLUMN ceiling INTEGER;
+    ALTER TABLE jobs ADD COLUMN fee_bps INTEGER;
+    -- What ended audits changed of stake and earnings, for good: at level 0 as the primary (zeros for
+    -- others, who learn there that it has ended), else with a seat of that level.
+    CREATE TABLE brought (
+        job BLOB NOT NULL, attempt INTEGER NOT NULL, level INTEGER NOT NULL,
+        requester BLOB NOT NULL, model BLOB NOT NULL,
+        stake INTEGER NOT NULL, earnings INTEGER NOT NULL, compute_ms INTEGER NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (job, attempt, level)
+    ) STRICT;
 "];
 
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

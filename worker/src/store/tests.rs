@@ -328,7 +328,9 @@ fn journal_of_an_earlier_worker_is_taken_over() {
     let old = rusqlite::Connection::open(&path).unwrap();
     old.execute_batch(
         "DROP TABLE audits; DROP TABLE seat_results; DROP INDEX results_hints; DROP TABLE members;
-         DROP TABLE notes;
+         DROP TABLE notes; DROP TABLE brought;
+         ALTER TABLE jobs DROP COLUMN collateral; ALTER TABLE jobs DROP COLUMN ceiling;
+         ALTER TABLE jobs DROP COLUMN fee_bps;
          ALTER TABLE transactions DROP COLUMN quoted_fee; ALTER TABLE transactions DROP COLUMN priority_fee;
          ALTER TABLE transactions DROP COLUMN rent; ALTER TABLE transactions DROP COLUMN cost_from;
          INSERT INTO transactions (signature, job, attempt, step, bytes, last_valid_block_height, state, fee,

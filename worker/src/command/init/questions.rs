@@ -187,6 +187,10 @@ pub fn price(
         measured.model
     );
     let costs = costs(talk, flags, measured.median_micros, config)?;
+    if talk == Talk::Terminal || flags.watts.is_some() {
+        let watts = u32::try_from(costs.watts.div_ceil(1_000_000));
+        config.earnings.watts = watts.unwrap_or(u32::MAX);
+    }
     let Some(suggestion) = suggest(&costs) else {
         eprintln!(
             "! no price is suggested: it is beyond every lamport there is. Check the figures."

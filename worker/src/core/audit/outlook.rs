@@ -2,14 +2,13 @@
 //! protocol's own rule, from the accounts that were kept.
 
 use assay_protocol::{
-    Address, BasisPoints, JobData, JobStatus, Lamports, PanelData, UnixSeconds,
-    amount::split_price,
+    Address, JobData, JobStatus, Lamports, PanelData, UnixSeconds,
     limits::MAX_SEATS,
     panel::{BOND_FEES, Phase, SeatData, SeatState, UNAVAILABLE},
     verdict::{self, Case, NO_SEATS, Origin, Outcomes, Resolution, SeatOutcome, Stakes, Verdict},
 };
 
-use super::command::Evidence;
+use super::{brought::parts, command::Evidence};
 
 /// One way in which an audit ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -240,25 +239,9 @@ fn end(
 
 /// What a resolution brings us: as the primary, and with every seat.
 fn ours(evidence: &Evidence, me: &Address, resolution: &Resolution) -> Option<i64> {
-    let job = &evidence.job;
-    let signed = |lamports: u64| i64::try_from(lamports).ok();
     let mut sum = 0_i64;
-    if job.provider == *me {
-        let split = split_price(resolution.paid, BasisPoints(job.fee_bps)).ok()?;
-        sum = signed(split.earned.0)?
-            .checked_add(signed(resolution.bonus.0)?)?
-            .checked_sub(signed(resolution.slash.0)?)?;
-    }
-    let payouts = [resolution.level1, resolution.level2];
-    for (panel, payouts) in evidence.panels.iter().zip(payouts) {
-        let Some(panel) = panel else { continue };
-        for (seat, payout) in panel.seats.iter().zip(payouts) {
-            if seat.state != SeatState::Empty as u8 && seat.provider == *me {
-                sum = sum
-                    .checked_add(signed(payout.0)?)?
-                    .checked_sub(signed(panel.bond)?)?;
-            }
-        }
+    for part in parts(evidence, me, resolution)? {
+        sum = sum.checked_add(part.stake)?.checked_add(part.earnings)?;
     }
     Some(sum)
 }

@@ -3,7 +3,7 @@
 use assay_protocol::{JobStatus, UnixSeconds, verdict::Verdict};
 
 use super::{
-    super::{AuditStep, Outlook, outcome, outlooks},
+    super::{AuditStep, Outlook, brought, outcome, outlooks},
     arena::{Arena, Finds, provider},
     finish,
 };
@@ -69,7 +69,24 @@ fn outcome_of_each_end_is_what_the_books_say() {
                 arena.verdict()
             );
         }
+        for node in 1..=others {
+            let kept = arena.nodes[usize::from(node)].kept.as_ref();
+            let parts = kept.and_then(|kept| brought(kept, &provider(node)));
+            let parts = parts.unwrap_or_default();
+            let account = arena.providers[&provider(node)];
+            let stake = parts.iter().map(|part| part.stake).sum::<i64>() + 100_000;
+            let earnings = parts.iter().map(|part| part.earnings).sum::<i64>();
+            assert_eq!(
+                (u64::try_from(stake), u64::try_from(earnings)),
+                (Ok(account.stake), Ok(account.earnings)),
+                "node {node}, {parts:?}"
+            );
+            assert!(parts.iter().all(|part| part.level > 0), "{parts:?}");
+        }
         // The arena books slashes of the primary, not its pay.
+        let parts = brought(arena.nodes[0].kept.as_ref().unwrap(), &provider(0)).unwrap();
+        let slash = parts.iter().map(|part| part.stake).sum::<i64>();
+        assert_eq!(slash, gained(&arena, 0));
         let kept = arena.nodes[0].kept.as_ref().unwrap();
         let found = outcome(kept, &provider(0)).unwrap();
         assert_eq!(Some(found.verdict), arena.verdict());

@@ -1,0 +1,139 @@
+//! Jobs as they are written out, and their sums. Whole lamports throughout.
+
+use serde::Serialize;
+
+use crate::store::{Booked, Role};
+
+/// One attempt at one job.
+#[derive(Clone, Debug, Serialize)]
+pub struct Job {
+    pub job: String,
+    pub attempt: u8,
+    pub role: &'static str,
+    pub state: String,
+    pub ended: bool,
+    /// How it ended was not seen; only fees are counted.
+    pub unknown: bool,
+    pub requester: Option<String>,
+    pub model: Option<String>,
+    pub began_at: i64,
+    pub at: i64,
+    pub price: u64,
+    pub market_share: u64,
+    pub earned: i64,
+    pub slashed: i64,
+    pub audits_earned: i64,
+    pub bonds_lost: i64,
+    pub transactions: u64,
+    pub fees: u64,
+    pub priority_fees: u64,
+    pub rent: i64,
+    pub unconfirmed: u64,
+    pub compute_ms: u64,
+    /// Estimated from a power that somebody said; no part of `net`.
+    pub energy_mwh: Option<u64>,
+    pub net: i64,
+}
+
+impl Job {
+    pub fn new(booked: &Booked, microwatts: Option<u64>) -> Self {
+        Self {
+            job: booked.job.to_string(),
+            attempt: booked.attempt,
+            role: booked.role.name(),
+            state: booked.phase.clone(),
+            ended: booked.ended,
+            unknown: booked.unknown,
+            requester: booked.requester.map(|requester| requester.to_string()),
+            model: booked.model.map(|model| model.to_string()),
+            began_at: booked.began_at,
+            at: booked.at,
+            price: booked.price,
+            market_share: booked.market_share,
+            earned: booked.earned,
+            slashed: booked.slashed,
+            audits_earned: booked.audits_earned,
+            bonds_lost: booked.bonds_lost,
+            transactions: booked.transactions,
+            fees: booked.fees,
+            priority_fees: booked.priority_fees,
+            rent: booked.rent,
+            unconfirmed: booked.unconfirmed,
+            compute_ms: booked.compute_ms,
+            energy_mwh: microwatts.map(|microwatts| energy(booked.compute_ms, microwatts)),
+            net: booked.net(),
+        }
+    }
+}
+
+/// Milliwatt hours, rounded down.
+fn energy(compute_ms: u64, microwatts: u64) -> u64 {
+    let product = u128::from(compute_ms).saturating_mul(u128::from(microwatts));
+    u64::try_from(product / 3_600_000_000).unwrap_or(u64::MAX)
+}
+
+/// Sums over jobs.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Sums {
+    /// The day, week, month or model.
+    pub group: String,
+    /// Attempts of our own that were claimed, and of these.
+    pub jobs: u64,
+    pub settled: u64,
+    pub lost: u64,
+    pub faulted: u64,
+    /// Jobs of others with a seat of ours, or an attempt at one.
+    pub audits: u64,
+    pub unknown: u64,
+    pub price: u64,
+    pub market_share: u64,
+    pub earned: i64,
+    pub slashed: i64,
+    pub audits_earned: i64,
+    pub bonds_lost: i64,
+    pub transactions: u64,
+    pub fees: u64,
+    pub priority_fees: u64,
+    pub rent: i64,
+    pub unconfirmed: u64,
+    pub compute_ms: u64,
+    pub energy_mwh: Option<u64>,
+    pub net: i64,
+}
+
+impl Sums {
+    pub fn add(&mut self, job: &Job) {
+        let own = job.role == Role::Primary.name();
+        let state = job.state.as_str();
+        self.jobs += u64::from(own);
+        self.settled += u64::from(own && job.price > 0 && job.ended);
+        self.lost += u64::from(own && state == "lost");
+        self.faulted += u64::from(own && state == "faulted");
+        self.audits += u64::from(job.role == Role::Auditor.name());
+        self.unknown += u64::from(job.unknown);
+        for (sum, amount) in [
+            (&mut self.price, job.price),
+            (&mut self.market_share, job.market_share),
+            (&mut self.transactions, job.transactions),
+            (&mut self.fees, job.fees),
+            (&mut self.priority_fees, job.priority_fees),
+            (&mut self.unconfirmed, job.unconfirmed),
+            (&mut self.compute_ms, job.compute_ms),
+        ] {
+            *sum = sum.saturating_add(amount);
+        }
+        for (sum, amount) in [
+            (&mut self.earned, job.earned),
+            (&mut self.slashed, job.slashed),
+            (&mut self.audits_earned, job.audits_earned),
+            (&mut self.bonds_lost, job.bonds_lost),
+            (&mut self.rent, job.rent),
+            (&mut self.net, job.net),
+        ] {
+            *sum = sum.saturating_add(amount);
+        }
+        if let Some(energy) = job.energy_mwh {
+            self.energy_mwh = Some(self.energy_mwh.unwrap_or(0).saturating_add(energy));
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Earnings for people: 80 columns.
+
+use std::fmt::Write;
+
+use super::{
+    Earnings,
+    days::{day, minute},
+    sums::{Job, Sums},
+};
+use crate::command::{
+    amount::{decimal, signed_sol, sol},
+    wrap::{COLUMNS, wrap},
+};
+
+/// How many of the latest groups or jobs are shown; the total counts all.
+const SHOWN: usize = 40;
+
+impl Earnings {
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        let left_out = self.jobs.len().max(self.groups.len()).saturating_sub(SHOWN);
+        if left_out > 0 {
+            writeln!(
+                out,
+                "... {left_out} earlier ones; all are in --csv and --json\n"
+            )?;
+        }
+        for job in self.jobs.iter().skip(left_out) {
+            write_job(out, job)?;
+        }
+        if !self.groups.is_empty() {
+            writeln!(
+                out,
+                "{:<10} {:>4} {:>12} {:>12} {:>12} {:>12} {:>12}",
+                self.by, "jobs", "earned", "audits", "lost", "fees", "net SOL"
+            )?;
+        }
+        for sums in self.groups.iter().skip(left_out) {
+            write_sums(out, sums)?;
+        }
+        self.write_total(out)
+    }
+
+    fn write_total(&self, out: &mut String) -> std::fmt::Result {
+        let total = &self.total;
+        let span = match (self.since, self.until) {
+            (None, None) => "since the journal began".to_owned(),
+            (Some(since), None) => format!("since {}", day(since)),
+            (None, Some(until)) => format!("before {}", day(until)),
+            (Some(since), Some(until)) => format!("from {} until {}", day(since), day(until)),
+        };
+        if !self.jobs.is_empty() || !self.groups.is_empty() {
+            writeln!(out)?;
+        }
+        writeln!(out, "{span}")?;
+        writeln!(
+            out,
+            "  {} jobs: {} paid, {} lost, {} faulted; {} audits",
+            total.jobs, total.settled, total.lost, total.faulted, total.audits
+        )?;
+        for (what, lamports) in [
+            (
+                "prices of paid jobs, the market's share included",
+                signed(total.price),
+            ),
+            ("earned by jobs", total.earned),
+            ("earned by audits", total.audits_earned),
+            ("slashed", -total.slashed),
+            ("bonds lost", -total.bonds_lost),
+            ("transaction fees", -signed(total.fees)),
+            ("rent that has not come back", -total.rent),
+            (
+                "net: change of stake, earnings and the operator's balance",
+                total.net,
+            ),
+        ] {
+            writeln!(out, "  {what:<57} {:>18}", signed_sol(lamports))?;
+        }
+        self.write_notes(out)
+    }
+
+    fn write_notes(&self, out: &mut String) -> std::fmt::Result {
+        let total = &self.total;
+        let mut notes = Vec::new();
+        let seconds = decimal(total.compute_ms.saturating_mul(1_000));
+        notes.push(match (total.energy_mwh, self.microwatts, self.watts_from) {
+            (Some(energy), Some(microwatts), Some(from)) => format!(
+                "Computing took {seconds} s, about {} kWh at {} W ({from}).",
+                decimal(energy),
+                decimal(microwatts)
+            ),
+            _ => format!(
+                "Computing took {seconds} s. Set earnings.watts, or give --watts, for an estimate of the energy."
+            ),
+        });
+        if total.unknown > 0 {
+            notes.push(format!(
+                "! {} jobs ended unseen, or before this worker wrote down what losing them costs: only their fees \
+                 are counted.",
+                total.unknown
+            ));
+        }
+        if total.unconfirmed > 0 {
+            notes.push(format!(
+                "! Of {} transactions the chain's record was not read yet: their fees are as signed, and their rent \
+                 is not counted.",
+                total.unconfirmed
+            ));
+        }
+        for note in notes {
+            for line in wrap(&note, COLUMNS - 2) {
+                writeln!(out, "  {line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_sums(out: &mut String, sums: &Sums) -> std::fmt::Result {
+    let name = &sums.group;
+    if name.len() > 10 {
+        writeln!(out, "{name}")?;
+    }
+    writeln!(
+        out,
+        "{:<10} {:>4} {:>12} {:>12} {:>12} {:>12} {:>12}",
+        if name.len() > 10 { "" } else { name },
+        sums.jobs,
+        bare(sums.earned),
+        bare(sums.audits_earned),
+        bare(-(sums.slashed.saturating_add(sums.bonds_lost))),
+        bare(-signed(sums.fees)),
+        bare(sums.net)
+    )
+}
+
+fn write_job(out: &mut String, job: &Job) -> std::fmt::Result {
+    writeln!(
+        out,
+        "{}  {:<9}  {:<15} {:>34}",
+        minute(job.at),
+        job.role,
+        job.state,
+        signed_sol(job.net)
+    )?;
+    writeln!(out, "  {}  attempt {}", job.job, job.attempt)?;
+    let mut parts = Vec::new();
+    for (what, lamports) in [
+        ("price", signed(job.price)),
+        ("earned", job.earned),
+        ("audits", job.audits_earned),
+        ("slashed", job.slashed),
+        ("bonds lost", job.bonds_lost),
+        ("fees", signed(job.fees)),
+        ("rent", job.rent),
+    ] {
+        if lamports != 0 {
+            parts.push(format!("{what} {}", bare(lamports)));
+        }
+    }
+    if job.compute_ms > 0 {
+        parts.push(format!(
+            "{} s",
+            decimal(job.compute_ms.saturating_mul(1_000))
+        ));
+    }
+    if job.unknown {
+        parts.push("how it ended was not seen".to_owned());
+    }
+    for line in wrap(&parts.join("; "), COLUMNS - 2) {
+        writeln!(out, "  {line}")?;
+    }
+    Ok(())
+}
+
+/// SOL without its name and without a plus.
+fn bare(lamports: i64) -> String {
+    let sign = if lamports < 0 { "-" } else { "" };
+    let text = sol(lamports.unsigned_abs());
+    format!("{sign}{}", text.trim_end_matches(" SOL"))
+}
+
+fn signed(lamports: u64) -> i64 {
+    i64::try_from(lamports).unwrap_or(i64::MAX)
+}
