@@ -8,7 +8,7 @@ use assay_client::{
     delivery::{Models, Policy as PublishedPolicy},
     protocol::Address,
 };
-use assay_engine::{Host, HostConfig};
+use assay_engine::{Host, HostConfig, Probe};
 use metrics_exporter_prometheus::PrometheusHandle;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
@@ -98,13 +98,23 @@ pub async fn run(config: Config, halt: Halt) -> anyhow::Result<()> {
 /// The engines, and what they say of themselves, once one has been started to see that it works.
 async fn engine(config: &Config) -> anyhow::Result<(Arc<Host>, String)> {
     let host = Arc::new(Host::new(HostConfig::new(config.engine.clone())?));
-    let runtime = host
+    let Probe {
+        runtime,
+        confinement,
+    } = host
         .probe()
         .await
-        .context("the inference engine does not start")?
-        .to_string();
+        .context("the inference engine does not start")?;
+    let runtime = runtime.to_string();
     let (provider, threads) = (config.engine.provider.name(), config.engine.threads);
     tracing::info!(runtime, provider, threads, "engine works");
+    for missing in &confinement.missing {
+        tracing::warn!(%missing, "the sandbox is not complete");
+    }
+    if confinement.is_complete() {
+        let parts = confinement.in_force.join(", ");
+        tracing::info!(parts, "the sandbox is complete");
+    }
     Ok((host, format!("{runtime}, {provider}, {threads} threads")))
 }
 

@@ -10,6 +10,9 @@
 mod faults;
 #[path = "engine/kit.rs"]
 mod kit;
+#[cfg(target_os = "linux")]
+#[path = "engine/sandbox.rs"]
+mod sandbox;
 
 use std::fs;
 

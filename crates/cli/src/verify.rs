@@ -245,9 +245,10 @@ async fn run_here(
             .input_bytes
             .max(u64::try_from(input.len()).unwrap_or(u64::MAX)),
         output_bytes: config.limits.output_bytes.max(limit),
+        ..config.limits
     };
     let host = engine::host_with(config)?;
-    let runtime = host.probe().await?.to_string();
+    let runtime = host.probe().await?.runtime.to_string();
     let time = Duration::from_secs(u64::from(options.time_limit.0));
     let outcome = match host.run(&Model::new(model), input, time).await {
         Err(EngineError::Runtime(RuntimeFault::OutputTooLarge { .. })) => too_large(limit),

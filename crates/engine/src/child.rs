@@ -13,6 +13,7 @@ use super::{
     frame::{self, Request, Response},
     info::{Dimension, ModelInfo},
     runtime::OrtBackend,
+    sandbox,
     settings::Mode,
     tensor::{Tensor, to_safetensors},
 };
@@ -20,35 +21,54 @@ use super::{
 /// Serves requests from standard input on standard output until it ends. Called by `main` for the
 /// hidden subcommand `engine`, before configuration, logging or keys are touched.
 pub fn child_main() -> ExitCode {
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    let mut engine = Engine::default();
+    // Read by this thread, the only one: the sandbox holds whoever enters it, and what that one
+    // starts afterwards.
+    let (response, requests) = match next(&mut io::stdin().lock()) {
+        (Request::Start { config, mode }, _) => engine.start(config, mode),
+        (Request::Load | Request::Run | Request::Attempt { .. }, _) => (out_of_order(), listen()),
+    };
+    let mut answered = frame::write(&mut stdout, &response, &[]);
+    for (request, body) in requests {
+        if answered.is_err() {
+            break;
+        }
+        let (response, body) = engine.answer(request, &body);
+        answered = frame::write(&mut stdout, &response, &body);
+    }
+    match answered {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("the host takes no answer: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Message = (Request, Vec<u8>);
+
+/// Takes requests from now on, so that the end of the host is seen even in the middle of an
+/// inference.
+fn listen() -> mpsc::Receiver<Message> {
     let (send, requests) = mpsc::sync_channel(1);
     thread::spawn(move || {
         let mut stdin = io::stdin().lock();
-        loop {
-            match frame::read::<Request>(&mut stdin, u64::MAX) {
-                Ok(Some(request)) => {
-                    if send.send(request).is_err() {
-                        return;
-                    }
-                }
-                // The host is gone: end now, even in the middle of an inference.
-                Ok(None) => std::process::exit(0),
-                Err(error) => {
-                    eprintln!("the host sent no frame: {error}");
-                    std::process::exit(1);
-                }
-            }
-        }
+        while send.send(next(&mut stdin)).is_ok() {}
     });
-    let mut stdout = BufWriter::new(io::stdout().lock());
-    let mut engine = Engine::default();
-    for (request, body) in requests {
-        let (response, body) = engine.answer(request, &body);
-        if let Err(error) = frame::write(&mut stdout, &response, &body) {
-            eprintln!("the host takes no answer: {error}");
-            return ExitCode::FAILURE;
+    requests
+}
+
+/// The next request. Where none comes any more, the process ends.
+fn next(stdin: &mut impl io::Read) -> Message {
+    match frame::read::<Request>(stdin, u64::MAX) {
+        Ok(Some(message)) => message,
+        Ok(None) => std::process::exit(0),
+        Err(error) => {
+            eprintln!("the host sent no frame: {error}");
+            std::process::exit(1);
         }
     }
-    ExitCode::SUCCESS
 }
 
 #[derive(Default)]
@@ -60,22 +80,36 @@ struct Engine {
 impl Engine {
     fn answer(&mut self, request: Request, body: &[u8]) -> (Response, Vec<u8>) {
         let response = match request {
-            Request::Start { config, mode } => self.start(config, mode),
+            Request::Start { .. } => out_of_order(),
             Request::Load => self.load(body),
             Request::Run => return self.run(body),
+            Request::Attempt { attempt } => Response::Attempted {
+                denied: attempt.make(),
+            },
         };
         (response, Vec::new())
     }
 
-    fn start(&mut self, config: EngineConfig, mode: Mode) -> Response {
-        match OrtBackend::open(&config, mode) {
-            Ok(backend) => {
+    /// Loads the library, then gives up what only that needed.
+    fn start(&mut self, config: EngineConfig, mode: Mode) -> (Response, mpsc::Receiver<Message>) {
+        let backend = match OrtBackend::open(&config, mode) {
+            Ok(backend) => backend,
+            Err(fault) => return (Response::Fault { fault }, listen()),
+        };
+        let entered = sandbox::enter(&config, &config.settings(mode));
+        let requests = listen();
+        let response = match entered.close() {
+            Ok(confinement) => {
                 let runtime = backend.runtime().clone();
                 self.started = Some((config, backend));
-                Response::Started { runtime }
+                Response::Started {
+                    runtime,
+                    confinement,
+                }
             }
             Err(fault) => Response::Fault { fault },
-        }
+        };
+        (response, requests)
     }
 
     fn load(&mut self, model: &[u8]) -> Response {

@@ -32,6 +32,8 @@ pub struct EngineConfig {
     pub warm_models: usize,
     /// Inferences at the same time; each has its own process.
     pub concurrency: usize,
+    /// What must hold an engine before it is shown a model.
+    pub sandbox: Sandbox,
     pub limits: Limits,
 }
 
@@ -50,6 +52,7 @@ impl Default for EngineConfig {
             load_timeout_secs: 120,
             warm_models: 2,
             concurrency: 2,
+            sandbox: Sandbox::default(),
             limits: Limits::default(),
         }
     }
@@ -68,6 +71,10 @@ pub struct Limits {
     pub model_bytes: u64,
     pub input_bytes: u64,
     pub output_bytes: u64,
+    /// Memory of one engine beyond ONNX Runtime itself. What a model asks for above it is refused by
+    /// the system and fails the run, not the machine. Not for GPU providers, whose drivers map more
+    /// than there is.
+    pub memory_bytes: u64,
 }
 
 impl Default for Limits {
@@ -77,8 +84,24 @@ impl Default for Limits {
             model_bytes: 2 << 30,
             input_bytes: 64 << 20,
             output_bytes: 64 << 20,
+            // While it is loaded, the largest model is held as a file, as a graph and packed.
+            memory_bytes: 8 << 30,
         }
     }
+}
+
+/// How much of the sandbox a worker insists on. A model is a stranger's program in all but name, so
+/// running one without the walls that were asked for is the owner's decision, never the machine's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sandbox {
+    /// Every part, or the engine does not start.
+    #[default]
+    Required,
+    /// What the system has; the rest is said at the start.
+    BestEffort,
+    /// None. For engines whose models are all one's own.
+    Off,
 }
 
 /// What computes. A named provider that is missing, or cannot hold the whole model, is an error:

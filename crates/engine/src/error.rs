@@ -25,6 +25,17 @@ pub enum RuntimeFault {
          or set `engine.provider = \"cpu\"` (`assay-worker class` tells what was tried with \"auto\")"
     )]
     ProviderUnavailable { provider: String, reason: String },
+    #[error(
+        "the sandbox is not complete: {missing}; update the kernel, or set \
+         `engine.sandbox = \"best-effort\"` and list in `policy.models` whom you trust"
+    )]
+    Unconfined { missing: String },
+    #[error(
+        "the sandbox ended the engine before it saw a model (last words: {said}): this system's libraries make \
+         system calls that Assay's list does not know; report it with their versions, and until then set \
+         `engine.sandbox = \"off\"` and list in `policy.models` whom you trust"
+    )]
+    SandboxTooTight { said: String },
     #[error("not enough memory: {reason}; lower `engine.concurrency` or refuse such jobs")]
     OutOfMemory { reason: String },
     #[error("the device failed: {reason}; look at its driver's log")]
@@ -65,6 +76,25 @@ pub enum EngineError {
         status: String,
         said: String,
     },
+    #[error(
+        "the model broke its engine ({status}) while it was to {doing}, whose last words were: {said}; nothing \
+         but this job is lost, and no job with the model is claimed"
+    )]
+    ModelCrashed {
+        doing: &'static str,
+        status: String,
+        said: String,
+    },
+    #[error(
+        "the sandbox killed the engine (SIGSYS) for a system call that no inference makes, while it was to \
+         {doing}: the model tried to get out, or ONNX Runtime needs more than it is given"
+    )]
+    BrokeOut { doing: &'static str },
+    #[error(
+        "the kernel ended the engine (SIGXCPU), which had used more processor time than its deadline allows, \
+         while it was to {doing}"
+    )]
+    UsedUpTime { doing: &'static str },
     #[error("the engine took longer than {limit:?} to {doing} and was killed")]
     TimedOut {
         doing: &'static str,
@@ -85,12 +115,17 @@ impl EngineError {
             Self::Runtime(RuntimeFault::LibraryMissing { .. }) => "library_missing",
             Self::Runtime(RuntimeFault::LibraryUnusable { .. }) => "library_unusable",
             Self::Runtime(RuntimeFault::ProviderUnavailable { .. }) => "provider_unavailable",
+            Self::Runtime(RuntimeFault::Unconfined { .. }) => "unconfined",
+            Self::Runtime(RuntimeFault::SandboxTooTight { .. }) => "sandbox_too_tight",
             Self::Runtime(RuntimeFault::OutOfMemory { .. }) => "out_of_memory",
             Self::Runtime(RuntimeFault::Device { .. }) => "device_failed",
             Self::Runtime(RuntimeFault::OutputTooLarge { .. }) => "output_too_large",
             Self::Runtime(RuntimeFault::Unexpected { .. }) => "runtime_unexpected",
             Self::Spawn { .. } => "engine_not_started",
             Self::Crashed { .. } => "engine_crashed",
+            Self::ModelCrashed { .. } => "model_crashed",
+            Self::BrokeOut { .. } => "engine_broke_out",
+            Self::UsedUpTime { .. } => "engine_used_up_time",
             Self::TimedOut { .. } => "engine_timed_out",
             Self::Nonsense { .. } => "engine_nonsense",
             Self::Stopped { .. } => "engine_stopped",
@@ -101,11 +136,15 @@ impl EngineError {
         match self {
             Self::Model(_)
             | Self::Input(_)
-            | Self::Runtime(RuntimeFault::OutputTooLarge { .. }) => Fault::Job,
+            | Self::Runtime(RuntimeFault::OutputTooLarge { .. })
+            | Self::ModelCrashed { .. }
+            | Self::BrokeOut { .. } => Fault::Job,
             Self::Runtime(
                 RuntimeFault::LibraryMissing { .. }
                 | RuntimeFault::LibraryUnusable { .. }
-                | RuntimeFault::ProviderUnavailable { .. },
+                | RuntimeFault::ProviderUnavailable { .. }
+                | RuntimeFault::Unconfined { .. }
+                | RuntimeFault::SandboxTooTight { .. },
             )
             | Self::Spawn { .. } => Fault::Setup,
             Self::Runtime(
@@ -114,6 +153,7 @@ impl EngineError {
                 | RuntimeFault::Unexpected { .. },
             )
             | Self::Crashed { .. }
+            | Self::UsedUpTime { .. }
             | Self::TimedOut { .. }
             | Self::Nonsense { .. }
             | Self::Stopped { .. } => Fault::Run,

@@ -15,6 +15,7 @@ use super::{
     info::{InputMismatch, ModelInfo},
     placement::Placement,
     runtime::Runtime,
+    sandbox::{Attempt, Confinement},
     settings::Mode,
 };
 
@@ -37,6 +38,8 @@ pub enum Request {
     Load,
     /// Body: the input as a safetensors file.
     Run,
+    /// Tries to get out of the sandbox, to show that it holds.
+    Attempt { attempt: Attempt },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +47,7 @@ pub enum Request {
 pub enum Response {
     Started {
         runtime: Runtime,
+        confinement: Confinement,
     },
     Loaded {
         info: ModelInfo,
@@ -62,6 +66,10 @@ pub enum Response {
     },
     Fault {
         fault: RuntimeFault,
+    },
+    /// What the system said to the attempt; nothing if it let it pass.
+    Attempted {
+        denied: Option<String>,
     },
 }
 

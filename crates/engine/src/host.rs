@@ -23,6 +23,7 @@ use super::{
     frame::{Request, Response},
     info::ModelInfo,
     runtime::Runtime,
+    sandbox::{Attempt, Confinement},
     settings::Mode,
     tensor::{Tensor, from_safetensors},
 };
@@ -30,11 +31,13 @@ use engine::Engine;
 use measure::Measurements;
 use roster::Roster;
 
+mod ending;
 mod engine;
 mod measure;
 mod memory;
 mod ps;
 mod roster;
+mod spawner;
 
 pub use measure::{Measured, Sample};
 pub use ps::{EngineState, EngineStatus, Ps};
@@ -61,6 +64,13 @@ impl HostConfig {
             arguments: vec!["engine".into()],
         })
     }
+}
+
+/// What an engine says of itself before it has seen a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    pub runtime: Runtime,
+    pub confinement: Confinement,
 }
 
 /// A model's bytes, under the digest that names them. Cheap to clone.
@@ -118,13 +128,40 @@ impl Host {
     }
 
     /// Starts and ends an engine to see that ONNX Runtime and the provider's library are there.
-    /// Returns what the runtime says of itself.
-    pub async fn probe(&self) -> Result<Runtime, EngineError> {
+    /// Returns what the runtime says of itself, and what holds an engine.
+    pub async fn probe(&self) -> Result<Probe, EngineError> {
         let _slot = self.slot("start").await?;
-        let (_, runtime) = self
+        let (_, probe) = self
             .unless_stopped("start", self.start(self.deadline()))
             .await?;
-        Ok(runtime)
+        Ok(probe)
+    }
+
+    /// Has a new engine try to get out of its sandbox. Returns what the system said against it, or
+    /// nothing if it got out; an engine that is killed for it is the error of any engine that is.
+    pub async fn attempt(
+        &self,
+        attempt: Attempt,
+        limit: Duration,
+    ) -> Result<Option<String>, EngineError> {
+        let doing = "try its sandbox";
+        let _slot = self.slot(doing).await?;
+        let trying = async {
+            let (mut engine, _) = self.start(self.deadline()).await?;
+            let request = Request::Attempt { attempt };
+            let call = engine.call(doing, &request, &[], Deadline::within(limit));
+            match call.await?.0 {
+                Response::Attempted { denied } => Ok(denied),
+                other @ (Response::Started { .. }
+                | Response::Loaded { .. }
+                | Response::Outputs
+                | Response::Failed { .. }
+                | Response::Refused { .. }
+                | Response::Mismatch { .. }
+                | Response::Fault { .. }) => Err(engine.nonsense(doing, &format!("{other:?}"))),
+            }
+        };
+        self.unless_stopped(doing, trying).await
     }
 
     /// Loads and warms up a model, unless it is already, and says what it takes and gives.
@@ -189,7 +226,8 @@ impl Host {
             Response::Fault { fault } => Err(fault.into()),
             other @ (Response::Started { .. }
             | Response::Loaded { .. }
-            | Response::Refused { .. }) => {
+            | Response::Refused { .. }
+            | Response::Attempted { .. }) => {
                 Err(engine.nonsense("run the model", &format!("{other:?}")))
             }
         }
@@ -256,26 +294,37 @@ impl Host {
                 other @ (Response::Started { .. }
                 | Response::Outputs
                 | Response::Failed { .. }
-                | Response::Mismatch { .. }) => Err(engine.nonsense(doing, &format!("{other:?}"))),
+                | Response::Mismatch { .. }
+                | Response::Attempted { .. }) => Err(engine.nonsense(doing, &format!("{other:?}"))),
             }
         };
         self.unless_stopped(doing, fresh).await
     }
 
-    async fn start(&self, deadline: Deadline) -> Result<(Engine, Runtime), EngineError> {
+    async fn start(&self, deadline: Deadline) -> Result<(Engine, Probe), EngineError> {
         let mut engine = Engine::spawn(&self.config, &self.roster)?;
         let request = Request::Start {
             config: self.config.engine.clone(),
             mode: self.mode,
         };
         match engine.call("start", &request, &[], deadline).await?.0 {
-            Response::Started { runtime } => Ok((engine, runtime)),
+            Response::Started {
+                runtime,
+                confinement,
+            } => Ok((
+                engine,
+                Probe {
+                    runtime,
+                    confinement,
+                },
+            )),
             Response::Fault { fault } => Err(fault.into()),
             other @ (Response::Loaded { .. }
             | Response::Outputs
             | Response::Failed { .. }
             | Response::Refused { .. }
-            | Response::Mismatch { .. }) => Err(engine.nonsense("start", &format!("{other:?}"))),
+            | Response::Mismatch { .. }
+            | Response::Attempted { .. }) => Err(engine.nonsense("start", &format!("{other:?}"))),
         }
     }
 

@@ -17,6 +17,7 @@
 //! | `runtime` | the backend over ONNX Runtime; the only place that names `ort` |
 //! | `settings` | what audited and fast work are set to |
 //! | `placement` | which provider runs which nodes |
+//! | `sandbox` | what a child gives up before it sees a model |
 //! | `frame`, `child`, `host` | the pipe, its far end, its near end |
 //! | `hardware` | what the machine has, and what its sensors tell |
 //! | `answer` | canonical root and hints of an outcome |
@@ -33,22 +34,24 @@ mod info;
 mod inspect;
 mod placement;
 mod runtime;
+mod sandbox;
 mod settings;
 mod tensor;
 
 pub use answer::{Answer, AuditFault, ProfileMismatch};
 pub use backend::{Backend, LoadError, ModelFailure, ModelRefused, Outcome, RunError};
 pub use child::child_main;
-pub use config::{EngineConfig, Limits, Optimization, Provider};
+pub use config::{EngineConfig, Limits, Optimization, Provider, Sandbox};
 pub use error::{EngineError, Fault, RuntimeFault};
 pub use hardware::{
     Cpu, Energy, EnergyCounter, Gpu, GpuReading, Hardware, Memory, Needed, Nvidia, ProviderLibrary,
     Readings, RuntimeLibrary, Sensors, instruction_sets,
 };
-pub use host::{EngineState, EngineStatus, Host, HostConfig, Measured, Model, Ps, Sample};
+pub use host::{EngineState, EngineStatus, Host, HostConfig, Measured, Model, Probe, Ps, Sample};
 pub use info::{Dimension, InputMismatch, ModelInfo, TensorInfo};
 pub use inspect::inspect;
 pub use placement::{Placed, Placement};
 pub use runtime::{OrtBackend, Runtime};
+pub use sandbox::{Attempt, Call, Confinement, Missing};
 pub use settings::{Mode, Settings};
 pub use tensor::{DType, Tensor, from_safetensors, to_safetensors, type_name};

@@ -132,11 +132,16 @@ warm_up = true
 load_timeout_secs = 120
 warm_models = 2
 concurrency = 2
+# required, best-effort, off. Models run in a child process that can reach no file, no network, no other process. With
+# best-effort a worker runs with what the kernel has of that, and says at its start what it lacks.
+sandbox = "required"
 
 [engine.limits]
 model_bytes = 2147483648
 input_bytes = 67108864
 output_bytes = 67108864
+# Of one engine, beyond the runtime itself.
+memory_bytes = 8589934592
 
 [earnings]
 # Watts that the machine draws while it runs a model, above what it draws anyway: for the energy in

@@ -35,6 +35,9 @@ pub enum RunError {
 impl RunError {
     pub fn fault(&self) -> RunFault {
         match self {
+            // Nobody claims a job whose model crashes, but what is claimed is tried once more: it may
+            // have been chance.
+            Self::Engine(EngineError::ModelCrashed { .. }) => RunFault::Again,
             Self::Engine(error) => match error.fault() {
                 Fault::Run => RunFault::Again,
                 Fault::Job | Fault::Setup => RunFault::Never,

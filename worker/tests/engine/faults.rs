@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use assay_engine::{
     EngineConfig, EngineError, Fault, Host, HostConfig, Limits, Provider, RuntimeFault,
     to_safetensors,
@@ -199,7 +201,7 @@ async fn engine_gets_no_more_of_the_environment_than_it_needs() {
 
 #[tokio::test]
 async fn probe_tells_a_missing_library_or_provider_with_the_fix() {
-    let said = host().probe().await.unwrap().to_string();
+    let said = host().probe().await.unwrap().runtime.to_string();
     assert!(said.contains("ORT Build Info"), "{said}");
 
     let library = Some(PathBuf::from("/nowhere/libonnxruntime.so"));
@@ -243,12 +245,50 @@ async fn probe_tells_a_missing_library_or_provider_with_the_fix() {
     );
 }
 
+/// An engine that was taken over need not look at its pipe: the kernel ends it with its parent.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn engine_is_killed_with_its_worker_though_its_pipe_is_open() {
+    use std::os::unix::process::ExitStatusExt;
+
+    let mut parent = tokio::process::Command::new("/bin/sh")
+        .args([
+            "-c",
+            r#""$0" engine; true"#,
+            env!("CARGO_BIN_EXE_assay-worker"),
+        ])
+        .env("ORT_DISABLE_TELEMETRY", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut to = parent.stdin.take().unwrap();
+    let mut from = parent.stdout.take().unwrap();
+    let config = serde_json::to_string(&EngineConfig::default()).unwrap();
+    let header = format!(r#"{{"request":"start","config":{config}}}"#);
+    let mut frame = b"ASE1".to_vec();
+    frame.extend(u32::try_from(header.len()).unwrap().to_le_bytes());
+    frame.extend(0_u64.to_le_bytes());
+    frame.extend(header.as_bytes());
+    to.write_all(&frame).await.unwrap();
+    let mut preamble = [0; 16];
+    from.read_exact(&mut preamble).await.unwrap();
+    parent.start_kill().unwrap();
+    assert_eq!(parent.wait().await.unwrap().signal(), Some(9));
+    // Its end of the pipe closes, while ours is open still.
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(LONG, from.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "the engine outlived its parent");
+    drop(to);
+}
+
 /// Killed with -9, a worker cannot kill its engines: they end because their pipe does, even in
 /// the middle of an inference.
 #[test]
 fn engine_ends_with_its_worker() {
     let mut engine = Command::new(env!("CARGO_BIN_EXE_assay-worker"))
         .arg("engine")
+        .env("ORT_DISABLE_TELEMETRY", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

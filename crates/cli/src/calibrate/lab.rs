@@ -70,7 +70,7 @@ impl Lab {
     /// What a model takes and gives, and what ONNX Runtime says of itself.
     pub async fn open(&self, model: &Model) -> Result<(ModelInfo, String), EngineError> {
         let host = self.host(&self.base());
-        let runtime = host.probe().await?.to_string();
+        let runtime = host.probe().await?.runtime.to_string();
         let info = host.load(model).await?;
         host.kill();
         Ok((info, runtime))

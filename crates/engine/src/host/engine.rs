@@ -16,12 +16,13 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{Deadline, HostConfig, ps::EngineState, roster::Roster};
+use super::{Deadline, HostConfig, ending, ps::EngineState, roster::Roster, spawner};
 use crate::{
     error::EngineError,
     frame::{self, PREAMBLE, Request, Response},
     info::ModelInfo,
     placement::Placement,
+    sandbox,
 };
 
 /// What an engine needs of the host's environment: to find its libraries and its device. Keys,
@@ -37,6 +38,9 @@ const ENVIRONMENT: [&str; 9] = [
     "TMPDIR",
     "XDG_CACHE_HOME",
 ];
+/// Microsoft's builds of ONNX Runtime start a thread that writes identifiers to disk and sends reports,
+/// unless they are told not to before they open.
+const NO_REPORTS: (&str, &str) = ("ORT_DISABLE_TELEMETRY", "1");
 /// The last words kept of an engine's standard error.
 const LAST_WORDS: usize = 2_000;
 /// How long the end of a process that has closed its pipe may take before it is killed.
@@ -50,6 +54,8 @@ pub struct Engine {
     said: Arc<Mutex<VecDeque<u8>>>,
     listener: JoinHandle<()>,
     max_body: u64,
+    /// Whether it has been given a model; what breaks from then on was broken by the model.
+    shown: bool,
     /// Of the loaded model; zero before.
     pub digest: Digest,
     pub info: ModelInfo,
@@ -78,6 +84,7 @@ impl Engine {
                     .iter()
                     .filter_map(|name| Some((name, std::env::var_os(name)?))),
             )
+            .env(NO_REPORTS.0, NO_REPORTS.1)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -85,7 +92,7 @@ impl Engine {
         // A terminal's Ctrl-C is for the host, which lets a running inference finish.
         #[cfg(unix)]
         command.process_group(0);
-        let mut child = command.spawn().map_err(failed)?;
+        let mut child = spawner::spawn(command).map_err(failed)?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(requests), Some(responses), Some(stderr)) = pipes else {
             return Err(failed(io::Error::other("its pipes are missing")));
@@ -108,6 +115,7 @@ impl Engine {
             said,
             listener,
             max_body,
+            shown: false,
             digest,
             info,
             roster: Arc::clone(roster),
@@ -151,6 +159,8 @@ impl Engine {
         body: &[u8],
         deadline: Deadline,
     ) -> Result<(Response, Vec<u8>), EngineError> {
+        self.shown |= matches!(request, Request::Load | Request::Attempt { .. });
+        sandbox::allow_cpu(self.child.id(), deadline.limit);
         let exchange = exchange(
             &mut self.requests,
             &mut self.responses,
@@ -191,26 +201,30 @@ impl Engine {
 
     async fn crashed(&mut self, doing: &'static str) -> EngineError {
         let ended = timeout(GRACE, self.child.wait()).await;
-        let status = match ended {
-            Ok(Ok(status)) => status.to_string(),
-            Ok(Err(error)) => format!("unknown: {error}"),
-            Err(_) => {
-                let _ = self.child.start_kill();
-                "it closed its pipe and was killed".into()
-            }
-        };
+        if ended.is_err() {
+            let _ = self.child.start_kill();
+        }
         // The process is gone, so its standard error ends too, unless it left children behind.
         let _ = timeout(GRACE, &mut self.listener).await;
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes: Vec<u8> = said.iter().copied().collect();
-        let said = match String::from_utf8_lossy(&bytes).trim() {
-            "" => "nothing".into(),
-            words => words.escape_debug().to_string(),
+        let said = self.last_words();
+        let status = match ended {
+            Ok(Ok(status)) => return ending::explain(doing, status, said, self.shown),
+            Ok(Err(error)) => format!("unknown: {error}"),
+            Err(_) => "it closed its pipe and was killed".into(),
         };
         EngineError::Crashed {
             doing,
             status,
             said,
+        }
+    }
+
+    fn last_words(&self) -> String {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes: Vec<u8> = said.iter().copied().collect();
+        match String::from_utf8_lossy(&bytes).trim() {
+            "" => "nothing".into(),
+            words => words.escape_debug().to_string(),
         }
     }
 }

@@ -50,7 +50,7 @@ async fn all(
     let mut engine = config.engine.clone();
     engine.warm_models = engine.concurrency;
     let host = Arc::new(Host::new(HostConfig::new(engine)?));
-    let runtime = host.probe().await?;
+    let runtime = host.probe().await?.runtime;
     let threads = config.engine.threads;
     let provider = config.engine.provider.name();
     eprintln!("  {provider}, {threads} threads an engine\n  {runtime}");
