@@ -20,11 +20,13 @@ pub(crate) mod fake;
 pub mod instructions;
 mod rpc;
 pub mod submitter;
+mod time;
 pub mod watcher;
 
 pub use calls::{CallCounts, Calls};
 pub use endpoint::State as EndpointState;
 pub use rpc::{Endpoints, EndpointsError, RpcChain};
+pub use time::{Belief, ChainTime};
 
 /// The chain's own time, by which every deadline is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +109,8 @@ pub struct Cost {
 pub struct Health {
     /// In the configured order; the first healthy one is asked.
     pub endpoints: Vec<EndpointHealth>,
+    /// Likewise.
+    pub websockets: Vec<watcher::StreamHealth>,
     /// Of the chain that they must serve; none until one has answered.
     pub genesis: Option<String>,
     /// Requests since the start.

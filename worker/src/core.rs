@@ -21,6 +21,7 @@ mod follow;
 mod look;
 mod policy;
 mod seal;
+mod set_back;
 mod snapshot;
 mod standing;
 mod steps;

@@ -24,9 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     artifacts::Artifacts,
-    chain::{Chain, ChainError, submitter::Submitter},
+    chain::{Chain, ChainError, ChainTime, submitter::Submitter},
     core::{
-        AcknowledgeError, AuditPolicy, Audits, Command, Computed, Core, Identity, Pause, Policy,
+        AcknowledgeError, AuditPolicy, Audits, Command, Computed, Core, Identity, Policy,
         PrepareFault, RunFault, SavedResult, Snapshot, Step, Submitted,
     },
     halt::{Halt, HaltPoint},
@@ -40,11 +40,14 @@ mod audits;
 mod effects;
 mod examine;
 mod machine;
+mod pace;
 mod poll;
 mod preparations;
 mod prepare;
+mod reread;
 mod restart;
 mod run;
+mod stop;
 
 pub use acknowledge::AcknowledgeFailure;
 pub use admission::Answer;
@@ -54,11 +57,14 @@ pub use machine::{Engines, Random, Threads};
 use poll::{Listing, Reading};
 use preparations::Preparations;
 use prepare::Prepared;
+use reread::{after, reread};
 
 /// What an effect or the world tells the driver.
 pub enum Input {
     /// A job as the websocket shows it.
     Job(Address, Box<JobData>),
+    /// Whether a websocket tells of every change from now on.
+    Hints(bool),
     /// Bytes with this digest were handed over.
     Blob(Digest),
     /// A requester's secret, not yet checked; the answer goes back once it is on disk.
@@ -116,7 +122,14 @@ pub struct Shared {
 /// Times that the driver keeps.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
+    /// While something is due or no websocket is alive.
     pub poll_every: Duration,
+    /// While nothing is due.
+    pub idle_poll: Duration,
+    /// Between two lists of all jobs while a websocket is alive.
+    pub idle_list: Duration,
+    /// How long an only endpoint must insist on a time that jumped.
+    pub clock_patience: Duration,
     /// How long a shutdown waits for acknowledgements.
     pub shutdown: Duration,
     pub retention: Duration,
@@ -130,6 +143,8 @@ pub struct Parts<C> {
     pub host: Arc<dyn Engines>,
     pub threads: Threads,
     pub random: Random,
+    /// Unix seconds of this machine, by which a jump of the chain's clock is judged.
+    pub clock: fn() -> i64,
     pub engine: EngineConfig,
     /// What the runtime says of itself.
     pub runtime: String,
@@ -159,6 +174,7 @@ pub struct Driver<C> {
     core: Core,
     audits: Auditing,
     now: UnixSeconds,
+    time: ChainTime,
     /// Of the newest reading of the chain's clock.
     slot: u64,
     inputs: mpsc::Receiver<Input>,
@@ -169,9 +185,13 @@ pub struct Driver<C> {
     runs: BTreeMap<Address, CancellationToken>,
     polling: bool,
     listing: bool,
-    next_poll: Instant,
+    last_poll: Instant,
+    last_list: Option<Instant>,
+    /// The next reading is not later than this.
+    urgent: Option<Instant>,
     polls: u64,
     reachable: bool,
+    hinted: bool,
     operator_lamports: Option<u64>,
 }
 
@@ -195,6 +215,7 @@ impl<C: Chain> Driver<C> {
                 Preparations::new(parts.policy.preparing_jobs, parts.threads),
                 parts.engine.concurrency,
             ),
+            time: ChainTime::new(parts.times.clock_patience),
             parts,
             core,
             now: UnixSeconds::default(),
@@ -206,9 +227,12 @@ impl<C: Chain> Driver<C> {
             runs: BTreeMap::new(),
             polling: false,
             listing: false,
-            next_poll: Instant::now(),
+            last_poll: Instant::now(),
+            last_list: None,
+            urgent: Some(Instant::now()),
             polls: 0,
             reachable: true,
+            hinted: false,
             operator_lamports: None,
         }
     }
@@ -243,51 +267,20 @@ impl<C: Chain> Driver<C> {
                     draining_until = Some(Instant::now() + self.parts.times.shutdown);
                     self.shut_down();
                 }
-                () = tokio::time::sleep_until(self.next_poll), if !self.polling => self.poll(),
+                () = tokio::time::sleep_until(self.next_poll()), if !self.polling => self.poll(),
                 Some(ended) = self.tasks.join_next() => ended?,
                 Some(input) = self.inputs.recv() => self.take(input).await?,
             }
         }
-        let counts = self.core.counts();
-        if counts.committed > 0 {
-            tracing::warn!(
-                jobs = counts.committed,
-                "stopping with committed jobs; start again before their challenge window and a day are over, or they fault"
-            );
-        }
-        let seats = self.audits.core.counts();
-        if seats.joined + seats.committed > 0 {
-            tracing::warn!(
-                joined = seats.joined,
-                committed = seats.committed,
-                "stopping with seats on panels; start again before their deadlines (`assay-worker disputes`), or their bonds are lost"
-            );
-        }
+        self.say_what_is_left();
         self.parts.host.kill();
         Ok(())
     }
 
-    fn shut_down(&mut self) {
-        let counts = self.core.counts();
-        tracing::info!(
-            busy = counts.busy,
-            committed = counts.committed,
-            "stopping: no new jobs, finishing what is claimed; a second signal stops at once"
-        );
-        let detail = "the process was asked to end";
-        self.core
-            .pause(Pause::ShuttingDown, detail.into(), self.now);
-        self.publish();
-    }
-
-    fn may_end(&self, until: Instant) -> bool {
-        let seats = self.audits.core.counts();
-        let waiting = self.core.counts().committed + seats.joined + seats.committed > 0;
-        self.core.is_idle() && self.audits.core.is_idle() && (!waiting || Instant::now() >= until)
-    }
-
     async fn take(&mut self, input: Input) -> Result<(), DriverError> {
+        self.run_on();
         match input {
+            Input::Hints(alive) => self.hear(alive),
             Input::Job(address, job) => self.read(address, Some(Some(job))),
             Input::Blob(digest) => self.core.handle_blob(&digest.0, self.now),
             Input::Acknowledge { job, secret, reply } => {
@@ -339,6 +332,9 @@ impl<C: Chain> Driver<C> {
                 reading,
             } => {
                 self.read(job, reading);
+                if outcome == Submitted::Landed && self.core.is_sending(&job) {
+                    self.read_soon();
+                }
                 self.core
                     .handle_submitted(job, attempt, step, outcome, self.now);
             }
@@ -390,11 +386,4 @@ impl<C: Chain> Driver<C> {
             let _ = sender.send(Input::Effect(effect.await)).await;
         });
     }
-}
-
-/// Reads one job again; none if that failed.
-async fn reread<C: Chain>(chain: &C, job: Address) -> Option<JobReading> {
-    let jobs = chain.jobs(&[job]).await.ok()?;
-    let (_, job) = jobs.into_iter().next()?;
-    Some(job.map(Box::new))
 }

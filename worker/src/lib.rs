@@ -20,8 +20,8 @@ pub mod run;
 pub mod startup;
 pub mod store;
 
-/// Unix seconds of this machine's clock. For signed requests and logs only: deadlines are judged
-/// by the chain's clock.
+/// Unix seconds of this machine's clock. For signed requests, for logs, and to tell a jump of the
+/// chain's clock from a mistake: deadlines are judged by the chain's clock.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one wall clock of the worker"

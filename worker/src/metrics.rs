@@ -26,6 +26,8 @@ pub const RUN_SECONDS: &str = "assay_worker_run_seconds";
 pub const FAILURES: &str = "assay_worker_failures_total";
 /// Readings of the chain that failed.
 pub const POLL_FAILURES: &str = "assay_worker_poll_failures_total";
+/// Readings whose time was not believed.
+pub const CLOCKS_DOUBTED: &str = "assay_worker_clock_doubted_total";
 /// Requests to RPC endpoints, by `method`.
 pub const RPC_CALLS: &str = "assay_worker_rpc_calls_total";
 /// Websockets that could not be opened or fell silent.
@@ -53,6 +55,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     describe_histogram!(RUN_SECONDS, "Seconds of an inference");
     describe_counter!(FAILURES, "Failed preparations and runs, by code");
     describe_counter!(POLL_FAILURES, "Readings of the chain that failed");
+    describe_counter!(CLOCKS_DOUBTED, "Readings whose time was not believed");
     describe_counter!(RPC_CALLS, "Requests to RPC endpoints, by method");
     describe_counter!(
         WEBSOCKET_FAILURES,
@@ -126,6 +129,10 @@ pub fn audits(counts: &AuditCounts) {
 
 pub fn poll_failure() {
     counter!(POLL_FAILURES).increment(1);
+}
+
+pub fn clock_doubted() {
+    counter!(CLOCKS_DOUBTED).increment(1);
 }
 
 pub fn rpc_call(method: &'static str) {

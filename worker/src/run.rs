@@ -21,7 +21,7 @@ use crate::{
     chain::{
         RpcChain,
         submitter::{Submitter, SubmitterConfig},
-        watcher,
+        watcher::{self, Hint, Streams},
     },
     config::{Config, ModelList},
     driver::{Driver, Input, Parts, Shared, Threads, Times},
@@ -72,6 +72,7 @@ pub async fn run(config: Config, halt: Halt) -> anyhow::Result<()> {
         host,
         threads: Threads::Many,
         random: getrandom::fill,
+        clock: wall_clock,
         engine: config.engine.clone(),
         runtime,
         operator: operator.pubkey(),
@@ -168,22 +169,8 @@ async fn supervise(
     sender: mpsc::Sender<Input>,
 ) -> anyhow::Result<()> {
     let (stop_work, stop_service) = (CancellationToken::new(), CancellationToken::new());
+    listen_to_hints(config, &service.chain, sender, &stop_work);
     let serving = tokio::spawn(api::serve(listener, service, stop_service.clone()));
-    if let Some(websocket) = config.chain.websocket.urls().into_iter().next() {
-        let (hints, mut hinted) = mpsc::channel(QUEUE);
-        tokio::spawn(watcher::watch(websocket, hints, stop_work.clone()));
-        tokio::spawn(async move {
-            while let Some((address, job)) = hinted.recv().await {
-                if sender
-                    .send(Input::Job(address, Box::new(job)))
-                    .await
-                    .is_err()
-                {
-                    return;
-                }
-            }
-        });
-    }
     let mut driving = tokio::spawn(driver.run(stop_work.clone()));
     let mut signals = Signals::new()?;
     let ended = tokio::select! {
@@ -208,6 +195,43 @@ async fn supervise(
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Passes on what websockets tell, where there are any.
+fn listen_to_hints(
+    config: &Config,
+    chain: &RpcChain,
+    driver: mpsc::Sender<Input>,
+    stop: &CancellationToken,
+) {
+    let streams = Streams {
+        urls: config.chain.websocket.urls(),
+        silence: Duration::from_secs(config.chain.silence_secs),
+    };
+    if streams.urls.is_empty() {
+        return;
+    }
+    let (hints, mut hinted) = mpsc::channel(QUEUE);
+    let (watching, chain) = (chain.watching(), chain.clone());
+    let newest = move || chain.slot();
+    tokio::spawn(watcher::watch(
+        streams,
+        watching,
+        newest,
+        hints,
+        stop.clone(),
+    ));
+    tokio::spawn(async move {
+        while let Some(hint) = hinted.recv().await {
+            let input = match hint {
+                Hint::Job(address, job) => Input::Job(address, job),
+                Hint::Alive(alive) => Input::Hints(alive),
+            };
+            if driver.send(input).await.is_err() {
+                return;
+            }
+        }
+    });
 }
 
 /// Interrupt and termination, whichever comes.
@@ -330,6 +354,9 @@ fn submitter(
 fn times(config: &Config) -> Times {
     Times {
         poll_every: config.poll_every(),
+        idle_poll: Duration::from_millis(config.chain.idle_poll_ms),
+        idle_list: Duration::from_millis(config.chain.idle_list_ms),
+        clock_patience: Duration::from_secs(config.chain.jump_secs),
         shutdown: Duration::from_secs(config.policy.shutdown_secs),
         retention: Duration::from_secs(u64::from(config.policy.retention_hours) * 3_600),
     }

@@ -24,6 +24,7 @@ use super::{
     ChainError, EndpointHealth, Health, agreement,
     calls::{CallCounts, Calls},
     endpoint::{self, Endpoint, Fault, State},
+    watcher::Watching,
 };
 use wire::{encoding, parse, read_clock};
 
@@ -72,6 +73,7 @@ struct Nodes {
     genesis: Mutex<Option<String>>,
     timeout: Duration,
     calls: Arc<Calls>,
+    watching: Arc<Watching>,
     /// Of checks that somebody waits for.
     checks: tokio::sync::Mutex<()>,
 }
@@ -100,6 +102,7 @@ impl RpcChain {
             genesis: Mutex::new(genesis),
             timeout: settings.timeout,
             calls,
+            watching: Arc::default(),
             checks: tokio::sync::Mutex::default(),
         })))
     }
@@ -128,6 +131,7 @@ impl RpcChain {
         });
         Health {
             endpoints: endpoints.collect(),
+            websockets: self.0.watching.health(),
             genesis: self.genesis(),
             calls: self.calls(),
         }
@@ -250,7 +254,20 @@ impl RpcChain {
     /// The newest slot that is believed.
     fn newest(&self, now: Instant) -> Option<u64> {
         let endpoints = self.0.endpoints.iter();
+        let tips = endpoints.filter_map(|one| one.health().tip(now));
+        agreement::newest(tips.chain(self.0.watching.tip(RECHECK)).collect())
+    }
+
+    /// The newest slot that endpoints show.
+    pub fn slot(&self) -> Option<u64> {
+        let now = Instant::now();
+        let endpoints = self.0.endpoints.iter();
         agreement::newest(endpoints.filter_map(|one| one.health().tip(now)).collect())
+    }
+
+    /// Where the watcher of this chain's websockets notes what it hears.
+    pub fn watching(&self) -> Arc<Watching> {
+        Arc::clone(&self.0.watching)
     }
 
     /// Checks in the background what could be better than it is known to be.

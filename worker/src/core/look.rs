@@ -31,6 +31,12 @@ impl Core {
         self.work.get(address).map(|work| &work.job)
     }
 
+    /// Whether the chain has not shown yet what was last sent for a job.
+    pub fn is_sending(&self, address: &Address) -> bool {
+        let work = self.work.get(address);
+        work.is_some_and(|work| matches!(work.phase, Phase::Sending(_)))
+    }
+
     /// Whether a preparation's end is waited for.
     pub fn is_preparing(&self, address: &Address) -> bool {
         let work = self.work.get(address);

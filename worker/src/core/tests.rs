@@ -7,6 +7,7 @@ use world::{PROVIDER, World, address, policy};
 
 mod pauses;
 mod random;
+mod set_back;
 mod world;
 
 #[test]

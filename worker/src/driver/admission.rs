@@ -55,14 +55,13 @@ impl<C: Chain> Driver<C> {
         let _ = reply.send(Ok(self.publish()));
     }
 
-    /// Notes whether the chain answers.
-    pub(super) fn set_reachable(&mut self, reachable: bool) {
+    /// Notes whether the chain answers, so that it can be believed.
+    pub(super) fn set_reachable(&mut self, reachable: bool, why: &str) {
         if reachable {
             self.core.resume(Pause::ChainUnreachable, self.now);
         } else {
-            let detail = "no RPC endpoint answers; see chain.rpc";
             self.core
-                .pause(Pause::ChainUnreachable, detail.into(), self.now);
+                .pause(Pause::ChainUnreachable, why.into(), self.now);
         }
     }
 

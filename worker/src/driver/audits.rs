@@ -7,12 +7,11 @@ use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Chain, DriverError, Effect, HaltPoint, JobReading, Parts,
+    Chain, DriverError, Effect, HaltPoint, JobReading, Parts, after,
     examine::{self, Examinee},
     machine,
     preparations::Preparations,
     prepare::PrepareError,
-    reread,
 };
 use crate::{
     chain::{
@@ -177,6 +176,9 @@ impl<C: Chain> super::Driver<C> {
                 reading,
             } => {
                 self.read(job, reading);
+                if outcome == Submitted::Landed {
+                    self.read_soon();
+                }
                 self.audits.core.handle_submitted(job, key, outcome, now);
             }
         }
@@ -294,7 +296,7 @@ impl<C: Chain> super::Driver<C> {
                 Some(level) => open::open(&*chain, &submitter, sender, &job, purpose, level).await,
                 None => submitter.submit(purpose).await,
             };
-            let reading = reread(&*chain, address).await;
+            let reading = after(&*chain, outcome, address).await;
             Effect::Audit(AuditEffect::Submitted {
                 job: address,
                 key: intent.key(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use assay_client::protocol::{Address, JobData, JobStatus};
 
-use super::{Chain, Command, Driver, DriverError, Effect, HaltPoint, audits, prepare, reread, run};
+use super::{Chain, Command, Driver, DriverError, Effect, HaltPoint, after, audits, prepare, run};
 use crate::{
     chain::{instructions, submitter::Purpose},
     core::{Action, Report},
@@ -113,8 +113,7 @@ impl<C: Chain> Driver<C> {
         );
         self.spawn(async move {
             let outcome = submitter.submit(purpose).await;
-            // Whatever became of it, what counts is how the job stands now.
-            let reading = reread(&*chain, address).await;
+            let reading = after(&*chain, outcome, address).await;
             Effect::Submitted {
                 job: address,
                 attempt,

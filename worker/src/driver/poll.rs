@@ -18,6 +18,9 @@ const LOW_BALANCE: u64 = 5_000_000;
 /// Polls between two warnings of a low balance, and between two removals of old files.
 const BALANCE_EVERY: u64 = 30;
 
+const UNREACHABLE: &str = "no RPC endpoint answers; see chain.rpc";
+const CLOCK_DOUBTED: &str = "the chain's clock jumped and is not believed; see chain.jump_secs";
+
 /// One reading of the chain.
 pub struct Reading {
     pub snapshot: Snapshot,
@@ -39,6 +42,7 @@ impl<C: Chain> Driver<C> {
     /// Reads the chain in the background.
     pub(super) fn poll(&mut self) {
         self.polling = true;
+        self.urgent = None;
         self.polls = self.polls.wrapping_add(1);
         let chain = Arc::clone(&self.parts.chain);
         let mut live: BTreeSet<Address> = self.core.live_jobs().into_iter().collect();
@@ -50,7 +54,7 @@ impl<C: Chain> Driver<C> {
             operator: self.parts.operator,
             jobs: live.into_iter().collect(),
             panels: panels.iter().flat_map(|(_, panels)| *panels).collect(),
-            expected: None,
+            expected: Some(self.expected()),
         };
         self.spawn(
             async move { Effect::Polled(read(&*chain, &wanted, panels).await.map(Box::new)) },
@@ -59,10 +63,11 @@ impl<C: Chain> Driver<C> {
 
     /// Lists open and judged jobs, unless that is still under way.
     fn list(&mut self) {
-        if self.listing {
+        if self.listing || !self.is_list_due() {
             return;
         }
         self.listing = true;
+        self.last_list = Some(Instant::now());
         let accepting = self.parts.shared.accepting.load(Ordering::Relaxed);
         let chain = Arc::clone(&self.parts.chain);
         let auditing = accepting && self.parts.audit.enabled;
@@ -105,34 +110,33 @@ impl<C: Chain> Driver<C> {
 
     pub(super) fn polled(&mut self, reading: Result<Box<Reading>, ChainError>) {
         self.polling = false;
-        self.next_poll = Instant::now() + self.parts.times.poll_every;
-        let reachable = reading.is_ok();
-        match reading {
+        self.last_poll = Instant::now();
+        let (reachable, why) = match reading {
             Ok(reading) => {
-                if !self.reachable {
+                let believed = self.set_clock(&reading.snapshot);
+                if !self.reachable && believed {
                     tracing::info!("the chain answers again");
                 }
-                self.observe(&reading);
+                self.observe(&reading, believed);
                 self.list();
+                (believed, CLOCK_DOUBTED)
             }
             Err(error) => {
                 metrics::poll_failure();
                 if self.reachable {
                     tracing::warn!(%error, "the chain does not answer; trying on");
                 }
+                (false, UNREACHABLE)
             }
-        }
+        };
         self.reachable = reachable;
-        self.set_reachable(reachable);
+        self.set_reachable(reachable, why);
         self.parts.shared.ready.store(reachable, Ordering::Relaxed);
     }
 
-    fn observe(&mut self, reading: &Reading) {
+    /// With a clock that is not believed, what is there still counts, and what is not there does not.
+    fn observe(&mut self, reading: &Reading, believed: bool) {
         let snapshot = &reading.snapshot;
-        // Nodes differ by moments; time does not go back for us.
-        self.now = self.now.max(snapshot.clock.time);
-        self.slot = self.slot.max(snapshot.clock.slot);
-        metrics::chain_time(self.now.0);
         self.see_balance(snapshot.operator);
         match &snapshot.provider {
             Some(provider) => {
@@ -147,11 +151,12 @@ impl<C: Chain> Driver<C> {
                     self.core.handle_job(*address, job, self.now);
                     self.audits.core.handle_job(*address, job, self.now);
                 }
-                None => {
+                None if believed => {
                     let slot = snapshot.clock.slot;
                     self.core.handle_gone(*address, slot, self.now);
                     self.audits.core.handle_gone(*address, slot);
                 }
+                None => {}
             }
         }
         self.see_panels(&reading.panels);

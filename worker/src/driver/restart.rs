@@ -43,7 +43,7 @@ impl<C: Chain> Driver<C> {
             self.audits.core.restore(job);
         }
         let (snapshot, jobs) = self.read_until_it_works(known).await;
-        (self.now, self.slot) = (snapshot.clock.time, snapshot.clock.slot);
+        self.operator_lamports = Some(snapshot.operator);
         if let Some(provider) = snapshot.provider {
             self.core.handle_provider(&provider, self.now);
             self.audits.core.handle_provider(&provider);
@@ -84,16 +84,19 @@ impl<C: Chain> Driver<C> {
         Ok(())
     }
 
-    async fn read_until_it_works(&self, known: Vec<Address>) -> First {
-        let wanted = Wanted {
+    /// Until the chain answers with a time that is believed.
+    async fn read_until_it_works(&mut self, known: Vec<Address>) -> First {
+        let mut wanted = Wanted {
             provider: self.parts.provider,
             operator: self.parts.operator,
             jobs: known,
             ..Wanted::default()
         };
         loop {
+            wanted.expected = Some(self.expected());
             match first_reading(&*self.parts.chain, &wanted).await {
-                Ok(first) => return first,
+                Ok(first) if self.set_clock(&first.0) => return first,
+                Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "the chain does not answer; trying again"),
             }
             tokio::time::sleep(PAUSE).await;

@@ -189,7 +189,11 @@ async fn answer(mut inputs: mpsc::Receiver<Input>) -> Vec<&'static str> {
                 });
             }
             Input::Blob(_) => seen.push("blob"),
-            Input::Job(..) | Input::Drain(_) | Input::Resume(_) | Input::Effect(_) => {
+            Input::Job(..)
+            | Input::Hints(_)
+            | Input::Drain(_)
+            | Input::Resume(_)
+            | Input::Effect(_) => {
                 seen.push("other");
             }
         }

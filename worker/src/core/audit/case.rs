@@ -121,6 +121,15 @@ impl Case {
         }
     }
 
+    /// Every moment before which something waits.
+    pub fn dues(&mut self) -> impl Iterator<Item = &mut UnixSeconds> {
+        let tries = self.tries.values_mut().map(|tried| &mut tried.due);
+        [&mut self.recall_due, &mut self.files_due]
+            .into_iter()
+            .chain(&mut self.work_due)
+            .chain(tries)
+    }
+
     pub fn status(&self) -> Option<JobStatus> {
         self.job.status().ok()
     }

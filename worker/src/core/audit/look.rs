@@ -12,7 +12,7 @@ use super::{
     AuditStep, Audits, TryKey,
     case::{Case, Files, Try},
 };
-use crate::core::LiveSeat;
+use crate::core::{LiveSeat, set_back::within_reach};
 
 /// How many seats and audits stand where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +85,19 @@ impl Audits {
 
     pub fn job(&self, address: &Address) -> Option<&JobData> {
         self.cases.get(address).map(|case| &case.job)
+    }
+
+    /// Whether any audit is ours or may become so.
+    pub fn has_cases(&self) -> bool {
+        !self.cases.is_empty() || !self.restored.is_empty()
+    }
+
+    /// The chain's time is earlier than was believed: nothing waits for long.
+    pub fn within_reach(&mut self, now: UnixSeconds) {
+        for case in self.cases.values_mut() {
+            case.dues().for_each(|due| within_reach(due, now));
+            case.over_since = case.over_since.map(|since| since.min(now));
+        }
     }
 
     /// Whether a preparation's end is waited for.

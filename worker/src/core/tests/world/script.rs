@@ -10,6 +10,12 @@ impl World {
         self.core.pause(pause, String::new(), now);
     }
 
+    /// A time is believed that is far off, and then corrected.
+    pub fn err_about_time(&mut self, ahead: i64) {
+        self.core.handle_time(UnixSeconds(self.now + ahead));
+        self.core.handle_set_back(UnixSeconds(self.now));
+    }
+
     /// One round of answers; what is sent stays under way.
     pub fn step(&mut self) {
         self.commands();
@@ -22,7 +28,7 @@ impl World {
     /// One step of a random script.
     pub fn act(&mut self, what: u8, which: u8) {
         let pick = |length: usize| usize::from(which) % length.max(1);
-        match what % 16 {
+        match what % 17 {
             0..=3 => {
                 self.command();
             }
@@ -45,6 +51,7 @@ impl World {
             }
             15 if which.is_multiple_of(3) => self.rival(address(which % 4)),
             15 => self.crank(address(which % 4)),
+            16 if which.is_multiple_of(3) => self.err_about_time(10_000_000),
             _ => {}
         }
         self.tell_provider();
