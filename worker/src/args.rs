@@ -53,6 +53,12 @@ pub enum Command {
     Init(Box<Init>),
     /// Read the configuration from all its sources, check it, print what is in force
     CheckConfig,
+    /// Print the runtime class of this machine as set up, and the facts that it stands for
+    Class {
+        /// JSON on stdout.
+        #[arg(long)]
+        json: bool,
+    },
     /// Take jobs until stopped; one signal finishes what is claimed, a second stops at once
     Run {
         /// Stop dead at this point of the first job that reaches it (for crash tests).

@@ -14,6 +14,7 @@ use crate::{
 
 pub mod amount;
 mod benchmark;
+mod class;
 mod disputes;
 mod earnings;
 mod init;
@@ -69,6 +70,7 @@ fn dispatch(args: Args) -> Result<(), Ended> {
     match &args.command {
         Command::Init(flags) => init::show(&args.config, flags),
         Command::CheckConfig => Ok(print_config(&config()?)?),
+        Command::Class { json } => class::show(&config()?, *json),
         Command::Run { halt_at } => {
             let config = config()?;
             logging::install(&config.log).map_err(|error| Ended::usage(error.to_string()))?;

@@ -148,6 +148,8 @@ pub struct Parts<C> {
     pub engine: EngineConfig,
     /// What the runtime says of itself.
     pub runtime: String,
+    /// The runtime class that this machine has.
+    pub class: [u8; 32],
     pub submitter: Arc<Submitter<C>>,
     pub operator: Address,
     pub provider: Address,

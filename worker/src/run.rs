@@ -8,7 +8,6 @@ use assay_client::{
     delivery::{Models, Policy as PublishedPolicy},
     protocol::Address,
 };
-use assay_engine::{Host, HostConfig, Probe};
 use metrics_exporter_prometheus::PrometheusHandle;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
@@ -32,6 +31,10 @@ use crate::{
     wall_clock,
 };
 
+mod engines;
+
+use engines::Engines;
+
 /// Inputs that may wait for the driver; senders wait when it is full.
 const QUEUE: usize = 1_024;
 
@@ -43,7 +46,7 @@ pub async fn run(config: Config, halt: Halt) -> anyhow::Result<()> {
     let store = Store::open(&config.journal())?;
     let artifacts = Arc::new(artifacts(&config)?);
     let metrics = metrics::install().context("metrics could not be started")?;
-    let (host, runtime) = engine(&config).await?;
+    let engines = Engines::start(&config).await?;
 
     let chain = Arc::new(RpcChain::new(&config.chain.endpoints())?);
     chain.check().await;
@@ -53,6 +56,8 @@ pub async fn run(config: Config, halt: Halt) -> anyhow::Result<()> {
         public_url: &config.api.public_url,
     };
     let account = startup::check(&*chain, &expected).await?;
+    let owes = !store.live_jobs()?.is_empty() || !store.live_audits()?.is_empty();
+    startup::check_class(&account.runtime_class, &engines.class, owes)?;
     let provider = address::provider(&authority);
     let listener = listen(&config).await?;
     tracing::info!(%provider, operator = %operator.pubkey(), stake = account.stake, "provider found");
@@ -69,12 +74,13 @@ pub async fn run(config: Config, halt: Halt) -> anyhow::Result<()> {
         chain,
         store,
         artifacts,
-        host,
+        host: engines.host,
         threads: Threads::Many,
         random: getrandom::fill,
         clock: wall_clock,
-        engine: config.engine.clone(),
-        runtime,
+        engine: engines.config,
+        runtime: engines.runtime,
+        class: engines.class,
         operator: operator.pubkey(),
         provider,
         policy: config.policy()?,
@@ -94,29 +100,6 @@ pub async fn run(config: Config, halt: Halt) -> anyhow::Result<()> {
     ));
     let driver = Driver::new(parts, sender.clone(), inputs);
     supervise(&config, driver, listener, service, sender).await
-}
-
-/// The engines, and what they say of themselves, once one has been started to see that it works.
-async fn engine(config: &Config) -> anyhow::Result<(Arc<Host>, String)> {
-    let host = Arc::new(Host::new(HostConfig::new(config.engine.clone())?));
-    let Probe {
-        runtime,
-        confinement,
-    } = host
-        .probe()
-        .await
-        .context("the inference engine does not start")?;
-    let runtime = runtime.to_string();
-    let (provider, threads) = (config.engine.provider.name(), config.engine.threads);
-    tracing::info!(runtime, provider, threads, "engine works");
-    for missing in &confinement.missing {
-        tracing::warn!(%missing, "the sandbox is not complete");
-    }
-    if confinement.is_complete() {
-        let parts = confinement.in_force.join(", ");
-        tracing::info!(parts, "the sandbox is complete");
-    }
-    Ok((host, format!("{runtime}, {provider}, {threads} threads")))
 }
 
 async fn listen(config: &Config) -> anyhow::Result<TcpListener> {

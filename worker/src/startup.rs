@@ -2,7 +2,7 @@
 
 use assay_client::{
     address,
-    protocol::{Address, ProviderData, text},
+    protocol::{Address, ProviderData, digest::is_zero, text},
 };
 
 use crate::chain::{Chain, ChainError};
@@ -42,6 +42,8 @@ pub enum StartupError {
          assay provider fund 0.05"
     )]
     Balance { operator: Address, lamports: u64 },
+    #[error("{0}")]
+    Class(String),
 }
 
 /// Lamports without which not even a handful of transactions can be paid.
@@ -93,4 +95,42 @@ pub async fn check<C: Chain>(
         );
     }
     Ok(provider)
+}
+
+/// Refuses to start for an account that states a runtime class which this machine does not have,
+/// unless something is owed: what is claimed or seated goes on to its end, and no more is taken.
+pub fn check_class(stated: &[u8; 32], class: &[u8; 32], owes: bool) -> Result<(), StartupError> {
+    if is_zero(stated) || stated == class || owes {
+        return Ok(());
+    }
+    Err(StartupError::Class(class_advice(stated, class)))
+}
+
+/// What to do where account and machine differ.
+pub fn class_advice(stated: &[u8; 32], class: &[u8; 32]) -> String {
+    let (stated, class) = (hex::encode(stated), hex::encode(class));
+    format!(
+        "the provider's runtime class is {stated}, and this machine as set up has {class} (`assay-worker class` tells \
+         from which facts); nothing is served under a class that is not true: set up what the class was made of, or \
+         with the authority's key (the stake's age starts anew):\n  assay provider update --runtime-class {class}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn class_that_is_not_this_machines_stops_a_worker_that_owes_nothing() {
+        let class = [7; 32];
+        for (stated, owes) in [([0; 32], false), (class, false), ([8; 32], true)] {
+            check_class(&stated, &class, owes).unwrap();
+        }
+        let refused = check_class(&[8; 32], &class, false)
+            .unwrap_err()
+            .to_string();
+        let fix = format!("assay provider update --runtime-class {}", "07".repeat(32));
+        assert!(refused.contains(&fix), "{refused}");
+        assert!(refused.contains(&"08".repeat(32)), "{refused}");
+    }
 }

@@ -75,6 +75,52 @@ fn init_makes_what_check_config_accepts() {
 }
 
 #[test]
+fn class_is_printed_alone_and_follows_the_facts() {
+    let folder = tempfile::tempdir().unwrap();
+    let toml = format!("authority = {AUTHORITY:?}\n[engine]\nprovider = \"auto\"\n");
+    std::fs::write(folder.path().join("worker.toml"), toml).unwrap();
+    let library = assay_engine::RuntimeLibrary::look(None);
+    let assay_engine::RuntimeLibrary::Present { path, .. } = library else {
+        panic!("{library:?}")
+    };
+    let library = format!("engine.library={}", path.display());
+    let class = |more: &[&str]| {
+        let said = worker(
+            folder.path(),
+            &[&["class", "--set", &library], more].concat(),
+        );
+        assert!(said.status.success(), "{}", text(&said.stderr));
+        (text(&said.stdout), text(&said.stderr))
+    };
+    let (digest, facts) = class(&[]);
+    assert_eq!(digest.trim().len(), 64, "{digest:?}");
+    assert!(digest.trim().chars().all(|digit| digit.is_ascii_hexdigit()));
+    for fact in [
+        "assay runtime class 1\n",
+        "runtime: ONNX Runtime 1.",
+        "threads: 1\n",
+    ] {
+        assert!(facts.contains(fact), "{facts}");
+    }
+    assert!(
+        facts.contains(" works"),
+        "what `auto` found is said: {facts}"
+    );
+    assert_eq!(class(&[]).0, digest);
+    let (other, facts) = class(&["--set", "engine.threads=2"]);
+    assert_ne!(other, digest);
+    assert!(facts.contains("threads: 2\n"), "{facts}");
+    let (json, _) = class(&["--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["digest"].as_str(), Some(digest.trim()));
+    assert!(
+        json["selection"]["tried"]
+            .as_array()
+            .is_some_and(|tried| tried.len() == 5)
+    );
+}
+
+#[test]
 fn wrong_configuration_ends_with_64_before_anything_is_touched() {
     let folder = tempfile::tempdir().unwrap();
     let absent = worker(folder.path(), &["run"]);

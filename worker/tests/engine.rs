@@ -10,6 +10,8 @@
 mod faults;
 #[path = "engine/kit.rs"]
 mod kit;
+#[path = "engine/providers.rs"]
+mod providers;
 #[cfg(target_os = "linux")]
 #[path = "engine/sandbox.rs"]
 mod sandbox;

@@ -155,3 +155,14 @@ pub enum Optimization {
     #[default]
     All,
 }
+
+impl Optimization {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Basic => "basic",
+            Self::Extended => "extended",
+            Self::All => "all",
+        }
+    }
+}

@@ -16,7 +16,7 @@ mod sensors;
 
 pub use cpu::{Cpu, Memory, instruction_sets};
 pub use libraries::{Needed, ProviderLibrary, RuntimeLibrary};
-pub use nvidia::{Gpu, Nvidia};
+pub use nvidia::{Gpu, Nvidia, counted};
 pub use sensors::{Energy, EnergyCounter, GpuReading, Readings, Sensors};
 
 /// One machine.

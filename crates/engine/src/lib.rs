@@ -20,11 +20,14 @@
 //! | `sandbox` | what a child gives up before it sees a model |
 //! | `frame`, `child`, `host` | the pipe, its far end, its near end |
 //! | `hardware` | what the machine has, and what its sensors tell |
+//! | `trial`, `selection` | whether a provider works, and which one `auto` means |
+//! | `class` | the digest of what a result depends on |
 //! | `answer` | canonical root and hints of an outcome |
 
 mod answer;
 mod backend;
 mod child;
+mod class;
 mod config;
 mod error;
 mod frame;
@@ -35,12 +38,15 @@ mod inspect;
 mod placement;
 mod runtime;
 mod sandbox;
+mod selection;
 mod settings;
 mod tensor;
+mod trial;
 
 pub use answer::{Answer, AuditFault, ProfileMismatch};
 pub use backend::{Backend, LoadError, ModelFailure, ModelRefused, Outcome, RunError};
 pub use child::child_main;
+pub use class::{Class, ClassError};
 pub use config::{EngineConfig, Limits, Optimization, Provider, Sandbox};
 pub use error::{EngineError, Fault, RuntimeFault};
 pub use hardware::{
@@ -53,5 +59,7 @@ pub use inspect::inspect;
 pub use placement::{Placed, Placement};
 pub use runtime::{OrtBackend, Runtime};
 pub use sandbox::{Attempt, Call, Confinement, Missing};
+pub use selection::{Selection, Tried, Verdict};
 pub use settings::{Mode, Settings};
 pub use tensor::{DType, Tensor, from_safetensors, to_safetensors, type_name};
+pub use trial::{ModelTrial, Trial, TrialFault, trial};

@@ -24,6 +24,8 @@ pub enum Pause {
     Funds,
     /// Too many jobs failed.
     Failures,
+    /// The account states a runtime class that this machine does not have.
+    RuntimeClass,
     GpuTemperature,
     GpuPower,
     /// Others on this machine use the processor.
@@ -33,7 +35,7 @@ pub enum Pause {
 }
 
 impl Pause {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Starting,
         Self::ShuttingDown,
         Self::Drained,
@@ -41,6 +43,7 @@ impl Pause {
         Self::PauseWindow,
         Self::Funds,
         Self::Failures,
+        Self::RuntimeClass,
         Self::GpuTemperature,
         Self::GpuPower,
         Self::CpuBusy,
@@ -56,6 +59,7 @@ impl Pause {
             Self::PauseWindow => "pause_window",
             Self::Funds => "funds",
             Self::Failures => "failures",
+            Self::RuntimeClass => "runtime_class",
             Self::GpuTemperature => "gpu_temperature",
             Self::GpuPower => "gpu_power",
             Self::CpuBusy => "cpu_busy",
@@ -72,6 +76,7 @@ impl Pause {
             | Self::PauseWindow
             | Self::Funds
             | Self::Failures
+            | Self::RuntimeClass
             | Self::GpuTemperature
             | Self::GpuPower
             | Self::CpuBusy

@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
+use assay_client::protocol::digest::is_zero;
 use tokio::sync::oneshot;
 
 use super::{Chain, Driver, DriverError};
 use crate::{
     core::{Pause, Snapshot},
-    metrics,
+    metrics, startup,
     store::StoreError,
 };
 
@@ -53,6 +54,25 @@ impl<C: Chain> Driver<C> {
         }
         // Whoever asked may have gone.
         let _ = reply.send(Ok(self.publish()));
+    }
+
+    /// Takes no new work for an account that states a class which is not this machine's: results of
+    /// that class are what others would be told they get. Zeros state none.
+    pub(super) fn see_class(&mut self, stated: &[u8; 32]) {
+        let true_class = self.parts.class;
+        if is_zero(stated) || *stated == true_class {
+            if self.core.resume(Pause::RuntimeClass, self.now) {
+                tracing::info!("the account's runtime class is this machine's again");
+            }
+            return;
+        }
+        let detail = startup::class_advice(stated, &true_class);
+        if self
+            .core
+            .pause(Pause::RuntimeClass, detail.clone(), self.now)
+        {
+            tracing::error!("{detail}");
+        }
     }
 
     /// Notes whether the chain answers, so that it can be believed.

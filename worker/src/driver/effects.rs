@@ -61,6 +61,7 @@ impl<C: Chain> Driver<C> {
             artifacts: Arc::clone(&self.parts.artifacts),
             host: Arc::clone(&self.parts.host),
             limits: self.parts.engine.limits.clone(),
+            class: self.parts.class,
         }
     }
 

@@ -140,6 +140,8 @@ impl<C: Chain> Driver<C> {
         self.see_balance(snapshot.operator);
         match &snapshot.provider {
             Some(provider) => {
+                // Before anything is claimed with it.
+                self.see_class(&provider.runtime_class);
                 self.core.handle_provider(provider, self.now);
                 self.audits.core.handle_provider(provider);
             }

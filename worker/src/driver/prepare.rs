@@ -36,6 +36,10 @@ pub enum PrepareError {
     ModelDiffers,
     #[error("the account of the job's provider does not exist any more")]
     PrimaryGone,
+    #[error(
+        "the job asks for a runtime class that this machine does not have (`assay-worker class`)"
+    )]
+    OtherClass,
     #[error("this operator works for the job's provider too: nobody audits itself")]
     OwnOperator,
     #[error(
@@ -66,6 +70,7 @@ impl PrepareError {
             Self::ModelGone
             | Self::ModelDiffers
             | Self::PrimaryGone
+            | Self::OtherClass
             | Self::OwnOperator
             | Self::Input(_)
             | Self::Profile(_) => false,
@@ -87,6 +92,7 @@ impl PrepareError {
             Self::ModelGone => "model_gone",
             Self::ModelDiffers => "model_differs",
             Self::PrimaryGone => "primary_gone",
+            Self::OtherClass => "other_class",
             Self::OwnOperator => "own_operator",
             Self::TooFewAuditors { .. } => "too_few_auditors",
             Self::Fetch(error) => error.code(),
@@ -103,6 +109,8 @@ pub struct Sources<C> {
     pub artifacts: Arc<Artifacts>,
     pub host: Arc<dyn Engines>,
     pub limits: Limits,
+    /// Of this machine.
+    pub class: [u8; 32],
 }
 
 /// Everything that a claim needs. `shared` is the job's model, if another job has it at hand.
@@ -112,6 +120,11 @@ pub async fn prepare<C: Chain>(
     shared: Option<Model>,
     auditors: &Auditors,
 ) -> Result<Prepared, PrepareError> {
+    // Claimed for an account that stated another class: a result that auditors of that class may not
+    // find costs the whole collateral, giving the job back a part of it.
+    if job.require_class(&sources.class).is_err() {
+        return Err(PrepareError::OtherClass);
+    }
     // What is claimed has to be done, whoever may audit it.
     if !job.is_unaudited() && job.status() == Ok(JobStatus::Open) {
         auditors.require(&*sources.chain, job).await?;
@@ -176,6 +189,7 @@ pub async fn files<C: Chain>(
         artifacts,
         host,
         limits,
+        class: _,
     } = sources;
     let account = chain
         .model(&job.model)
@@ -218,9 +232,69 @@ pub async fn files<C: Chain>(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use assay_engine::{EngineConfig, Host, HostConfig};
     use bytemuck::Zeroable;
 
     use super::*;
+    use crate::{
+        artifacts::{Cache, FetchSettings, NetworkPolicy},
+        chain::{Endpoints, RpcChain},
+    };
+
+    /// Sources where nothing answers.
+    fn nothing(folder: &std::path::Path, class: [u8; 32]) -> Sources<RpcChain> {
+        let cache = |name| Cache::open(name, &folder.join(name), 1_000).unwrap();
+        let fetch = FetchSettings {
+            network: NetworkPolicy::default(),
+            gateways: vec![],
+            timeout: Duration::from_secs(5),
+            connections: 1,
+        };
+        let endpoints = Endpoints {
+            urls: vec!["http://127.0.0.1:9".into()],
+            timeout: Duration::from_secs(5),
+            genesis: String::new(),
+            per_second: 10,
+        };
+        let host = HostConfig::new(EngineConfig::default()).unwrap();
+        Sources {
+            chain: Arc::new(RpcChain::new(&endpoints).unwrap()),
+            artifacts: Arc::new(
+                Artifacts::new(cache("models"), cache("blobs"), vec![], fetch).unwrap(),
+            ),
+            host: Arc::new(Host::new(host)),
+            limits: Limits::default(),
+            class,
+        }
+    }
+
+    #[tokio::test]
+    async fn job_of_a_class_that_is_not_this_machines_is_never_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let sources = nothing(folder.path(), [7; 32]);
+        let auditors = Auditors {
+            needed: 0,
+            provider: Address::default(),
+        };
+        let mut job = JobData::zeroed();
+        job.status = JobStatus::Claimed as u8;
+        for (class, is_other) in [([8; 32], true), ([7; 32], false), ([0; 32], false)] {
+            job.runtime_class = class;
+            let error = prepare(&sources, &job, None, &auditors)
+                .await
+                .map(|_| ())
+                .unwrap_err();
+            assert_eq!(
+                matches!(error, PrepareError::OtherClass),
+                is_other,
+                "{error}"
+            );
+            let never = error.fault() == PrepareFault::Never;
+            assert_eq!(never, is_other, "{error}");
+        }
+    }
 
     #[test]
     fn auditors_are_others_with_aged_stake_enough_for_a_seat() {

@@ -45,6 +45,7 @@ impl<C: Chain> Driver<C> {
         let (snapshot, jobs) = self.read_until_it_works(known).await;
         self.operator_lamports = Some(snapshot.operator);
         if let Some(provider) = snapshot.provider {
+            self.see_class(&provider.runtime_class);
             self.core.handle_provider(&provider, self.now);
             self.audits.core.handle_provider(&provider);
         }

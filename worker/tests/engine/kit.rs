@@ -20,11 +20,14 @@ pub fn model(name: &str) -> Model {
     Model::new(fs::read(models().join(name)).unwrap())
 }
 
+pub fn program() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_assay-worker"))
+}
+
 pub fn host_with(engine: EngineConfig) -> Host {
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_assay-worker"));
     Host::new(HostConfig {
         engine,
-        program,
+        program: program(),
         arguments: vec!["engine".into()],
     })
 }

@@ -20,7 +20,7 @@ pub enum Nvidia {
 /// One device. What its driver does not tell is absent.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Gpu {
-    /// As NVML counts them; CUDA may count otherwise unless CUDA_DEVICE_ORDER=PCI_BUS_ID is set.
+    /// As NVML counts them, and as engines do: by their place on the bus.
     pub index: u32,
     pub name: Option<String>,
     pub uuid: Option<String>,
@@ -93,6 +93,22 @@ fn gpu(index: u32, device: &Device<'_>) -> Gpu {
     }
 }
 
+/// The device that an engine means by a number, where the environment lets it see only some.
+pub fn counted(gpus: Vec<Gpu>, visible: Option<&str>, device: i32) -> Option<Gpu> {
+    let number = usize::try_from(device).ok()?;
+    let Some(visible) = visible else {
+        return gpus.into_iter().nth(number);
+    };
+    let name = visible.split(',').nth(number)?.trim();
+    gpus.into_iter().find(|gpu| match name.parse::<u32>() {
+        Ok(index) => gpu.index == index,
+        Err(_) => {
+            let uuid = gpu.uuid.as_deref().unwrap_or_default();
+            !name.is_empty() && uuid.starts_with(name)
+        }
+    })
+}
+
 /// The driver counts 12.4 as 12040.
 fn version(number: i32) -> String {
     format!("{}.{}", number / 1000, number % 1000 / 10)
@@ -115,6 +131,33 @@ mod tests {
         };
         assert!(reason.contains("install NVIDIA's driver"), "{reason}");
         assert!(Nvidia::absent(&error).gpus().is_empty());
+    }
+
+    #[test]
+    fn device_is_counted_among_those_that_an_engine_sees() {
+        let gpu = |index: u32| Gpu {
+            index,
+            name: None,
+            uuid: Some(format!("GPU-{index}abc")),
+            memory_bytes: None,
+            free_bytes: None,
+            compute_capability: None,
+            power_limit_milliwatts: None,
+            slowdown_celsius: None,
+        };
+        let find = |visible, device| {
+            counted(vec![gpu(0), gpu(1), gpu(2)], visible, device).map(|gpu| gpu.index)
+        };
+        assert_eq!(
+            (find(None, 1), find(None, 3), find(None, -1)),
+            (Some(1), None, None)
+        );
+        assert_eq!(
+            (find(Some("2,0"), 0), find(Some("2, 0"), 1)),
+            (Some(2), Some(0))
+        );
+        assert_eq!((find(Some("2,0"), 2), find(Some(""), 0)), (None, None));
+        assert_eq!(find(Some("GPU-1"), 0), Some(1));
     }
 
     #[test]

@@ -85,6 +85,8 @@ impl Engine {
                     .filter_map(|name| Some((name, std::env::var_os(name)?))),
             )
             .env(NO_REPORTS.0, NO_REPORTS.1)
+            // As its driver counts devices, and not the fastest first.
+            .env("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

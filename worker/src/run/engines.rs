@@ -1,0 +1,55 @@
+//! The engines, before any work: which provider, whether one starts, what holds it.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use assay_engine::{Class, Confinement, EngineConfig, Host, HostConfig, Probe};
+
+use crate::config::Config;
+
+pub struct Engines {
+    pub host: Arc<Host>,
+    /// As configured, with a provider instead of `auto`.
+    pub config: EngineConfig,
+    /// What they say of themselves.
+    pub runtime: String,
+    pub class: [u8; 32],
+}
+
+impl Engines {
+    /// Starts one to see that it works.
+    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        let fails = "the inference engine does not start";
+        let host = HostConfig::new(config.engine.clone())?.resolve().await;
+        let (host, selection) = host.context(fails)?;
+        for tried in selection.iter().flat_map(|selection| &selection.tried) {
+            tracing::info!("{tried}");
+        }
+        let config = host.engine.clone();
+        let host = Arc::new(Host::new(host));
+        let Probe {
+            runtime,
+            confinement,
+        } = host.probe().await.context(fails)?;
+        let class = Class::of(&config, &runtime)?.digest;
+        let (provider, threads) = (config.provider.name(), config.threads);
+        tracing::info!(%runtime, provider, threads, class = hex::encode(class), "engine works");
+        tell(&confinement);
+        Ok(Self {
+            host,
+            config,
+            runtime: format!("{runtime}, {provider}, {threads} threads"),
+            class,
+        })
+    }
+}
+
+fn tell(confinement: &Confinement) {
+    for missing in &confinement.missing {
+        tracing::warn!(%missing, "the sandbox is not complete");
+    }
+    if confinement.is_complete() {
+        let parts = confinement.in_force.join(", ");
+        tracing::info!(parts, "the sandbox is complete");
+    }
+}
