@@ -8,14 +8,13 @@ use std::{
 };
 
 use assay_engine::EngineConfig;
-use assay_protocol::{Address, Lamports, limits::MAX_TERM_LAMPORTS};
+use assay_protocol::Address;
 use serde::{Deserialize, Serialize};
-
-use crate::core::{AuditPolicy, Policy};
 
 mod chain;
 mod check;
 mod layers;
+mod policy;
 mod template;
 
 #[cfg(test)]
@@ -23,6 +22,7 @@ mod tests;
 
 pub use chain::{ChainConfig, Websockets};
 pub use layers::{Layers, load, parse};
+pub use policy::{AuditConfig, PolicyConfig};
 pub use template::TEMPLATE;
 
 /// Why a configuration is not used.
@@ -94,53 +94,6 @@ pub enum ModelList {
     Word(String),
     /// Digests in hex.
     Listed(Vec<String>),
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PolicyConfig {
-    pub min_price_lamports: u64,
-    pub models: ModelList,
-    pub max_collateral_lamports: u64,
-    /// Most collateral for each lamport of a job's ceiling.
-    pub max_collateral_ratio: u32,
-    /// The same for jobs that may be audited, which must put up many times their ceiling.
-    pub max_audited_ratio: u32,
-    /// Take jobs that may be drawn for audit.
-    pub audited: bool,
-    /// Least number of other providers that could audit such a job now.
-    pub min_auditors: usize,
-    /// Longest challenge window of a job: until it is over, an unacknowledged job is not paid.
-    pub max_challenge_secs: u32,
-    /// Least seconds from claim to commit that a job must allow.
-    pub min_compute_secs: u32,
-    /// Seconds kept back to land a commit; at most a quarter of the job's compute window is.
-    pub commit_margin_secs: u32,
-    pub exclusive_only: bool,
-    /// Jobs claimed and not yet committed. More than engines means risking slashes in a queue.
-    pub concurrent_jobs: usize,
-    /// Jobs whose files are being fetched.
-    pub preparing_jobs: usize,
-    pub watched_jobs: usize,
-    /// At the first signal, wait this long for acknowledgements of committed jobs.
-    pub shutdown_secs: u64,
-    /// How long outputs of ended jobs are kept for their requesters.
-    pub retention_hours: u32,
-}
-
-/// Seats on the panels that judge other providers' jobs.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AuditConfig {
-    pub enabled: bool,
-    /// Least fee of a seat. A seat takes up to seven transactions.
-    pub min_fee_lamports: u64,
-    /// Seats held at once; each has five fees of the stake in it.
-    pub max_seats: usize,
-    /// Seconds kept back to land a commitment; at most a quarter of the commit phase is.
-    pub margin_secs: u32,
-    /// Authorities of providers in the same hands as this one: their jobs are never audited.
-    pub siblings: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -223,41 +176,6 @@ impl Default for ApiConfig {
     }
 }
 
-impl Default for PolicyConfig {
-    fn default() -> Self {
-        Self {
-            min_price_lamports: 0,
-            models: ModelList::Word("any".into()),
-            max_collateral_lamports: MAX_TERM_LAMPORTS,
-            max_collateral_ratio: 4,
-            max_audited_ratio: 400,
-            audited: true,
-            min_auditors: 2,
-            max_challenge_secs: 3_600,
-            min_compute_secs: 2,
-            commit_margin_secs: 10,
-            exclusive_only: false,
-            concurrent_jobs: 2,
-            preparing_jobs: 4,
-            watched_jobs: 10_000,
-            shutdown_secs: 30,
-            retention_hours: 7 * 24,
-        }
-    }
-}
-
-impl Default for AuditConfig {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            min_fee_lamports: 40_000,
-            max_seats: 8,
-            margin_secs: 60,
-            siblings: Vec::new(),
-        }
-    }
-}
-
 impl Default for ArtifactsConfig {
     fn default() -> Self {
         Self {
@@ -305,50 +223,6 @@ impl Config {
 
     pub fn poll_every(&self) -> Duration {
         Duration::from_millis(self.chain.poll_ms)
-    }
-
-    /// What the core decides by.
-    pub fn policy(&self) -> Result<Policy, ConfigError> {
-        let bytes = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
-        let policy = &self.policy;
-        Ok(Policy {
-            min_price: Lamports(policy.min_price_lamports),
-            models: policy.models.digests()?,
-            max_input_bytes: bytes(self.engine.limits.input_bytes),
-            max_output_bytes: bytes(self.engine.limits.output_bytes),
-            max_collateral: Lamports(policy.max_collateral_lamports),
-            max_collateral_ratio: policy.max_collateral_ratio,
-            max_audited_ratio: policy.max_audited_ratio,
-            audited: policy.audited,
-            max_challenge_secs: policy.max_challenge_secs,
-            min_compute_secs: policy.min_compute_secs,
-            commit_margin_secs: policy.commit_margin_secs,
-            exclusive_only: policy.exclusive_only,
-            concurrent_jobs: policy.concurrent_jobs,
-            preparing_jobs: policy.preparing_jobs,
-            watched_jobs: policy.watched_jobs,
-        })
-    }
-
-    /// What the audits' core decides by.
-    pub fn audit_policy(&self) -> Result<AuditPolicy, ConfigError> {
-        let policy = self.policy()?;
-        let mut wallets = self.audit.authorities()?;
-        let siblings = wallets.iter().map(assay_client::address::provider);
-        let siblings = siblings.collect();
-        wallets.insert(self.authority()?);
-        Ok(AuditPolicy {
-            enabled: self.audit.enabled,
-            min_fee: Lamports(self.audit.min_fee_lamports),
-            max_seats: self.audit.max_seats,
-            margin_secs: self.audit.margin_secs,
-            siblings,
-            wallets,
-            models: policy.models,
-            max_input_bytes: policy.max_input_bytes,
-            max_output_bytes: policy.max_output_bytes,
-            watched_jobs: policy.watched_jobs,
-        })
     }
 
     /// Paths in a file are meant from the file's folder.

@@ -10,16 +10,24 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use assay_protocol::{
-    Address, JobData, JobStatus, LAYOUT_VERSION, ProviderData, UnixSeconds, commitment,
+    Address, JobData, JobStatus, LAYOUT_VERSION, Lamports, ProviderData, UnixSeconds,
     limits::OPEN_SLOT_AGE,
 };
 
+mod acknowledge;
+mod admission;
 pub mod audit;
+mod breaker;
+mod capacity;
+mod claims;
 mod command;
 mod conditions;
 mod follow;
+mod guards;
 mod look;
+mod measured;
 mod policy;
+mod promised;
 mod seal;
 mod set_back;
 mod snapshot;
@@ -30,19 +38,27 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+pub use admission::{AdmissionPolicy, TrialRun};
 pub use audit::{
     AuditCommand, AuditCounts, AuditIntent, AuditPolicy, AuditReport, AuditStep, Audits, Brought,
     Evidence, Examined, PrimaryOpening, Recalled, SavedSeat, TryKey, brought,
 };
+pub use breaker::{BreakerPolicy, Outcome, PausedModel};
+pub use capacity::{Demand, Kind};
+pub use claims::Tried;
 pub use command::{
     AcknowledgeError, Acknowledgement, Action, Body, Command, Computed, Fresh, Intent,
     PrepareFault, Report, RunFault, SavedResult, Step, Submitted,
 };
+pub use guards::Funds;
 pub use look::Counts;
+pub use measured::{Measured, Size, Took};
 pub use policy::{Identity, Policy, Refusal};
 pub use snapshot::{LiveJob, LiveSeat, Snapshot};
 pub use standing::{Pause, Reason, Standing};
 
+use admission::Admission;
+use breaker::Breaker;
 use seal::seal;
 use work::{Phase, Work};
 
@@ -62,9 +78,17 @@ pub struct Core {
     policy: Policy,
     account: Option<ProviderData>,
     work: BTreeMap<Address, Work>,
+    /// How many of them each requester has.
+    watched: BTreeMap<Address, usize>,
     restored: BTreeMap<Address, Restored>,
     commands: VecDeque<Command>,
     standing: Standing,
+    admission: Admission,
+    breaker: Breaker,
+    /// Of the operator's key.
+    balance: Option<Lamports>,
+    /// Transactions that seats and audits still take.
+    owed_elsewhere: u64,
 }
 
 impl Core {
@@ -77,10 +101,15 @@ impl Core {
             UnixSeconds::default(),
         );
         Self {
+            admission: Admission::new(policy.admission.clone()),
+            breaker: Breaker::new(policy.breaker),
+            balance: None,
+            owed_elsewhere: 0,
             me,
             policy,
             account: None,
             work: BTreeMap::new(),
+            watched: BTreeMap::new(),
             restored: BTreeMap::new(),
             commands: VecDeque::new(),
             standing,
@@ -124,8 +153,20 @@ impl Core {
             .map(|(address, _)| *address)
             .collect();
         for address in candidates {
-            self.work.remove(&address);
+            self.forget(&address);
             self.commands.push_back(Command::Discard { job: address });
+        }
+    }
+
+    fn forget(&mut self, address: &Address) {
+        let Some(work) = self.work.remove(address) else {
+            return;
+        };
+        if let Some(theirs) = self.watched.get_mut(&work.job.requester) {
+            *theirs = theirs.saturating_sub(1);
+            if *theirs == 0 {
+                self.watched.remove(&work.job.requester);
+            }
         }
     }
 
@@ -166,7 +207,7 @@ impl Core {
             let ours = job.provider == self.me.provider && !status.is_terminal();
             let restored = self.restored.remove(&address);
             let open = status == JobStatus::Open && self.standing.is_accepting();
-            let room = self.work.len() < self.policy.watched_jobs;
+            let room = open && self.has_room(&job.requester);
             if !ours && restored.is_none() && !(open && room) {
                 return;
             }
@@ -176,6 +217,7 @@ impl Core {
                 work.saved = restored.result;
                 work.acknowledged = restored.acknowledged;
             }
+            *self.watched.entry(job.requester).or_default() += 1;
             self.work.insert(address, work);
         }
         self.follow(address, status, now);
@@ -208,7 +250,7 @@ impl Core {
             if slot <= since {
                 return;
             }
-            self.report(address, Report::Gone);
+            self.report(address, Report::Gone, now);
             self.leave(address, Phase::Over, now);
         }
         self.take_work(now);
@@ -246,7 +288,10 @@ impl Core {
                     self.run(address, now);
                 }
             }
-            Err(PrepareFault::Never) if ours => self.send(address, Step::Release, now),
+            Err(PrepareFault::Never) if ours => {
+                self.blame(address, Outcome::Lost, now);
+                self.send(address, Step::Release, now);
+            }
             Err(PrepareFault::Never) => self.leave(address, Phase::Refused(Refusal::Unfit), now),
             Err(PrepareFault::Later) => {
                 work.phase = Phase::Wanted;
@@ -271,6 +316,7 @@ impl Core {
         if work.phase != Phase::Running || work.job.attempt != attempt {
             return;
         }
+        work.begun = None;
         match result {
             Ok(computed) => {
                 let result = seal(&self.me, &address, &work.job, &computed, fresh);
@@ -287,8 +333,12 @@ impl Core {
                 work.failures = 1;
                 self.run(address, now);
             }
-            Err(RunFault::Again | RunFault::Never) => self.send(address, Step::Release, now),
+            Err(RunFault::Again | RunFault::Never) => {
+                self.blame(address, Outcome::Lost, now);
+                self.send(address, Step::Release, now);
+            }
         }
+        self.note_starts(now);
     }
 
     /// What the journal holds for an attempt after the last [`Command::Save`]; none if it could not
@@ -309,49 +359,11 @@ impl Core {
         }
         if work.phase == Phase::Saving && work.job.attempt == attempt {
             // Without the salt on disk a commitment could not be finalized after a crash.
-            self.send(
-                address,
-                if saved { Step::Commit } else { Step::Release },
-                now,
-            );
-        }
-    }
-
-    /// Whether an acknowledgement is valid, and whether it is new.
-    pub fn check_acknowledgement(
-        &self,
-        address: &Address,
-        secret: &[u8; 32],
-    ) -> Result<Acknowledgement, AcknowledgeError> {
-        let work = self.work.get(address).filter(|work| work.ours.is_some());
-        let work = work.ok_or(AcknowledgeError::Unknown)?;
-        if commitment::secret_hash(secret).0 != work.job.requester_secret_hash {
-            return Err(AcknowledgeError::SecretMismatch);
-        }
-        // A job that is judged or over needs no acknowledgement any more.
-        let late =
-            work.phase == Phase::Audited || work.status().is_some_and(JobStatus::is_terminal);
-        if late || work.acknowledged.is_some() {
-            return Ok(Acknowledgement::Known);
-        }
-        if work.is_ours(&self.me.provider, JobStatus::Committed) {
-            Ok(Acknowledgement::New {
-                attempt: work.job.attempt,
-            })
-        } else {
-            Err(AcknowledgeError::NotCommitted)
-        }
-    }
-
-    /// A checked acknowledgement is on disk.
-    pub fn handle_acknowledged(&mut self, address: Address, secret: [u8; 32], now: UnixSeconds) {
-        let Some(work) = self.work.get_mut(&address) else {
-            return;
-        };
-        work.acknowledged = Some(secret);
-        let committed = work.is_ours(&self.me.provider, JobStatus::Committed);
-        if committed && matches!(work.phase, Phase::Waiting | Phase::Stuck) {
-            self.send(address, Step::Finalize, now);
+            if !saved {
+                self.blame(address, Outcome::Lost, now);
+            }
+            let step = if saved { Step::Commit } else { Step::Release };
+            self.send(address, step, now);
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::{
     chain::{Chain, ChainError, ChainTime, submitter::Submitter},
     core::{
         AcknowledgeError, AuditPolicy, Audits, Command, Computed, Core, Identity, Policy,
-        PrepareFault, RunFault, SavedResult, Snapshot, Step, Submitted,
+        PrepareFault, RunFault, SavedResult, Size, Snapshot, Step, Submitted, Took, Tried,
     },
     halt::{Halt, HaltPoint},
     metrics,
@@ -40,6 +40,7 @@ mod audits;
 mod effects;
 mod examine;
 mod machine;
+mod measure;
 mod pace;
 mod poll;
 mod preparations;
@@ -48,6 +49,7 @@ mod reread;
 mod restart;
 mod run;
 mod stop;
+mod tasks;
 
 pub use acknowledge::AcknowledgeFailure;
 pub use admission::Answer;
@@ -86,6 +88,9 @@ pub enum Effect {
     Listed(Listing),
     /// With the preparation's number; no result if it was cancelled.
     Prepared(Address, u64, Option<Result<Prepared, PrepareFault>>),
+    /// None if it was stopped.
+    Tried(Address, u64, Option<Tried>),
+    Measured(Size, Took),
     Ran(Address, u8, Result<Computed, RunFault>),
     Saved(Address, u8, Option<SavedResult>),
     Submitted {
@@ -185,6 +190,7 @@ pub struct Driver<C> {
     prepared: BTreeMap<Address, Arc<Prepared>>,
     preparations: Preparations,
     runs: BTreeMap<Address, CancellationToken>,
+    trials: Preparations,
     polling: bool,
     listing: bool,
     last_poll: Instant,
@@ -194,7 +200,6 @@ pub struct Driver<C> {
     polls: u64,
     reachable: bool,
     hinted: bool,
-    operator_lamports: Option<u64>,
 }
 
 impl<C: Chain> Driver<C> {
@@ -212,9 +217,10 @@ impl<C: Chain> Driver<C> {
         let audits = Audits::new(me, parts.audit.clone());
         Self {
             preparations: Preparations::new(parts.policy.preparing_jobs, parts.threads),
+            trials: Preparations::new(parts.policy.concurrent_jobs, parts.threads),
             audits: Auditing::new(
                 audits,
-                Preparations::new(parts.policy.preparing_jobs, parts.threads),
+                [0; 2].map(|_| Preparations::new(parts.policy.preparing_jobs, parts.threads)),
                 parts.engine.concurrency,
             ),
             time: ChainTime::new(parts.times.clock_patience),
@@ -235,7 +241,6 @@ impl<C: Chain> Driver<C> {
             polls: 0,
             reachable: true,
             hinted: false,
-            operator_lamports: None,
         }
     }
 
@@ -257,6 +262,7 @@ impl<C: Chain> Driver<C> {
         let mut draining_until = None;
         loop {
             self.carry_out().await?;
+            self.exchange();
             metrics::counts(&self.core.counts());
             self.publish();
             if draining_until.is_some_and(|until| self.may_end(until)) {
@@ -308,6 +314,13 @@ impl<C: Chain> Driver<C> {
                     self.core.handle_prepared(job, result, self.now);
                 }
             }
+            Effect::Tried(job, number, tried) => {
+                let wanted = self.trials.finish(&job, number);
+                if let Some(tried) = tried.filter(|_| wanted) {
+                    self.core.handle_tried(job, tried, self.now);
+                }
+            }
+            Effect::Measured(size, took) => self.measured(size, took),
             Effect::Ran(job, attempt, result) => {
                 self.runs.remove(&job);
                 match machine::fresh(self.parts.random) {
@@ -360,6 +373,7 @@ impl<C: Chain> Driver<C> {
         match reading {
             Some(Some(data)) => {
                 self.core.handle_job(job, &data, self.now);
+                self.exchange();
                 self.audits.core.handle_job(job, &data, self.now);
             }
             Some(None) => {
@@ -368,24 +382,5 @@ impl<C: Chain> Driver<C> {
             }
             None => {}
         }
-    }
-
-    /// The same for work that reads and hashes large files: on a thread that may block.
-    fn spawn_heavy(&mut self, effect: impl Future<Output = Effect> + Send + 'static) {
-        let (sender, threads) = (self.sender.clone(), self.parts.threads);
-        self.tasks.spawn(async move {
-            if let Some(effect) = threads.run(effect).await {
-                let _ = sender.send(Input::Effect(effect)).await;
-            }
-        });
-    }
-
-    /// Runs an effect whose end comes back through the queue.
-    fn spawn(&mut self, effect: impl Future<Output = Effect> + Send + 'static) {
-        let sender = self.sender.clone();
-        self.tasks.spawn(async move {
-            // The driver holds the other end for as long as it lives.
-            let _ = sender.send(Input::Effect(effect.await)).await;
-        });
     }
 }

@@ -18,6 +18,7 @@ mod audits;
 mod books;
 mod costs;
 mod jobs;
+mod measurements;
 mod notes;
 mod results;
 mod schema;

@@ -60,6 +60,19 @@ impl Config {
             ("policy.preparing_jobs", as_u64(self.policy.preparing_jobs)),
             ("policy.watched_jobs", as_u64(self.policy.watched_jobs)),
             (
+                "policy.requester_percent",
+                as_u64(self.policy.requester_percent),
+            ),
+            ("policy.trial_secs", u64::from(self.policy.trial_secs)),
+            (
+                "policy.breaker_failures",
+                as_u64(self.policy.breaker_failures),
+            ),
+            (
+                "policy.breaker_pause_secs",
+                u64::from(self.policy.breaker_pause_secs),
+            ),
+            (
                 "api.concurrent_requests",
                 as_u64(self.api.concurrent_requests),
             ),
@@ -82,6 +95,15 @@ impl Config {
             return invalid(
                 "api.upload_bytes_per_sec",
                 "must be 0 for no limit, or at least 65536",
+            );
+        }
+        if self.policy.requester_percent > 100 {
+            return invalid("policy.requester_percent", "must be at most 100");
+        }
+        if !(100..=1_000).contains(&self.policy.safety_percent) {
+            return invalid(
+                "policy.safety_percent",
+                "must be from 100, as measured, to 1000",
             );
         }
         let limits = &self.engine.limits;

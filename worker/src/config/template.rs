@@ -79,6 +79,22 @@ exclusive_only = false
 concurrent_jobs = 2
 preparing_jobs = 4
 watched_jobs = 10000
+# Most of those places, in hundredths, that one requester gets.
+requester_percent = 50
+# Run a prepared job once before it is claimed: "off", "unknown" (where no earlier run of the model with such an input
+# tells how long it takes) or "always". The answer is kept, so that no job is run twice. Seats are tried unless "off".
+trial_run = "unknown"
+# Longest trial. Jobs whose run was never seen to end within it are left alone.
+trial_secs = 60
+# What a run is counted as, in hundredths of what was measured: the margin for a busy machine.
+safety_percent = 150
+# So many failed or lost jobs of one model, or of several together, within the window: they are left alone for the pause,
+# then one job is tried. The pause doubles while that fails.
+breaker_failures = 3
+breaker_window_secs = 3600
+breaker_pause_secs = 600
+# Of the operator's lamports, kept back besides the fees of what is live: with less, nothing new is taken.
+reserve_lamports = 1000000
 # At the first signal, wait this long for acknowledgements of committed jobs.
 shutdown_secs = 30
 # How long outputs of ended jobs are kept for their requesters.

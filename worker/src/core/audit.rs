@@ -13,7 +13,7 @@ use assay_protocol::{
 };
 
 use super::command::{Fresh, PrepareFault, RunFault, Submitted};
-use super::policy::Identity;
+use super::{admission::Admission, policy::Identity};
 
 mod brought;
 mod case;
@@ -25,6 +25,7 @@ mod outlook;
 mod policy;
 mod seal;
 mod tell;
+mod trial;
 
 #[cfg(test)]
 mod tests;
@@ -57,11 +58,16 @@ pub struct Audits {
     restored: BTreeMap<Address, Option<u64>>,
     commands: VecDeque<AuditCommand>,
     joining: bool,
+    admission: Admission,
+    /// Models that failed here: no seats for a while.
+    paused_models: BTreeSet<[u8; 32]>,
 }
 
 impl Audits {
     pub fn new(me: Identity, policy: AuditPolicy) -> Self {
         Self {
+            admission: Admission::new(policy.admission.clone()),
+            paused_models: BTreeSet::new(),
             me,
             policy,
             account: None,

@@ -20,13 +20,16 @@ pub enum Command {
         attempt: u8,
         intent: Intent,
     },
-    /// Run the model. It is of no use after `until`. Answer: `handle_ran`.
+    /// Run a prepared job that is not claimed, and keep its answer for [`Command::Run`]. Answer:
+    /// `handle_tried`.
+    Try { job: Address, within_secs: u64 },
+    /// Run the model, unless its answer is kept. It is of no use after `until`. Answer: `handle_ran`.
     Run {
         job: Address,
         attempt: u8,
         until: UnixSeconds,
     },
-    /// Stop a run whose result comes too late. No answer.
+    /// Stop a run or trial whose result is of no use. No answer.
     StopRun { job: Address },
     /// Write a result to disk, for good. Answer: `handle_saved`.
     Save {

@@ -25,18 +25,18 @@ impl Core {
                 self.follow_audited(address, now);
             }
             JobStatus::Unresolved if mine => {
-                self.report(address, Report::Unresolved);
+                self.report(address, Report::Unresolved, now);
                 self.leave(address, Phase::Over, now);
             }
             JobStatus::Settled if mine => {
                 let price = Lamports(work.job.price);
                 let split = split_price(price, BasisPoints(work.job.fee_bps));
                 let earned = split.map_or(Lamports::ZERO, |split| split.earned);
-                self.report(address, Report::Settled { price, earned });
+                self.report(address, Report::Settled { price, earned }, now);
                 self.leave(address, Phase::Over, now);
             }
             JobStatus::Faulted if mine => {
-                self.report(address, Report::Faulted);
+                self.report(address, Report::Faulted, now);
                 self.leave(address, Phase::Over, now);
             }
             JobStatus::Claimed
@@ -48,7 +48,7 @@ impl Core {
             | JobStatus::Cancelled
             | JobStatus::Expired
             | JobStatus::Unresolved => {
-                self.report(address, Report::Lost);
+                self.report(address, Report::Lost, now);
                 self.leave(address, Phase::Over, now);
             }
         }
@@ -59,7 +59,7 @@ impl Core {
             return;
         };
         if work.ours.is_some_and(|attempt| attempt < work.job.attempt) {
-            self.report(address, Report::Lost);
+            self.report(address, Report::Lost, now);
             return self.leave(address, Phase::Refused(Refusal::LostBefore), now);
         }
         if work.phase == Phase::Sending(Step::Claim) && work.in_flight {
@@ -70,7 +70,7 @@ impl Core {
             .map_or([0; 32], |account| account.runtime_class);
         match self.policy.judge(&work.job, &self.me.provider, &class) {
             Err(refusal) => self.leave(address, Phase::Refused(refusal), now),
-            Ok(()) if work.phase == Phase::Preparing => {}
+            Ok(()) if matches!(work.phase, Phase::Preparing | Phase::Trying) => {}
             Ok(()) => {
                 let phase = if work.prepared {
                     Phase::Ready
@@ -90,7 +90,7 @@ impl Core {
         let price = Lamports(work.job.price);
         let (saved, prepared) = (work.result().is_some(), work.prepared);
         let preparing = work.phase == Phase::Preparing;
-        self.report(address, Report::Claimed { price });
+        self.report(address, Report::Claimed { price }, now);
         if saved {
             self.send(address, Step::Commit, now);
         } else if prepared {
@@ -105,7 +105,7 @@ impl Core {
         if let Some(work) = self.work.get_mut(&address) {
             work.ours = Some(work.job.attempt);
         }
-        self.report(address, Report::Audited);
+        self.report(address, Report::Audited, now);
         self.leave(address, Phase::Audited, now);
     }
 
@@ -120,10 +120,10 @@ impl Core {
             .is_some_and(|result| result.commitment.0 == commitment);
         let acknowledged = work.acknowledged.is_some();
         if !known {
-            self.report(address, Report::SecretsMissing);
+            self.report(address, Report::SecretsMissing, now);
             return self.leave(address, Phase::Stuck, now);
         }
-        self.report(address, Report::Committed);
+        self.report(address, Report::Committed, now);
         if acknowledged {
             self.send(address, Step::Finalize, now);
         } else {

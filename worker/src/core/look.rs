@@ -61,6 +61,13 @@ impl Core {
         jobs.map(of).collect()
     }
 
+    /// Whether one more open job of this requester may be watched: nobody gets all places.
+    pub(super) fn has_room(&self, requester: &Address) -> bool {
+        let places = self.policy.watched_jobs;
+        let theirs = self.watched.get(requester).copied().unwrap_or(0);
+        self.work.len() < places && theirs < self.policy.share(places)
+    }
+
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for work in self.work.values() {
@@ -68,7 +75,9 @@ impl Core {
                 counts.busy += 1;
             } else {
                 match work.phase {
-                    Phase::Wanted | Phase::Preparing | Phase::Ready => counts.candidates += 1,
+                    Phase::Wanted | Phase::Preparing | Phase::Ready | Phase::Trying => {
+                        counts.candidates += 1;
+                    }
                     Phase::Waiting | Phase::Audited | Phase::Sending(_) => counts.committed += 1,
                     Phase::Stuck => counts.stuck += 1,
                     Phase::Running | Phase::Saving | Phase::Refused(_) | Phase::Over => {}
@@ -85,6 +94,7 @@ impl Core {
             Phase::Wanted
             | Phase::Preparing
             | Phase::Ready
+            | Phase::Trying
             | Phase::Running
             | Phase::Saving
             | Phase::Sending(_)

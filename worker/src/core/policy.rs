@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use assay_protocol::{Address, JobData, Lamports, UnixSeconds};
 
+use super::{AdmissionPolicy, BreakerPolicy, Funds};
+
 /// What the operator wants, and what the worker allows itself at once.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -35,6 +37,11 @@ pub struct Policy {
     pub preparing_jobs: usize,
     /// Most jobs remembered; the rest is looked at when others are gone.
     pub watched_jobs: usize,
+    /// Most of those places that one requester gets, in hundredths.
+    pub requester_percent: usize,
+    pub admission: AdmissionPolicy,
+    pub breaker: BreakerPolicy,
+    pub funds: Funds,
 }
 
 /// Who is asked.
@@ -64,6 +71,8 @@ pub enum Refusal {
     Audited,
     /// A job that was lost once is left to others.
     LostBefore,
+    /// Its run would not end in time; or none like it has.
+    TooSlow,
     /// Model or input do not fit; the log of the preparation says how.
     Unfit,
     /// The program refused the claim for a reason that does not pass.
@@ -86,6 +95,7 @@ impl Refusal {
             Self::ComputeWindowTooShort => "compute_window_too_short",
             Self::Audited => "audited",
             Self::LostBefore => "lost_before",
+            Self::TooSlow => "too_slow",
             Self::Unfit => "unfit",
             Self::ClaimRefused => "claim_refused",
         }
@@ -156,9 +166,26 @@ impl Policy {
             .is_none_or(|models| models.contains(digest))
     }
 
+    /// What one requester may take of so many places: at least one.
+    pub(super) fn share(&self, places: usize) -> usize {
+        places
+            .saturating_mul(self.requester_percent)
+            .div_ceil(100)
+            .clamp(1, places.max(1))
+    }
+
+    /// Seconds from a claim to the last moment at which its run is worth waiting for.
+    pub fn usable_secs(&self, job: &JobData) -> i64 {
+        i64::from(job.compute_secs).saturating_sub(i64::from(self.margin(job)))
+    }
+
+    fn margin(&self, job: &JobData) -> u32 {
+        self.commit_margin_secs.min(job.compute_secs / 4)
+    }
+
     /// Last moment at which a run is still worth waiting for; after it the job is given back.
     pub fn run_until(&self, job: &JobData) -> UnixSeconds {
-        let margin = self.commit_margin_secs.min(job.compute_secs / 4);
+        let margin = self.margin(job);
         let deadline = job
             .compute_deadline()
             .map_or(job.claimed_at, |deadline| deadline.0);

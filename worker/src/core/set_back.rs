@@ -20,7 +20,10 @@ impl Core {
         for work in self.work.values_mut() {
             within_reach(&mut work.due, now);
             work.touched = work.touched.min(now);
+            work.since = work.since.min(now);
+            work.begun = work.begun.map(|begun| begun.min(now));
         }
+        self.breaker.set_back(now.0);
         let stuck = self
             .work
             .iter()

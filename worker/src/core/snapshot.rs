@@ -4,7 +4,7 @@ use assay_protocol::{Address, JobStatus, UnixSeconds};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AuditCounts, Audits, Core, Counts, Reason,
+    AuditCounts, Audits, Core, Counts, PausedModel, Reason,
     work::{Phase, Work},
 };
 use crate::core::command::Step;
@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub audits: AuditCounts,
     /// Of the operator's key, at the last look.
     pub operator_lamports: Option<u64>,
+    /// Models whose jobs are left alone after failures.
+    pub paused_models: Vec<PausedModel>,
     /// Jobs that are ours, and those that are being looked at more closely.
     pub jobs: Vec<LiveJob>,
     /// Audits of ours: as primary, with a seat, or owed a panel's rent.
@@ -71,6 +73,7 @@ impl Phase {
             Self::Wanted => "wanted",
             Self::Preparing => "preparing",
             Self::Ready => "ready",
+            Self::Trying => "trying",
             Self::Refused(_) => "refused",
             Self::Running => "running",
             Self::Saving => "saving",
@@ -89,8 +92,9 @@ impl Phase {
 impl Core {
     /// Jobs that are ours, and those that are prepared or about to be.
     pub fn live(&self) -> Vec<LiveJob> {
-        let shown =
-            |work: &&Work| work.is_live() || matches!(work.phase, Phase::Preparing | Phase::Ready);
+        let shown = |work: &&Work| {
+            work.is_live() || matches!(work.phase, Phase::Preparing | Phase::Ready | Phase::Trying)
+        };
         let live = self.work.iter().map(|(job, work)| (*job, work));
         live.filter(|(_, work)| shown(work))
             .map(|(job, work)| self.line(job, work))
@@ -129,7 +133,7 @@ impl Core {
             },
             collateral: data.collateral,
             deadline: deadline.map(|deadline| deadline.0),
-            estimate_ms: None,
+            estimate_ms: self.admission.estimate_ms(work.size()),
         }
     }
 }
@@ -144,9 +148,10 @@ impl Snapshot {
             idle: core.live_jobs().is_empty() && audits.live_jobs().is_empty(),
             counts: core.counts(),
             audits: audits.counts(),
+            paused_models: core.breaker.paused_models(now.0),
+            operator_lamports: core.balance.map(|balance| balance.0),
             jobs: core.live(),
             seats: audits.live(now),
-            ..Self::default()
         }
     }
 }

@@ -1,9 +1,11 @@
 //! From phase to phase: what follows from time and from how a transaction ended.
 
-use assay_protocol::{Address, JobStatus, Lamports, UnixSeconds};
+use assay_protocol::{Address, JobStatus, UnixSeconds};
 
 use super::{
     Core,
+    breaker::Outcome,
+    claims::AHEAD_SECS,
     command::{Command, Intent, Report, Step, Submitted},
     conditions::{
         commit_args, finalize_args, has_closed, in_time_to_commit, is_forgettable, refuse_claim,
@@ -12,8 +14,6 @@ use super::{
     work::Phase,
 };
 
-/// How long before its price is reached a job is prepared.
-const AHEAD_SECS: i64 = 60;
 /// How long a transaction that landed may stay invisible before its step is looked at again.
 const VISIBLE_SECS: i64 = 10;
 /// So often.
@@ -75,14 +75,16 @@ impl Core {
         let late = self.policy.run_until(&work.job) < now;
         match work.phase {
             Phase::Running if late => {
+                self.blame(address, Outcome::Lost, now);
                 self.commands.push_back(Command::StopRun { job: address });
                 self.send(address, Step::Release, now);
             }
             Phase::Wanted | Phase::Preparing | Phase::Ready if claimed && late => {
+                self.blame(address, Outcome::Lost, now);
                 self.send(address, Step::Release, now);
             }
             Phase::Wanted if claimed && due => self.prepare(address, now),
-            Phase::Wanted | Phase::Ready if !claimed && has_closed(work, now) => {
+            Phase::Wanted | Phase::Ready | Phase::Trying if !claimed && has_closed(work, now) => {
                 self.leave(address, Phase::Over, now);
             }
             // Whatever has changed since: a claim is sent by `take_work` alone.
@@ -92,11 +94,12 @@ impl Core {
             Phase::Sending(step) if due && !work.in_flight => self.submit(address, step, now),
             Phase::Waiting if window_is_over(work, now) => self.send(address, Step::Finalize, now),
             Phase::Over | Phase::Refused(_) if is_forgettable(work, now) => {
-                self.work.remove(&address);
+                self.forget(&address);
             }
             Phase::Wanted
             | Phase::Preparing
             | Phase::Ready
+            | Phase::Trying
             | Phase::Refused(_)
             | Phase::Running
             | Phase::Saving
@@ -141,6 +144,7 @@ impl Core {
                 Phase::Sending(_) if !work.in_flight => Some(work.due),
                 Phase::Waiting => work.job.challenge_deadline().ok().map(after),
                 Phase::Preparing
+                | Phase::Trying
                 | Phase::Refused(_)
                 | Phase::Saving
                 | Phase::Sending(_)
@@ -151,74 +155,11 @@ impl Core {
             .min()
     }
 
-    /// Starts what price, stake and capacity allow, the best paid first.
-    pub(super) fn take_work(&mut self, now: UnixSeconds) {
-        let Some(account) = self.account.filter(|_| self.standing.is_accepting()) else {
-            return;
-        };
-        let mut free = account.free_stake().map_or(0, |free| free.0);
-        let (mut busy, mut preparing, mut held) = (0, 0, 0);
-        for work in self.work.values() {
-            busy += usize::from(work.is_busy());
-            preparing += usize::from(work.phase == Phase::Preparing);
-            held += usize::from(work.phase == Phase::Ready);
-            if work.phase == Phase::Sending(Step::Claim) && work.is_open() {
-                free = free.saturating_sub(work.job.collateral);
-            }
-        }
-        for (address, phase, collateral) in self.offers(now) {
-            // What is prepared lies in memory until it is claimed.
-            let room = preparing + held < self.policy.preparing_jobs + self.policy.concurrent_jobs;
-            if phase == Phase::Wanted && preparing < self.policy.preparing_jobs && room {
-                preparing += 1;
-                self.prepare(address, now);
-            }
-            if phase == Phase::Ready && busy < self.policy.concurrent_jobs && collateral <= free {
-                busy += 1;
-                free = free.saturating_sub(collateral);
-                self.send(address, Step::Claim, now);
-            }
-        }
-    }
-
-    /// Open jobs with something to do now, dearest first.
-    fn offers(&self, now: UnixSeconds) -> Vec<(Address, Phase, u64)> {
-        let mut offers: Vec<_> = self
-            .work
-            .iter()
-            .filter(|(_, work)| work.is_open() && work.due <= now && !has_closed(work, now))
-            .filter(|(_, work)| match work.phase {
-                // Not long before it pays: prepared jobs that wait keep others out.
-                Phase::Wanted => {
-                    self.policy.price_reached_at(&work.job).0 <= now.0.saturating_add(AHEAD_SECS)
-                }
-                Phase::Ready => self.policy.price_reached_at(&work.job) <= now,
-                Phase::Preparing
-                | Phase::Refused(_)
-                | Phase::Running
-                | Phase::Saving
-                | Phase::Sending(_)
-                | Phase::Waiting
-                | Phase::Audited
-                | Phase::Stuck
-                | Phase::Over => false,
-            })
-            .map(|(address, work)| {
-                let price = work.job.price_at(now).unwrap_or(Lamports::ZERO);
-                (price, *address, work.phase, work.job.collateral)
-            })
-            .collect();
-        offers.sort_by(|left, right| right.0.cmp(&left.0).then(left.1.cmp(&right.1)));
-        offers
-            .into_iter()
-            .map(|(_, address, phase, collateral)| (address, phase, collateral))
-            .collect()
-    }
-
     pub(super) fn prepare(&mut self, address: Address, now: UnixSeconds) {
         if let Some(work) = self.work.get_mut(&address) {
             // Failures are kept: each try that lacks something waits longer.
             work.phase = Phase::Preparing;
+            work.since = now;
             work.due = now;
             self.commands.push_back(Command::Prepare { job: address });
         }
@@ -233,7 +174,12 @@ impl Core {
         if until < now {
             return self.send(address, Step::Release, now);
         }
+        if work.phase == Phase::Trying {
+            self.commands.push_back(Command::StopRun { job: address });
+        }
         work.phase = Phase::Running;
+        work.since = now;
+        work.begun = None;
         let attempt = work.job.attempt;
         self.commands.push_back(Command::Run {
             job: address,
@@ -302,7 +248,7 @@ impl Core {
         let Some(work) = self.work.get_mut(&address) else {
             return;
         };
-        if work.phase == Phase::Running {
+        if matches!(work.phase, Phase::Running | Phase::Trying) {
             self.commands.push_back(Command::StopRun { job: address });
         }
         if let Phase::Refused(refusal) = phase
@@ -314,12 +260,13 @@ impl Core {
             });
         }
         work.prepared = false;
+        work.tried = false;
         self.enter(address, phase, now);
         self.commands.push_back(Command::Discard { job: address });
     }
 
     /// Reports what became of an attempt of ours; each piece of news once, none after the end.
-    pub(super) fn report(&mut self, address: Address, report: Report) {
+    pub(super) fn report(&mut self, address: Address, report: Report, now: UnixSeconds) {
         let Some(work) = self.work.get_mut(&address) else {
             return;
         };
@@ -331,6 +278,17 @@ impl Core {
             return;
         }
         work.reported = Some(report);
+        match report {
+            Report::Committed => self.blame(address, Outcome::Good, now),
+            Report::Lost => self.blame(address, Outcome::Lost, now),
+            Report::Faulted => self.blame(address, Outcome::Fault, now),
+            Report::Claimed { .. }
+            | Report::Settled { .. }
+            | Report::Audited
+            | Report::Unresolved
+            | Report::SecretsMissing
+            | Report::Gone => {}
+        }
         self.commands.push_back(Command::Report {
             job: address,
             attempt,

@@ -5,6 +5,8 @@ use assay_protocol::{Error, JobStatus, UnixSeconds};
 use super::*;
 use world::{PROVIDER, World, address, policy};
 
+mod admission;
+mod guards;
 mod pauses;
 mod random;
 mod set_back;

@@ -4,6 +4,7 @@ use assay_protocol::{Address, JobData, JobStatus, UnixSeconds};
 
 use super::{
     command::{Report, SavedResult, Step},
+    measured::Size,
     policy::Refusal,
 };
 
@@ -14,6 +15,8 @@ pub(super) enum Phase {
     Wanted,
     /// Model and input are being fetched and checked.
     Preparing,
+    /// Runs once before it is claimed.
+    Trying,
     /// Can be claimed, as soon as price, stake and capacity allow.
     Ready,
     /// Not wanted in this attempt.
@@ -44,6 +47,14 @@ pub(super) struct Work {
     pub acknowledged: Option<[u8; 32]>,
     /// Model and input are at hand.
     pub prepared: bool,
+    /// The shell has its answer already.
+    pub tried: bool,
+    /// Seconds that its trial may take.
+    pub limit: i64,
+    /// Since when it is in this phase.
+    pub since: UnixSeconds,
+    /// Since when an engine is thought to be at its run or trial; none while it waits for one.
+    pub begun: Option<UnixSeconds>,
     /// Whether a transaction is under way.
     pub in_flight: bool,
     /// Not before this moment: the next try of whatever failed last.
@@ -53,6 +64,8 @@ pub(super) struct Work {
     /// The attempt that was or is ours, and what was last reported of it.
     pub ours: Option<u8>,
     pub reported: Option<Report>,
+    /// The attempt whose failure was counted.
+    pub blamed: Option<u8>,
     /// When the chain last showed a change.
     pub touched: UnixSeconds,
     /// Slot of the first of the readings in a row that did not find the account.
@@ -67,14 +80,24 @@ impl Work {
             saved: None,
             acknowledged: None,
             prepared: false,
+            tried: false,
+            limit: 0,
+            since: now,
+            begun: None,
             in_flight: false,
             due: now,
             failures: 0,
             ours: None,
             reported: None,
+            blamed: None,
             touched: now,
             missing_since: None,
         }
+    }
+
+    /// What its run is measured as.
+    pub fn size(&self) -> Size {
+        Size::of(self.job.model_digest, self.job.input_bytes)
     }
 
     pub fn status(&self) -> Option<JobStatus> {
@@ -107,6 +130,7 @@ impl Work {
             Phase::Preparing => !self.is_open(),
             Phase::Wanted
             | Phase::Ready
+            | Phase::Trying
             | Phase::Refused(_)
             | Phase::Waiting
             | Phase::Audited
@@ -126,8 +150,16 @@ impl Work {
 
     /// Whether it is open and only looked at.
     pub fn is_candidate(&self) -> bool {
-        let looked_at = matches!(self.phase, Phase::Wanted | Phase::Preparing | Phase::Ready);
+        let looked_at = matches!(
+            self.phase,
+            Phase::Wanted | Phase::Preparing | Phase::Ready | Phase::Trying
+        );
         self.is_open() && looked_at
+    }
+
+    /// Whether it uses an engine, or waits for one.
+    pub fn is_at_engine(&self) -> bool {
+        matches!(self.phase, Phase::Running | Phase::Trying)
     }
 
     /// Notes a failure and when to try again: 1, 2, 4 ... at most 32 seconds later.
@@ -140,6 +172,8 @@ impl Work {
     /// Enters a phase with a clean slate.
     pub fn enter(&mut self, phase: Phase, now: UnixSeconds) {
         self.phase = phase;
+        self.since = now;
+        self.begun = None;
         self.failures = 0;
         self.due = now;
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use assay_client::protocol::digest::is_zero;
+use assay_client::protocol::{UnixSeconds, digest::is_zero};
 use tokio::sync::oneshot;
 
 use super::{Chain, Driver, DriverError};
@@ -85,6 +85,30 @@ impl<C: Chain> Driver<C> {
         }
     }
 
+    /// Each core learns what the other has promised of the engines and of the operator's lamports.
+    pub(super) fn exchange(&mut self) {
+        let (core, audits, now) = (&mut self.core, &mut self.audits.core, self.now);
+        core.handle_seats(audits.demands(now), audits.owed());
+        audits.handle_jobs(core.demands(now), core.paused_models(now));
+    }
+
+    /// What runs took and how jobs ended, before this start.
+    pub(super) async fn recall_past(&mut self) -> Result<(), DriverError> {
+        let runtime = self.parts.runtime.clone();
+        let measured = self.parts.store.call(move |store| store.measured(&runtime));
+        for (size, measured) in measured.await? {
+            self.core.restore_measured(size, measured);
+            self.audits.core.restore_measured(size, measured);
+        }
+        let window = i64::from(self.parts.policy.breaker.window_secs);
+        let since = UnixSeconds(self.now.0.saturating_sub(window));
+        let outcomes = self.parts.store.call(move |store| store.outcomes(since));
+        for (model, outcome, at) in outcomes.await? {
+            self.core.handle_outcome(model, outcome, at);
+        }
+        Ok(())
+    }
+
     /// Lets everybody know how things stand.
     pub(super) fn publish(&mut self) -> Arc<Snapshot> {
         let standing = self.core.standing();
@@ -97,10 +121,7 @@ impl<C: Chain> Driver<C> {
         }
         let shared = &self.parts.shared;
         shared.accepting.store(accepting, Ordering::Relaxed);
-        let snapshot = Snapshot {
-            operator_lamports: self.operator_lamports,
-            ..Snapshot::of(&self.core, &self.audits.core, self.now)
-        };
+        let snapshot = Snapshot::of(&self.core, &self.audits.core, self.now);
         let snapshot = Arc::new(snapshot);
         shared.snapshot.send_if_modified(|known| {
             let news = **known != *snapshot;

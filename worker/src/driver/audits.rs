@@ -19,18 +19,21 @@ use crate::{
         submitter::Purpose,
     },
     core::{
-        Action, AuditCommand, AuditIntent, AuditReport, Audits, Body, Examined, Fresh,
-        PrepareFault, Recalled, RunFault, SavedSeat, Submitted, TryKey, brought,
+        Action, AuditCommand, AuditIntent, Audits, Body, Examined, Fresh, PrepareFault, Recalled,
+        RunFault, SavedSeat, Submitted, Tried, TryKey, brought,
     },
     metrics,
 };
 
 mod open;
+mod report;
 
 /// How an effect of an audit ended.
 pub enum AuditEffect {
     Recalled(Address, u8, Option<Recalled>),
     Prepared(Address, u64, Option<Result<Examinee, PrepareFault>>),
+    /// None if it was stopped.
+    Tried(Address, u64, Option<Tried>),
     Ran(Address, u8, Result<Examined, RunFault>),
     Saved(Address, u8, Option<SavedSeat>),
     Submitted {
@@ -46,6 +49,7 @@ pub(super) struct Auditing {
     pub core: Audits,
     examinees: BTreeMap<Address, Arc<Examinee>>,
     preparations: Preparations,
+    trials: Preparations,
     runs: BTreeMap<Address, CancellationToken>,
     /// Runs at the same time.
     turns: Arc<Semaphore>,
@@ -54,11 +58,12 @@ pub(super) struct Auditing {
 }
 
 impl Auditing {
-    pub fn new(core: Audits, preparations: Preparations, engines: usize) -> Self {
+    pub fn new(core: Audits, [preparations, trials]: [Preparations; 2], engines: usize) -> Self {
         Self {
             core,
             examinees: BTreeMap::new(),
             preparations,
+            trials,
             runs: BTreeMap::new(),
             turns: Arc::new(examine::turns(engines)),
             addresses: BTreeMap::new(),
@@ -86,6 +91,7 @@ impl<C: Chain> super::Driver<C> {
             match command {
                 AuditCommand::Recall { job, attempt } => self.recall_audit(job, attempt),
                 AuditCommand::Prepare { job } => self.prepare_audit(job),
+                AuditCommand::Try { job, within_secs } => self.try_audit(job, within_secs),
                 AuditCommand::Run {
                     job,
                     level,
@@ -100,6 +106,7 @@ impl<C: Chain> super::Driver<C> {
                     self.run_audit(job, level, until);
                 }
                 AuditCommand::Discard { job } => {
+                    self.audits.trials.cancel(&job);
                     self.audits.preparations.cancel(&job);
                     self.audits.examinees.remove(&job);
                 }
@@ -120,6 +127,7 @@ impl<C: Chain> super::Driver<C> {
                 AuditCommand::Submit { job, intent } => self.submit_audit(job, intent),
                 AuditCommand::Report { job, report } => self.report_audit(job, report).await?,
                 AuditCommand::Forget { job } => {
+                    self.audits.trials.cancel(&job);
                     self.audits.preparations.cancel(&job);
                     self.audits.examinees.remove(&job);
                     self.audits.addresses.remove(&job);
@@ -149,6 +157,12 @@ impl<C: Chain> super::Driver<C> {
                         self.audits.examinees.insert(job, Arc::new(examinee));
                     });
                     self.audits.core.handle_prepared(job, result, now);
+                }
+            }
+            AuditEffect::Tried(job, number, tried) => {
+                let wanted = self.audits.trials.finish(&job, number);
+                if let Some(tried) = tried.filter(|_| wanted) {
+                    self.audits.core.handle_tried(job, tried, now);
                 }
             }
             AuditEffect::Ran(job, level, result) => {
@@ -224,18 +238,41 @@ impl<C: Chain> super::Driver<C> {
         });
     }
 
+    fn try_audit(&mut self, address: Address, seconds: u64) {
+        let Some(job) = self.audits.core.job(&address).copied() else {
+            return;
+        };
+        let examinee = self.audits.examinees.get(&address).map(Arc::clone);
+        let (running, turns) = (self.running(&job), Arc::clone(&self.audits.turns));
+        let limit = Duration::from_secs(seconds);
+        let work = async move {
+            let trial = examine::try_out(&running, &turns, examinee.as_deref(), &job, limit);
+            match trial.await {
+                Ok(()) => Tried::Answered,
+                Err(error) => {
+                    metrics::failure(error.code());
+                    tracing::info!(job = %address, reason = %error, "the trial for a seat failed");
+                    error.tried()
+                }
+            }
+        };
+        let (number, trial) = self.audits.trials.start(address, true, work);
+        self.spawn(async move { Effect::Audit(AuditEffect::Tried(address, number, trial.await)) });
+    }
+
     /// `within`: for the run, and for the hints.
     fn run_audit(&mut self, address: Address, level: u8, within: [Duration; 2]) {
         let Some(job) = self.audits.core.job(&address).copied() else {
             return;
         };
         let examinee = self.audits.examinees.get(&address).map(Arc::clone);
-        let (sources, runtime) = (self.sources(), self.parts.runtime.clone());
+        let (sources, running) = (self.sources(), self.running(&job));
         let turns = Arc::clone(&self.audits.turns);
         let cancel = CancellationToken::new();
         self.audits.runs.insert(address, cancel.clone());
         self.spawn_heavy(async move {
-            let run = examine::run(&sources, &turns, examinee.as_deref(), &job, within, runtime);
+            let examinee = examinee.as_deref();
+            let run = examine::run(&sources, &running, &turns, examinee, &job, within);
             let result = match cancel.run_until_cancelled(run).await {
                 Some(Ok(examined)) => Ok(examined),
                 Some(Err(error)) => {
@@ -304,60 +341,6 @@ impl<C: Chain> super::Driver<C> {
                 reading,
             })
         });
-    }
-
-    async fn report_audit(&mut self, job: Address, report: AuditReport) -> Result<(), DriverError> {
-        metrics::audit_report(&report);
-        match report {
-            AuditReport::Convened { level } => {
-                tracing::info!(%job, level, "our result is audited: a panel is convened");
-                self.parts.halt.at(HaltPoint::Audited);
-            }
-            AuditReport::Joined { level, bond } => {
-                tracing::info!(%job, level, bond, "seat taken");
-            }
-            AuditReport::Evicted { level } => {
-                tracing::info!(%job, level, "seat lost to a better ticket; its bond is back");
-            }
-            AuditReport::Committed { level, unavailable } => {
-                tracing::info!(%job, level, unavailable, "seat committed");
-            }
-            AuditReport::Revealed { level } => tracing::info!(%job, level, "seat revealed"),
-            AuditReport::Settled {
-                level,
-                bond,
-                payout,
-            } => {
-                if payout < bond {
-                    tracing::warn!(%job, level, bond, payout, "seat settled: bond lost; `assay-worker disputes` shows why");
-                } else {
-                    tracing::info!(%job, level, bond, payout, earned = payout.saturating_sub(bond), "seat settled");
-                }
-            }
-            AuditReport::Verdict { verdict, status } => {
-                let verdict = assay_client::protocol::verdict::Verdict::from_byte(verdict);
-                let verdict = verdict.map_or("unknown", |verdict| verdict.name());
-                tracing::info!(%job, verdict, status = status.name(), "a panel has spoken");
-            }
-            AuditReport::Defended { ours } => {
-                tracing::info!(%job, ours, "our job's audit is over");
-                if let Ok(earned) = u64::try_from(ours) {
-                    let noting = move |store: &crate::store::Store| store.note_earned(&job, earned);
-                    self.parts.store.call(noting).await?;
-                }
-            }
-            AuditReport::SecretsMissing { level } => tracing::error!(
-                %job, level,
-                "the chain holds a commitment of ours that this journal cannot open; restore the journal before the reveal deadline"
-            ),
-            AuditReport::Gone => {
-                let now = self.now;
-                let ending = move |store: &crate::store::Store| store.end_audit(&job, now);
-                self.parts.store.call(ending).await?;
-                tracing::warn!(%job, "the audited job's account is gone; how it ended was not seen");
-            }
-        }
-        Ok(())
     }
 }
 

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use assay_client::protocol::{Address, JobData, JobStatus};
 
-use super::{Chain, Command, Driver, DriverError, Effect, HaltPoint, after, audits, prepare, run};
+use super::{
+    Chain, Command, Driver, DriverError, Effect, HaltPoint, after, audits, measure::Meter, prepare,
+    run,
+};
 use crate::{
     chain::{instructions, submitter::Purpose},
-    core::{Action, Report},
+    core::{Action, Report, Tried},
     metrics,
 };
 
@@ -30,7 +33,9 @@ impl<C: Chain> Driver<C> {
                     let seconds = u64::try_from(until.0.saturating_sub(self.now.0)).unwrap_or(0);
                     self.start_run(job, attempt, seconds);
                 }
+                Command::Try { job, within_secs } => self.start_trial(job, within_secs),
                 Command::StopRun { job } => {
+                    self.trials.cancel(&job);
                     if let Some(run) = self.runs.remove(&job) {
                         tracing::warn!(%job, "the run is stopped: its result would come too late");
                         run.cancel();
@@ -38,6 +43,7 @@ impl<C: Chain> Driver<C> {
                 }
                 Command::Save { job, result, body } => self.save(job, result, body),
                 Command::Discard { job } => {
+                    self.trials.cancel(&job);
                     self.preparations.cancel(&job);
                     self.prepared.remove(&job);
                 }
@@ -130,11 +136,11 @@ impl<C: Chain> Driver<C> {
             return;
         };
         let prepared = self.prepared.get(&address).map(Arc::clone);
-        let (host, runtime) = (Arc::clone(&self.parts.host), self.parts.runtime.clone());
+        let running = self.running(&job);
         let cancel = tokio_util::sync::CancellationToken::new();
         self.runs.insert(address, cancel.clone());
         self.spawn_heavy(async move {
-            let run = run::run(&*host, prepared.as_deref(), &job, seconds, runtime);
+            let run = run::run(&running, prepared.as_deref(), &job, seconds);
             let result = match cancel.run_until_cancelled(run).await {
                 Some(Ok(computed)) => Ok(computed),
                 Some(Err(error)) => {
@@ -146,6 +152,35 @@ impl<C: Chain> Driver<C> {
             };
             Effect::Ran(address, attempt, result)
         });
+    }
+
+    /// What runs of this job work with.
+    pub(super) fn running(&self, job: &JobData) -> run::Running {
+        run::Running {
+            host: Arc::clone(&self.parts.host),
+            meter: Meter::new(self.sender.clone(), job),
+            runtime: self.parts.runtime.clone(),
+        }
+    }
+
+    fn start_trial(&mut self, address: Address, seconds: u64) {
+        let Some(job) = self.core.job(&address).copied() else {
+            return;
+        };
+        let prepared = self.prepared.get(&address).map(Arc::clone);
+        let running = self.running(&job);
+        let work = async move {
+            match run::try_out(&running, prepared.as_deref(), &job, seconds).await {
+                Ok(()) => Tried::Answered,
+                Err(error) => {
+                    metrics::failure(error.code());
+                    tracing::info!(job = %address, reason = %error, "the trial of a job failed");
+                    error.tried()
+                }
+            }
+        };
+        let (number, trial) = self.trials.start(address, true, work);
+        self.spawn(async move { Effect::Tried(address, number, trial.await) });
     }
 
     fn save(

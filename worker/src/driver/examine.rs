@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     prepare::{self, PrepareError, Prepared, Sources},
-    run::{RunError, describe, too_large},
+    run::{RunError, Running, describe, too_large},
 };
 use crate::{
     artifacts::Wanted,
@@ -42,6 +42,8 @@ pub fn patience(job: &JobData) -> Duration {
 }
 
 const LEAST_PATIENCE: Duration = Duration::from_secs(10);
+/// For loading the model again, and for a turn.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Longest run of one try: half of the time that is left, or what the primary had, if that is more.
 /// A model that never ends must not have our other seats wait until their bonds are lost.
@@ -95,33 +97,65 @@ async fn in_turn<T>(
     timeout(within, taken).await.map_err(|_| RunError::Late)
 }
 
-/// Runs the model, unless that was done, and compares under the primary's hints.
-pub async fn run<C: Chain>(
-    sources: &Sources<C>,
+/// Runs the model, unless that was done: before a seat is asked for, or when it is held.
+async fn compute<'a>(
+    running: &Running,
     turns: &Semaphore,
-    examinee: Option<&Examinee>,
+    examinee: &'a Examinee,
     job: &JobData,
-    [run_within, hints_within]: [Duration; 2],
-    runtime: String,
-) -> Result<Examined, RunError> {
-    let examinee = examinee.ok_or(RunError::NotPrepared)?;
+    wait: Duration,
+    limit: Option<Duration>,
+) -> Result<&'a (Outcome, u64), RunError> {
     let begun = Instant::now();
     let computed = examinee.outcome.get_or_try_init(|| async {
-        let Prepared { model, input } = &examinee.prepared;
-        let running = in_turn(turns, run_within, async {
+        let Prepared { model, input, .. } = &examinee.prepared;
+        let (outcome, took) = in_turn(turns, wait, async {
             let started = Instant::now();
-            let limit = run_limit(job, run_within.saturating_sub(begun.elapsed()));
-            let outcome = sources.host.run(model, input, limit).await;
-            (outcome, started.elapsed())
-        });
-        let (outcome, took) = running.await?;
+            let left = wait.saturating_sub(begun.elapsed());
+            let limit = limit.unwrap_or_else(|| run_limit(job, left));
+            let outcome = running.host.run(model, input, limit).await;
+            let took = started.elapsed();
+            let Running { host, meter, .. } = running;
+            meter.note(&**host, model, &outcome, took).await;
+            (outcome, took)
+        })
+        .await?;
         metrics::run(took.as_secs_f64());
         let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         Ok::<_, RunError>((within_limit(outcome, job)?, took))
     });
-    let (outcome, compute_ms) = computed.await?;
+    computed.await
+}
+
+/// Runs the model before a seat is asked for, and keeps the outcome.
+pub async fn try_out(
+    running: &Running,
+    turns: &Semaphore,
+    examinee: Option<&Examinee>,
+    job: &JobData,
+    limit: Duration,
+) -> Result<(), RunError> {
+    let examinee = examinee.ok_or(RunError::NotPrepared)?;
+    // A moment more than the run itself: what takes too long is to be told from what waited.
+    let wait = limit.saturating_add(GRACE);
+    compute(running, turns, examinee, job, wait, Some(limit)).await?;
+    Ok(())
+}
+
+/// Runs the model, unless that was done, and compares under the primary's hints.
+pub async fn run<C: Chain>(
+    sources: &Sources<C>,
+    running: &Running,
+    turns: &Semaphore,
+    examinee: Option<&Examinee>,
+    job: &JobData,
+    [run_within, hints_within]: [Duration; 2],
+) -> Result<Examined, RunError> {
+    let examinee = examinee.ok_or(RunError::NotPrepared)?;
+    let begun = Instant::now();
+    let (outcome, compute_ms) = compute(running, turns, examinee, job, run_within, None).await?;
     let profile = OutputProfile(job.output_profile);
-    let body = body(outcome, &profile, runtime, *compute_ms)?;
+    let body = body(outcome, &profile, running.runtime.clone(), *compute_ms)?;
     // Without floats on a grid there is nothing to shift, and no hint to fetch.
     let expected = match outcome.audit(&profile, &[]) {
         Ok(root) => return Ok(Examined::Root { root, body }),

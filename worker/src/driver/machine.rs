@@ -2,7 +2,8 @@
 
 use std::{panic::resume_unwind, time::Duration};
 
-use assay_engine::{EngineError, Host, Model, ModelInfo, Outcome};
+use assay_client::protocol::Digest;
+use assay_engine::{EngineError, Host, Measured, Model, ModelInfo, Outcome};
 use futures_util::future::BoxFuture;
 use tokio::{runtime::Handle, task::spawn_blocking};
 
@@ -18,6 +19,11 @@ pub trait Engines: Send + Sync {
         input: &'a [u8],
         limit: Duration,
     ) -> BoxFuture<'a, Result<Outcome, EngineError>>;
+    /// What the engines measured of a model's loads and runs.
+    fn measured(&self, model: &Digest) -> Option<Measured> {
+        let _ = model;
+        None
+    }
     /// Ends every engine and starts no more.
     fn kill(&self);
 }
@@ -34,6 +40,10 @@ impl Engines for Host {
         limit: Duration,
     ) -> BoxFuture<'a, Result<Outcome, EngineError>> {
         Box::pin(self.run(model, input, limit))
+    }
+
+    fn measured(&self, model: &Digest) -> Option<Measured> {
+        self.measured(model)
     }
 
     fn kill(&self) {

@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assay_client::protocol::{Address, JobData, PanelData, UnixSeconds};
+use assay_client::protocol::{Address, JobData, Lamports, PanelData, UnixSeconds};
 use tokio::time::Instant;
 
 use super::{Chain, ChainError, Driver, Effect};
@@ -91,6 +91,7 @@ impl<C: Chain> Driver<C> {
                 tracing::warn!(%error, "open jobs cannot be listed; claimed jobs go on");
             }
         }
+        self.exchange();
         match listing.judged {
             Ok((jobs, panels)) => {
                 for (address, job) in &jobs {
@@ -162,7 +163,9 @@ impl<C: Chain> Driver<C> {
             }
         }
         self.see_panels(&reading.panels);
+        self.exchange();
         self.audits.core.handle_time(self.now);
+        self.exchange();
         // Until they have ended, a restart or an auditor may ask for them.
         let live = |of: fn(&JobData) -> [u8; 32]| {
             let mut digests = self.core.live_digests(of);
@@ -185,7 +188,7 @@ impl<C: Chain> Driver<C> {
 
     fn see_balance(&mut self, lamports: u64) {
         metrics::operator_balance(lamports);
-        self.operator_lamports = Some(lamports);
+        self.core.handle_balance(Lamports(lamports), self.now);
         if lamports < LOW_BALANCE && self.polls % BALANCE_EVERY == 1 {
             tracing::warn!(operator = %self.parts.operator, lamports, "the operator runs out of lamports for fees; send it some");
         }

@@ -1,6 +1,6 @@
 //! Model and input of a job, fetched, verified and loaded: all before a claim is made.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use assay_client::{
     delivery::blob_path,
@@ -11,7 +11,7 @@ use assay_client::{
 };
 use assay_engine::{EngineError, Fault, InputMismatch, Limits, Model, ProfileMismatch};
 
-use super::machine::Engines;
+use super::{machine::Engines, run::Kept};
 use crate::{
     artifacts::{Artifacts, FetchError, Wanted},
     chain::{Chain, ChainError},
@@ -22,6 +22,8 @@ use crate::{
 pub struct Prepared {
     pub model: Model,
     pub input: Vec<u8>,
+    /// The answer of its trial.
+    pub tried: OnceLock<Box<Kept>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -227,7 +229,11 @@ pub async fn files<C: Chain>(
     let info = host.load(&model).await?;
     info.check_input(&input, limits.input_bytes)?;
     info.check_profile(&OutputProfile(job.output_profile))?;
-    Ok(Prepared { model, input })
+    Ok(Prepared {
+        model,
+        input,
+        tried: OnceLock::new(),
+    })
 }
 
 #[cfg(test)]

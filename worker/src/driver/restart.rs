@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use assay_client::protocol::{Address, JobData, JobStatus};
+use assay_client::protocol::{Address, JobData, JobStatus, Lamports};
 
 use super::{Chain, ChainError, Driver, DriverError};
 use crate::chain::{Snapshot, Wanted};
@@ -43,7 +43,8 @@ impl<C: Chain> Driver<C> {
             self.audits.core.restore(job);
         }
         let (snapshot, jobs) = self.read_until_it_works(known).await;
-        self.operator_lamports = Some(snapshot.operator);
+        self.core
+            .handle_balance(Lamports(snapshot.operator), self.now);
         if let Some(provider) = snapshot.provider {
             self.see_class(&provider.runtime_class);
             self.core.handle_provider(&provider, self.now);
@@ -51,6 +52,7 @@ impl<C: Chain> Driver<C> {
         }
         self.recall(&jobs).await?;
         self.recall_drain().await?;
+        self.recall_past().await?;
         for (address, job) in jobs {
             match job {
                 Some(job) => {

@@ -5,16 +5,20 @@ use std::{sync::Arc, time::Duration};
 use assay_client::{
     delivery::OutputInfo,
     outputs::dtype_name,
-    protocol::{JobData, OutputProfile},
+    protocol::{JobData, OutputProfile, limits::MAX_OUTPUTS},
 };
 use assay_engine::{
     Answer, EngineError, Fault, ModelFailure, Outcome, ProfileMismatch, RuntimeFault,
 };
 use tokio::time::Instant;
 
-use super::{machine::Engines, prepare::Prepared};
+use super::{
+    machine::Engines,
+    measure::{self, Meter},
+    prepare::Prepared,
+};
 use crate::{
-    core::{Body, Computed, RunFault},
+    core::{Body, Computed, RunFault, Tried},
     metrics,
 };
 
@@ -47,6 +51,16 @@ impl RunError {
         }
     }
 
+    /// What it means for a job that was only tried.
+    pub fn tried(&self) -> Tried {
+        let too_long = matches!(self, Self::Engine(error) if measure::is_too_long(error));
+        if too_long {
+            Tried::TooLong
+        } else {
+            Tried::Failed(self.fault())
+        }
+    }
+
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotPrepared => "not_prepared",
@@ -58,19 +72,89 @@ impl RunError {
     }
 }
 
+/// An answer that was computed before its job was claimed. A commitment binds it to provider, attempt
+/// and salt, all of which are chosen after it; the answer itself depends on the terms alone.
+pub struct Kept {
+    terms: Terms,
+    computed: Computed,
+}
+
+/// Everything of a job that its answer depends on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Terms {
+    model_digest: [u8; 32],
+    input_digest: [u8; 32],
+    output_profile: [i16; MAX_OUTPUTS],
+    output_limit: u32,
+    runtime_class: [u8; 32],
+}
+
+impl Terms {
+    fn of(job: &JobData) -> Self {
+        Self {
+            model_digest: job.model_digest,
+            input_digest: job.input_digest,
+            output_profile: job.output_profile,
+            output_limit: job.output_limit,
+            runtime_class: job.runtime_class,
+        }
+    }
+}
+
+/// What runs work with.
+pub struct Running {
+    pub host: Arc<dyn Engines>,
+    pub meter: Meter,
+    pub runtime: String,
+}
+
+/// The answer to a claimed job: the one of its trial, or a new one.
 pub async fn run(
-    host: &dyn Engines,
+    running: &Running,
     prepared: Option<&Prepared>,
     job: &JobData,
     seconds: u64,
-    runtime: String,
 ) -> Result<Computed, RunError> {
     let prepared = prepared.ok_or(RunError::NotPrepared)?;
+    let kept = prepared.tried.get();
+    match kept.filter(|kept| kept.terms == Terms::of(job)) {
+        Some(kept) => Ok(kept.computed.clone()),
+        None => compute(running, prepared, job, seconds).await,
+    }
+}
+
+/// Runs a job that is not claimed, and keeps its answer.
+pub async fn try_out(
+    running: &Running,
+    prepared: Option<&Prepared>,
+    job: &JobData,
+    seconds: u64,
+) -> Result<(), RunError> {
+    let prepared = prepared.ok_or(RunError::NotPrepared)?;
+    let computed = compute(running, prepared, job, seconds).await?;
+    let terms = Terms::of(job);
+    // One that is there already is as good.
+    let _ = prepared.tried.set(Box::new(Kept { terms, computed }));
+    Ok(())
+}
+
+async fn compute(
+    running: &Running,
+    prepared: &Prepared,
+    job: &JobData,
+    seconds: u64,
+) -> Result<Computed, RunError> {
+    let Running {
+        host,
+        meter,
+        runtime,
+    } = running;
     // Never zero: a run that ends within the second is still in time.
     let limit = Duration::from_secs(seconds.max(1));
     let started = Instant::now();
     let outcome = host.run(&prepared.model, &prepared.input, limit).await;
     let took = started.elapsed();
+    meter.note(&**host, &prepared.model, &outcome, took).await;
     metrics::run(took.as_secs_f64());
     let (outcome, answer) = answer(outcome, job)?;
     let body = Body {
@@ -78,7 +162,7 @@ pub async fn run(
         hints: answer.hints,
         outputs_json: serde_json::to_string(&describe(&outcome))?,
         model_error: answer.failure.map(|failure| failure.message),
-        runtime,
+        runtime: runtime.clone(),
         compute_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
     };
     Ok(Computed {
@@ -136,57 +220,4 @@ pub(super) fn describe(outcome: &Outcome) -> Vec<OutputInfo> {
 }
 
 #[cfg(test)]
-mod tests {
-    use assay_client::protocol::{commitment::error_root, outputs::DType};
-    use bytemuck::Zeroable;
-
-    use super::*;
-    use assay_engine::Tensor;
-
-    fn job(output_limit: u32) -> JobData {
-        let mut job = JobData::zeroed();
-        job.output_profile = [OutputProfile::UNUSED; 8];
-        job.output_profile[0] = OutputProfile::EXACT;
-        job.output_limit = output_limit;
-        job
-    }
-
-    fn outcome() -> Outcome {
-        Outcome::Outputs(vec![Tensor {
-            name: "y".into(),
-            dtype: DType::U8,
-            shape: vec![64],
-            data: vec![7; 64],
-        }])
-    }
-
-    #[test]
-    fn outputs_beyond_the_jobs_limit_are_the_canonical_error() {
-        let (_, fits) = answer(Ok(outcome()), &job(4_096)).unwrap();
-        let bytes = u32::try_from(fits.outputs.unwrap().len()).unwrap();
-        assert_eq!(
-            answer(Ok(outcome()), &job(bytes)).unwrap().1.root,
-            fits.root
-        );
-        let beyond = EngineError::Runtime(RuntimeFault::OutputTooLarge {
-            size: 9_999,
-            limit: 9_000,
-        });
-        for large in [Ok(outcome()), Err(beyond)] {
-            let (outcome, answer) = answer(large, &job(bytes - 1)).unwrap();
-            assert_eq!((answer.root, answer.outputs), (error_root(), None));
-            let message = format!("outputs exceed the job's limit of {} bytes", bytes - 1);
-            assert_eq!(answer.failure.map(|failure| failure.message), Some(message));
-            assert!(describe(&outcome).is_empty());
-        }
-    }
-
-    #[test]
-    fn engine_that_fails_otherwise_gives_no_answer() {
-        let error = RuntimeFault::OutOfMemory {
-            reason: "test".into(),
-        };
-        let error = answer(Err(error.into()), &job(4_096)).unwrap_err();
-        assert_eq!(error.fault(), RunFault::Again);
-    }
-}
+mod tests;

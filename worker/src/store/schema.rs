@@ -86,6 +86,14 @@ const STEPS: &[&str] = &["
         stake INTEGER NOT NULL, earnings INTEGER NOT NULL, compute_ms INTEGER NOT NULL, at INTEGER NOT NULL,
         PRIMARY KEY (job, attempt, level)
     ) STRICT;
+", "
+    -- What runs took, by the bits of the input's size; 255 stands for loading the model.
+    CREATE TABLE measurements (
+        model_digest BLOB NOT NULL, class INTEGER NOT NULL, runtime TEXT NOT NULL,
+        high_ms INTEGER NOT NULL, low_ms INTEGER NOT NULL, unfinished_ms INTEGER NOT NULL,
+        runs INTEGER NOT NULL, measured_at INTEGER NOT NULL,
+        PRIMARY KEY (model_digest, class, runtime)
+    ) STRICT;
 "];
 
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@ use bytemuck::Zeroable;
 use super::*;
 use crate::core::{Action, Body, Evidence, Report, SavedResult, SavedSeat, Step};
 
+mod admission;
 mod transactions;
 
 const NOW: UnixSeconds = UnixSeconds(1_000);
@@ -328,7 +329,7 @@ fn journal_of_an_earlier_worker_is_taken_over() {
     let old = rusqlite::Connection::open(&path).unwrap();
     old.execute_batch(
         "DROP TABLE audits; DROP TABLE seat_results; DROP INDEX results_hints; DROP TABLE members;
-         DROP TABLE notes; DROP TABLE brought;
+         DROP TABLE notes; DROP TABLE brought; DROP TABLE measurements;
          ALTER TABLE jobs DROP COLUMN collateral; ALTER TABLE jobs DROP COLUMN ceiling;
          ALTER TABLE jobs DROP COLUMN fee_bps;
          ALTER TABLE transactions DROP COLUMN quoted_fee; ALTER TABLE transactions DROP COLUMN priority_fee;
@@ -354,16 +355,4 @@ fn journal_of_an_earlier_worker_is_taken_over() {
     assert!(store.commit_landed(&Address::default(), 2).unwrap());
     let costs = store.costs(UnixSeconds(0)).unwrap();
     assert_eq!((costs.len(), costs[0].fee, costs[0].rent), (1, 5_000, None));
-}
-
-#[test]
-fn drain_is_kept_over_a_restart_until_it_is_lifted() {
-    let folder = tempfile::tempdir().unwrap();
-    let open = || Store::open(&folder.path().join("journal.sqlite")).unwrap();
-    assert_eq!(open().drained().unwrap(), None);
-    open().save_drained(true, UnixSeconds(5)).unwrap();
-    open().save_drained(true, UnixSeconds(9)).unwrap();
-    assert_eq!(open().drained().unwrap(), Some(UnixSeconds(5)));
-    open().save_drained(false, UnixSeconds(11)).unwrap();
-    assert_eq!(open().drained().unwrap(), None);
 }

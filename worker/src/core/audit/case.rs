@@ -7,6 +7,8 @@ use assay_protocol::{
     panel::{PanelStatus, Phase, SeatData, SeatState},
 };
 
+use crate::core::measured::Size;
+
 use super::command::{AuditStep, Evidence, PrimaryOpening, Recalled, SavedSeat, TryKey};
 
 /// Where the journal's part stands.
@@ -23,6 +25,10 @@ pub(super) enum Files {
     Absent,
     Preparing,
     Ready,
+    /// Running once before a seat is asked for.
+    Trying,
+    /// The same, and the shell has the answer already.
+    Tried,
     /// They do not fit: no seat is taken here.
     Refused,
 }
@@ -74,6 +80,8 @@ pub(super) struct Case {
     pub opening: Option<PrimaryOpening>,
     pub saved: Vec<SavedSeat>,
     pub files: Files,
+    /// Since when a trial runs, and how many seconds it may.
+    pub trial: (UnixSeconds, i64),
     /// Next try to prepare, and how many failed.
     pub files_due: UnixSeconds,
     pub files_failures: u8,
@@ -105,6 +113,7 @@ impl Case {
             opening: None,
             saved: Vec::new(),
             files: Files::Absent,
+            trial: (now, 0),
             files_due: now,
             files_failures: 0,
             work: [SeatWork::Idle; 2],
@@ -227,6 +236,11 @@ impl Case {
             .panels
             .map(|panel| panel.map_or(0, |panel| panel.sequence));
         [self.job.sequence, first, second]
+    }
+
+    /// What its run is measured as.
+    pub fn size(&self) -> Size {
+        Size::of(self.job.model_digest, self.job.input_bytes)
     }
 
     /// Whether a run or a transaction of ours has no answer yet.

@@ -16,6 +16,9 @@ pub enum AuditCommand {
     Recall { job: Address, attempt: u8 },
     /// Fetch and check model and input, load the model. Answer: `handle_prepared`.
     Prepare { job: Address },
+    /// Run a prepared job once before a seat is asked for, and keep its outcome for
+    /// [`AuditCommand::Run`]. Answer: `handle_tried`.
+    Try { job: Address, within_secs: u64 },
     /// Run the model, which is of no use after `until`, and fetch the hints, for no longer than
     /// `hints_until`: a primary that serves them slowly must not keep us from committing. Answer:
     /// `handle_ran`.

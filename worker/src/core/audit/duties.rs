@@ -82,7 +82,8 @@ impl Audits {
         // Before, the slot that seeds the panel cannot have passed.
         let patience = TARGET_SECS + self.patience(&address, case_primary(self, &address));
         let due = self.cases.get(&address).is_some_and(|case| {
-            let wanted = || self.wants(&case.job) && self.has_room(now) && self.may_lend();
+            let wanted =
+                || self.wants(&case.job) && self.has_room(&address, now) && self.may_lend();
             let may = self.is_ours(case) || (self.joining && wanted());
             may && case.job.convened_at.saturating_add(patience) <= now.0
         });
@@ -113,7 +114,7 @@ impl Audits {
 
     pub(super) fn let_go(&mut self, address: Address) {
         if let Some(case) = self.cases.get_mut(&address)
-            && matches!(case.files, Files::Ready | Files::Preparing)
+            && !matches!(case.files, Files::Absent | Files::Refused)
         {
             case.files = Files::Absent;
             self.commands
@@ -151,7 +152,7 @@ impl Audits {
         let idle = *of(&case.work, level) == SeatWork::Idle && *of(&case.work_due, level) <= now;
         match case.files {
             Files::Absent | Files::Refused if case.files_due <= now => self.prepare(address),
-            Files::Ready if idle => {
+            Files::Ready | Files::Tried if idle => {
                 *of_mut(&mut case.work, level) = SeatWork::Running;
                 let job = address;
                 self.commands.push_back(AuditCommand::Run {
@@ -161,7 +162,12 @@ impl Audits {
                     hints_until,
                 });
             }
-            Files::Absent | Files::Refused | Files::Preparing | Files::Ready => {}
+            Files::Absent
+            | Files::Refused
+            | Files::Preparing
+            | Files::Trying
+            | Files::Ready
+            | Files::Tried => {}
         }
     }
 

@@ -22,7 +22,8 @@ impl Audits {
         if mine || case.is_asking(&self.me.provider, now) {
             return;
         }
-        if !self.joining || !self.policy.wants(&self.me, &account, &case.job) {
+        let paused = self.paused_models.contains(&case.job.model_digest);
+        if !self.joining || paused || !self.policy.wants(&self.me, &account, &case.job) {
             return self.let_go(address);
         }
         let Some(panel) = case.convened().copied() else {
@@ -37,33 +38,39 @@ impl Audits {
         };
         let (files, due) = (case.files, case.files_due <= now);
         // Files of seats that are out of reach are memory that a stranger could fill.
-        let place = place(&panel, score).filter(|_| self.has_room(now));
+        let place = place(&panel, score).filter(|_| self.has_room(&address, now));
         let Some(evicted) = place else {
             return self.let_go(address);
         };
         if our_turn(&panel, score) > now.0 {
             return;
         }
+        match files {
+            Files::Absent if due => self.prepare(address),
+            Files::Ready if due => {
+                if self.can_finish(address, &panel, now) {
+                    self.ask(address, ticket, evicted, now);
+                }
+            }
+            Files::Tried => self.ask(address, ticket, evicted, now),
+            Files::Absent | Files::Ready | Files::Preparing | Files::Trying | Files::Refused => {}
+        }
+    }
+
+    fn ask(&mut self, address: Address, ticket: u32, evicted: Option<Address>, now: UnixSeconds) {
         let Some(case) = self.cases.get(&address) else {
             return;
         };
-        match files {
-            Files::Absent if due => self.prepare(address),
-            Files::Ready => {
-                let level = case.job.level;
-                let other_panel = level == 2 && case.job.has_panel(1);
-                let intent = AuditIntent::Join {
-                    level,
-                    ticket,
-                    other_panel,
-                    evicted,
-                };
-                // On disk first: whoever restarts must find its seat.
-                self.keep(address, false);
-                self.submit(address, intent, now);
-            }
-            Files::Absent | Files::Preparing | Files::Refused => {}
-        }
+        let level = case.job.level;
+        let intent = AuditIntent::Join {
+            level,
+            ticket,
+            other_panel: level == 2 && case.job.has_panel(1),
+            evicted,
+        };
+        // On disk first: whoever restarts must find its seat.
+        self.keep(address, false);
+        self.submit(address, intent, now);
     }
 }
 

@@ -97,6 +97,7 @@ impl Audits {
         for case in self.cases.values_mut() {
             case.dues().for_each(|due| within_reach(due, now));
             case.over_since = case.over_since.map(|since| since.min(now));
+            case.trial.0 = case.trial.0.min(now);
         }
     }
 
@@ -129,11 +130,16 @@ impl Audits {
         counts
     }
 
-    /// Whether one more seat may be asked for. Those that are asked for count: many may be at once.
-    pub(super) fn has_room(&self, now: UnixSeconds) -> bool {
+    /// Whether a seat of this job may be asked for beside the others. Those that are asked for count,
+    /// and those whose files are at hand: many may be at once.
+    pub(super) fn has_room(&self, address: &Address, now: UnixSeconds) -> bool {
         let counts = self.counts();
-        let asking = |case: &&Case| case.is_asking(&self.me.provider, now);
-        let asked = self.cases.values().filter(asking).count();
+        let asked = |(other, case): &(&Address, &Case)| {
+            let ready = matches!(case.files, Files::Ready | Files::Trying | Files::Tried);
+            let seated = case.is_seated(&self.me.provider);
+            *other != address && !seated && (ready || case.is_asking(&self.me.provider, now))
+        };
+        let asked = self.cases.iter().filter(asked).count();
         counts.joined + counts.committed + counts.revealed + asked < self.policy.max_seats
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use assay_protocol::{Address, JobData, Lamports, PanelData, ProviderData, panel::BOND_FEES};
 
-use crate::core::policy::Identity;
+use crate::core::{admission::AdmissionPolicy, policy::Identity};
 
 /// What the operator wants of audits.
 #[derive(Clone, Debug)]
@@ -27,6 +27,7 @@ pub struct AuditPolicy {
     pub max_output_bytes: u32,
     /// Most jobs in audit that are watched for a seat.
     pub watched_jobs: usize,
+    pub admission: AdmissionPolicy,
 }
 
 impl AuditPolicy {
@@ -56,6 +57,11 @@ impl AuditPolicy {
     /// Last moment at which a run is still worth waiting for.
     pub fn run_until(&self, panel: &PanelData) -> i64 {
         panel.commit_deadline.saturating_sub(self.margin(panel) / 2)
+    }
+
+    /// Seconds that a run for a seat has, from the end of the join window on.
+    pub fn usable_secs(&self, panel: &PanelData) -> i64 {
+        self.run_until(panel).saturating_sub(panel.join_deadline)
     }
 
     fn margin(&self, panel: &PanelData) -> i64 {

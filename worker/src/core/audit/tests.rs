@@ -9,6 +9,7 @@ mod arena;
 mod outlook;
 mod random;
 mod strangers;
+mod trials;
 
 /// Until the job has ended and every panel is closed.
 fn finish(arena: &mut Arena) {

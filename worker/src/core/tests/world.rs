@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assay_protocol::{Address, Digest, Error, JobStatus, Lamports};
+use assay_protocol::{Address, Digest, Error, JobStatus};
 use bytemuck::Zeroable;
 
 use super::super::*;
 use chain::open_job;
+pub use chain::policy;
 
 mod chain;
+mod kit;
 mod script;
 
 pub const PROVIDER: Address = Address::new_from_array([200; 32]);
@@ -17,26 +19,6 @@ const START: i64 = 1_000_000;
 
 pub fn address(number: u8) -> Address {
     Address::new_from_array([number + 1; 32])
-}
-
-pub fn policy() -> Policy {
-    Policy {
-        min_price: Lamports(0),
-        models: None,
-        max_input_bytes: 1_000_000,
-        max_output_bytes: 1_000_000,
-        max_collateral: Lamports(1 << 30),
-        max_collateral_ratio: 4,
-        max_audited_ratio: 400,
-        audited: true,
-        max_challenge_secs: 3_600,
-        min_compute_secs: 5,
-        commit_margin_secs: 5,
-        exclusive_only: false,
-        concurrent_jobs: 4,
-        preparing_jobs: 4,
-        watched_jobs: 100,
-    }
 }
 
 #[derive(Default)]
@@ -49,6 +31,7 @@ pub struct Journal {
 
 enum Event {
     Prepared(Address),
+    Tried(Address),
     Ran(Address, u8),
     Saved(Address, u8),
     Submitted(Address, u8, Step, Submitted),
@@ -63,7 +46,16 @@ pub struct World {
     pub commitments: BTreeMap<(Address, u8), BTreeSet<[u8; 32]>>,
     pub prepare_faults: Vec<PrepareFault>,
     pub run_faults: Vec<RunFault>,
+    /// How the next trials end, the last one first; the others are answered.
+    pub trials: Vec<Tried>,
+    pub tries: u32,
     pub hold_runs: bool,
+    pub hold_trials: bool,
+    pub hold_preparations: bool,
+    /// Runs and trials that are of no use any more.
+    pub stopped: Vec<Address>,
+    /// Runs that were asked for and not looked at.
+    begun: Vec<Address>,
     pub disk_full: bool,
     pub refuse_claims: Option<Error>,
     pub seen: Vec<&'static str>,
@@ -105,7 +97,13 @@ impl World {
             commitments: BTreeMap::new(),
             prepare_faults: Vec::new(),
             run_faults: Vec::new(),
+            trials: Vec::new(),
+            tries: 0,
             hold_runs: false,
+            hold_trials: false,
+            hold_preparations: false,
+            stopped: Vec::new(),
+            begun: Vec::new(),
             disk_full: false,
             refuse_claims: None,
             seen: Vec::new(),
@@ -170,10 +168,10 @@ impl World {
             while !self.transactions.is_empty() {
                 self.land(0);
             }
-            let held = self.hold_runs;
+            let holds = [self.hold_preparations, self.hold_trials, self.hold_runs];
             let (ready, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.events)
                 .into_iter()
-                .partition(|event| !(held && matches!(event, Event::Ran(..))));
+                .partition(|event| !event.is_held(holds));
             self.events = waiting;
             let progress = before > 0 && !ready.is_empty();
             for event in ready {
@@ -197,48 +195,6 @@ impl World {
         }
     }
 
-    /// kill -9 and a new start: memory is gone, the journal and what was sent are not.
-    pub fn restart(&mut self) {
-        self.events.clear();
-        let me = Identity {
-            program_id: address(160),
-            provider: PROVIDER,
-            operator: address(161),
-        };
-        self.core = Core::new(me, self.policy.clone());
-        // The submitter follows every transaction of the journal to its end first.
-        while !self.transactions.is_empty() {
-            if self.pick(2) == 0 {
-                self.expire(0)
-            } else {
-                self.land(0)
-            }
-        }
-        self.events.clear();
-        for (job, attempt) in &self.journal.live {
-            let restored = Restored {
-                attempt: *attempt,
-                result: self.journal.results.get(&(*job, *attempt)).cloned(),
-                acknowledged: self
-                    .journal
-                    .acknowledgements
-                    .get(&(*job, *attempt))
-                    .copied(),
-                missing_since: None,
-            };
-            self.core.restore(*job, restored);
-        }
-        self.tell_provider();
-        let now = UnixSeconds(self.now);
-        for (job, data) in &self.chain {
-            if data.provider == PROVIDER || self.journal.live.contains_key(job) {
-                self.core.handle_job(*job, data, now);
-            }
-        }
-        self.core.start(now);
-        self.tell_jobs();
-    }
-
     fn commands(&mut self) -> usize {
         let mut count = 0;
         while self.command() {
@@ -256,7 +212,14 @@ impl World {
                 self.seen.push("prepare");
                 self.events.push(Event::Prepared(job));
             }
-            Command::Run { job, attempt, .. } => self.events.push(Event::Ran(job, attempt)),
+            Command::Try { job, .. } => {
+                self.tries += 1;
+                self.events.push(Event::Tried(job));
+            }
+            Command::Run { job, attempt, .. } => {
+                self.begun.push(job);
+                self.events.push(Event::Ran(job, attempt));
+            }
             Command::Save { job, result, .. } => {
                 let attempt = result.attempt;
                 if !self.disk_full {
@@ -282,7 +245,8 @@ impl World {
                 }
             }
             Command::Leave { job, refusal } => self.left.push((job, refusal)),
-            Command::StopRun { .. } | Command::Discard { .. } => {}
+            Command::StopRun { job } => self.stopped.push(job),
+            Command::Discard { .. } => {}
         }
         true
     }
@@ -315,6 +279,10 @@ impl World {
             Event::Prepared(job) => {
                 let result = self.prepare_faults.pop().map_or(Ok(()), Err);
                 self.core.handle_prepared(job, result, now);
+            }
+            Event::Tried(job) => {
+                let tried = self.trials.pop().unwrap_or(Tried::Answered);
+                self.core.handle_tried(job, tried, now);
             }
             Event::Ran(job, attempt) => {
                 let computed = Computed {

@@ -4,19 +4,18 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use assay_protocol::{
-    Address, Digest, JobStatus, Lamports,
-    args::JobFinalizeArgs,
-    commitment::{Opening, Role, secret_hash},
-    job::Finalized,
-    panel::SeatState,
+    Address, Digest, JobStatus, Lamports, args::JobFinalizeArgs, job::Finalized, panel::SeatState,
     verdict::Verdict,
 };
 use bytemuck::Zeroable;
 
 use super::super::*;
-use crate::core::command::Body;
+use crate::core::{Tried, command::Body};
 
 mod chain;
+mod terms;
+
+use terms::{job, policy};
 
 pub const JOB: Address = Address::new_from_array([9; 32]);
 pub const PROGRAM: Address = Address::new_from_array([160; 32]);
@@ -56,8 +55,10 @@ pub struct Node {
     pub sent: Vec<&'static str>,
     pub runs: u32,
     pub prepare_faults: Vec<PrepareFault>,
+    /// How the next trials end, the last one first; the others are answered.
+    pub trials: Vec<Tried>,
     me: Identity,
-    policy: AuditPolicy,
+    pub policy: AuditPolicy,
     number: u8,
 }
 
@@ -69,57 +70,6 @@ pub struct Arena {
     pub nodes: Vec<Node>,
     slot: u64,
     salts: u64,
-}
-
-fn policy() -> AuditPolicy {
-    AuditPolicy {
-        enabled: true,
-        min_fee: Lamports(10),
-        max_seats: 4,
-        margin_secs: 60,
-        siblings: BTreeSet::new(),
-        wallets: BTreeSet::new(),
-        models: None,
-        max_input_bytes: 1_000,
-        max_output_bytes: 1_000,
-        watched_jobs: 100,
-    }
-}
-
-fn job() -> JobData {
-    let mut job = JobData::zeroed();
-    job.version = LAYOUT_VERSION;
-    job.status = JobStatus::Committed as u8;
-    job.sequence = 3;
-    job.requester = Address::new_from_array([30; 32]);
-    job.provider = provider(0);
-    job.generation = 7;
-    job.hints_digest = [6; 32];
-    job.worker_secret_hash = secret_hash(&[1; 32]).0;
-    job.requester_secret_hash = secret_hash(&[2; 32]).0;
-    (job.ceiling, job.price, job.audit_fee) = (1_000, 900, 1_000);
-    (job.collateral, job.escrow) = (20_000, 3_000);
-    (job.audit_bps, job.panel_size, job.ticket_stake) = (10_000, 2, 10_000);
-    (job.created_at, job.committed_at) = (START - 50, START - 40);
-    (job.compute_secs, job.challenge_secs) = (60, 30);
-    job.panel_open_secs = 30;
-    (job.panel_join_secs, job.panel_commit_secs) = (10, 10);
-    job.panel_reveal_secs = 30;
-    (job.input_bytes, job.output_limit) = (100, 100);
-    let opening = Opening {
-        program_id: &PROGRAM,
-        job: &JOB,
-        attempt: 0,
-        role: Role::Primary,
-        provider: &job.provider,
-        generation: 7,
-        salt: &SALT,
-        root: &ROOT,
-        hints_digest: &Digest(job.hints_digest),
-        runtime_class: &[0; 32],
-    };
-    job.commitment = opening.commitment().0;
-    job
 }
 
 impl Arena {
@@ -170,6 +120,7 @@ impl Arena {
                 sent: Vec::new(),
                 runs: 0,
                 prepare_faults: Vec::new(),
+                trials: Vec::new(),
                 me,
                 policy,
                 number,
@@ -315,6 +266,11 @@ impl Arena {
                 node.sent.push("prepare");
                 let result = node.prepare_faults.pop().map_or(Ok(()), Err);
                 node.core.handle_prepared(JOB, result, now);
+            }
+            AuditCommand::Try { .. } => {
+                node.sent.push("try");
+                let tried = node.trials.pop().unwrap_or(Tried::Answered);
+                node.core.handle_tried(JOB, tried, now);
             }
             AuditCommand::Run { level, .. } => {
                 node.runs += 1;

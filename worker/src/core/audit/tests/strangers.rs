@@ -1,5 +1,7 @@
 //! What strangers and nodes that lag may show, and what it must not cost.
 
+use crate::core::Tried;
+
 use super::{
     super::*,
     arena::{Arena, JOB, provider},
@@ -23,6 +25,9 @@ fn drain(core: &mut Audits, now: UnixSeconds) -> Vec<AuditCommand> {
     while let Some(command) = core.poll_command() {
         if let AuditCommand::Prepare { job } = command {
             core.handle_prepared(job, Ok(()), now);
+        }
+        if let AuditCommand::Try { job, .. } = command {
+            core.handle_tried(job, Tried::Answered, now);
         }
         commands.push(command);
     }

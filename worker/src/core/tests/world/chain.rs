@@ -124,3 +124,39 @@ pub(super) fn open_job(number: u8) -> JobData {
     job.fee_bps = 200;
     job
 }
+
+pub fn policy() -> Policy {
+    Policy {
+        min_price: Lamports(0),
+        models: None,
+        max_input_bytes: 1_000_000,
+        max_output_bytes: 1_000_000,
+        max_collateral: Lamports(1 << 30),
+        max_collateral_ratio: 4,
+        max_audited_ratio: 400,
+        audited: true,
+        max_challenge_secs: 3_600,
+        min_compute_secs: 5,
+        commit_margin_secs: 5,
+        exclusive_only: false,
+        concurrent_jobs: 4,
+        preparing_jobs: 4,
+        watched_jobs: 100,
+        requester_percent: 100,
+        admission: AdmissionPolicy {
+            engines: 4,
+            trial_run: TrialRun::Unknown,
+            trial_secs: 60,
+            safety_percent: 150,
+        },
+        breaker: BreakerPolicy {
+            failures: 100,
+            window_secs: 3_600,
+            pause_secs: 600,
+        },
+        funds: Funds {
+            reserve: Lamports(0),
+            transaction: Lamports(0),
+        },
+    }
+}

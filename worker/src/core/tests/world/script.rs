@@ -5,24 +5,46 @@ use assay_protocol::{JobStatus, UnixSeconds};
 use super::{super::super::*, PROVIDER, World, address};
 
 impl World {
-    pub fn pause(&mut self, pause: Pause) {
-        let now = UnixSeconds(self.now);
-        self.core.pause(pause, String::new(), now);
-    }
-
-    /// A time is believed that is far off, and then corrected.
-    pub fn err_about_time(&mut self, ahead: i64) {
-        self.core.handle_time(UnixSeconds(self.now + ahead));
-        self.core.handle_set_back(UnixSeconds(self.now));
-    }
-
-    /// One round of answers; what is sent stays under way.
-    pub fn step(&mut self) {
-        self.commands();
-        for event in std::mem::take(&mut self.events) {
-            self.deliver(event);
+    /// kill -9 and a new start: memory is gone, the journal and what was sent are not.
+    pub fn restart(&mut self) {
+        self.events.clear();
+        let me = Identity {
+            program_id: address(160),
+            provider: PROVIDER,
+            operator: address(161),
+        };
+        self.core = Core::new(me, self.policy.clone());
+        // The submitter follows every transaction of the journal to its end first.
+        while !self.transactions.is_empty() {
+            if self.pick(2) == 0 {
+                self.expire(0)
+            } else {
+                self.land(0)
+            }
         }
-        self.commands();
+        self.events.clear();
+        for (job, attempt) in &self.journal.live {
+            let restored = Restored {
+                attempt: *attempt,
+                result: self.journal.results.get(&(*job, *attempt)).cloned(),
+                acknowledged: self
+                    .journal
+                    .acknowledgements
+                    .get(&(*job, *attempt))
+                    .copied(),
+                missing_since: None,
+            };
+            self.core.restore(*job, restored);
+        }
+        self.tell_provider();
+        let now = UnixSeconds(self.now);
+        for (job, data) in &self.chain {
+            if data.provider == PROVIDER || self.journal.live.contains_key(job) {
+                self.core.handle_job(*job, data, now);
+            }
+        }
+        self.core.start(now);
+        self.tell_jobs();
     }
 
     /// One step of a random script.
@@ -39,6 +61,11 @@ impl World {
             7..=8 if !self.transactions.is_empty() => self.land(pick(self.transactions.len())),
             9 if !self.transactions.is_empty() => self.expire(pick(self.transactions.len())),
             10..=11 => self.tell_job(address(which % 4)),
+            12 if which % 16 == 15 => self.pause(Pause::Drained),
+            12 if which % 16 >= 13 => {
+                self.core.resume(Pause::Drained, UnixSeconds(self.now));
+            }
+            12 if which % 16 == 12 => self.measured(u64::from(which) * 40),
             12 => {
                 self.now += i64::from(which % 4);
                 self.core.handle_time(UnixSeconds(self.now));
@@ -60,6 +87,7 @@ impl World {
 
     /// Plays on fairly until nothing of ours is left, then looks at the money.
     pub fn finish(&mut self) {
+        self.core.resume(Pause::Drained, UnixSeconds(self.now));
         for _ in 0..400 {
             self.drain();
             self.now += 3;
