@@ -372,6 +372,7 @@ impl<C: Chain> Driver<C> {
     fn read(&mut self, job: Address, reading: Option<JobReading>) {
         match reading {
             Some(Some(data)) => {
+                self.parts.submitter.see(job, &data);
                 self.core.handle_job(job, &data, self.now);
                 self.exchange();
                 self.audits.core.handle_job(job, &data, self.now);

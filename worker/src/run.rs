@@ -19,7 +19,7 @@ use crate::{
     artifacts::{Artifacts, Cache, FetchSettings, NetworkPolicy},
     chain::{
         RpcChain,
-        submitter::{Submitter, SubmitterConfig},
+        submitter::{Memory, Submitter, SubmitterConfig},
         watcher::{self, Hint, Streams},
     },
     config::{Config, ModelList},
@@ -327,10 +327,12 @@ fn submitter(
         provider,
         config: SubmitterConfig {
             max_unit_price: config.chain.max_unit_price,
+            fee_percentile: config.chain.fee_percentile,
             look_every: Duration::from_millis(config.chain.look_ms),
             resend_every: Duration::from_millis(config.chain.resend_ms),
         },
         halt,
+        memory: Memory::default(),
     }
 }
 

@@ -2,7 +2,8 @@
 //! or it never can.
 //!
 //! The same signed bytes are sent again and again, so it lands at most once. It has expired when
-//! the chain's height is past its blockhash and, read after that, its signature is unknown.
+//! the chain is past its blockhash, by two endpoints or by a margin, and, read after that, its
+//! signature is unknown also in old blocks.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,15 +17,21 @@ use solana_keypair::Keypair;
 use solana_message::{Hash, Message};
 use solana_signature::Signature;
 use solana_signer::Signer;
-use solana_transaction_error::TransactionError;
 
 use super::{Chain, ChainError};
 use crate::{
     core::{Action, AuditStep, Step, Submitted},
     halt::{Halt, HaltPoint},
     metrics,
-    store::{KnownCost, Member, Quote, SentTransaction, Store, StoreError, TransactionEnd},
+    store::{Member, Quote, SentTransaction, Store, StoreError},
 };
+pub use memory::Memory;
+
+mod follow;
+mod memory;
+
+#[cfg(test)]
+mod tests;
 
 /// What the chain takes for a signature, by its rules of today.
 const LAMPORTS_PER_SIGNATURE: u64 = 5_000;
@@ -34,6 +41,8 @@ const LAMPORTS_PER_SIGNATURE: u64 = 5_000;
 pub struct SubmitterConfig {
     /// Most micro-lamports to offer for a compute unit; 0 offers nothing.
     pub max_unit_price: u64,
+    /// Which of the recent offers is made, in percent.
+    pub fee_percentile: u8,
     /// Between two looks at a signature.
     pub look_every: Duration,
     /// Between two sendings of the same bytes.
@@ -48,6 +57,9 @@ pub struct Purpose {
     pub action: Action,
     pub instruction: Instruction,
     pub now: UnixSeconds,
+    /// Nobody else can come first, and it always takes the same course: what the last one of its kind
+    /// used, it will use, and it need not be simulated.
+    pub steady: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -70,11 +82,12 @@ pub struct Submitter<C> {
     pub provider: Address,
     pub config: SubmitterConfig,
     pub halt: Halt,
+    pub memory: Memory,
 }
 
 impl<C: Chain> Submitter<C> {
     /// Builds, signs, saves, sends and follows a transaction.
-    pub async fn submit(&self, purpose: Purpose) -> Submitted {
+    pub async fn submit(self: &Arc<Self>, purpose: Purpose) -> Submitted {
         match self.start(&purpose).await {
             Ok(Started::Refused(failure)) => {
                 let step = purpose.action.name();
@@ -82,7 +95,7 @@ impl<C: Chain> Submitter<C> {
                 metrics::transaction(purpose.action, "refused");
                 Submitted::Refused(failure.market())
             }
-            Ok(Started::Sent(sent)) => self.follow(&sent).await,
+            Ok(Started::Sent(sent)) => self.follow_new(sent).await,
             Err(error) => {
                 tracing::warn!(job = %purpose.job, step = purpose.action.name(), %error, "not sent");
                 metrics::transaction(purpose.action, "unsent");
@@ -92,18 +105,49 @@ impl<C: Chain> Submitter<C> {
     }
 
     async fn start(&self, purpose: &Purpose) -> Result<Started, SubmitError> {
-        let price = self.unit_price(purpose).await;
-        let draft = self.sign(
-            Budget::generous(price),
-            &purpose.instruction,
-            &Hash::default(),
-        )?;
-        let simulation = self.chain.simulate(&draft.1).await?;
-        if let Some(error) = simulation.error {
-            return Ok(Started::Refused(Failure::of(&error)));
-        }
-        let (hash, last_valid_block_height) = self.chain.blockhash().await?;
-        let budget = Budget::simulated(simulation.units, price);
+        let key = (purpose.job, purpose.action.name());
+        let SubmitterConfig {
+            fee_percentile,
+            max_unit_price,
+            ..
+        } = self.config;
+        let price = self
+            .memory
+            .unit_price(
+                &*self.chain,
+                self.provider,
+                key,
+                fee_percentile,
+                max_unit_price,
+            )
+            .await;
+        let known = self.memory.units(purpose.action);
+        let (budget, per_signature) = match known.filter(|_| purpose.steady) {
+            // What the last one of its kind used, and half as much again.
+            Some(units) => (
+                Budget::simulated(units.saturating_add(units / 2).saturating_add(4_000), price),
+                LAMPORTS_PER_SIGNATURE,
+            ),
+            None => {
+                let draft = Budget::generous(price);
+                let (_, bytes) = self.sign(draft, &purpose.instruction, &Hash::default())?;
+                let simulation = self.chain.simulate(&bytes).await?;
+                if let Some(error) = simulation.error {
+                    return Ok(Started::Refused(Failure::of(&error)));
+                }
+                if purpose.steady {
+                    self.memory.keep_units(purpose.action, simulation.units);
+                }
+                let told = simulation
+                    .fee
+                    .map(|fee| fee.saturating_sub(draft.priority_fee()));
+                (
+                    Budget::simulated(simulation.units, price),
+                    told.unwrap_or(LAMPORTS_PER_SIGNATURE),
+                )
+            }
+        };
+        let (hash, last_valid_block_height) = self.memory.blockhash(&*self.chain).await?;
         let (signature, bytes) = self.sign(budget, &purpose.instruction, &hash)?;
         if bytes.len() > 1_232 {
             return Err(SubmitError::TooLarge(bytes.len()));
@@ -120,7 +164,7 @@ impl<C: Chain> Submitter<C> {
             bytes,
             last_valid_block_height,
             quote: Quote {
-                fee: LAMPORTS_PER_SIGNATURE.saturating_add(priority_fee),
+                fee: per_signature.saturating_add(priority_fee),
                 priority_fee,
             },
         };
@@ -132,124 +176,6 @@ impl<C: Chain> Submitter<C> {
             self.halt.at(HaltPoint::ClaimIntentSaved);
         }
         Ok(Started::Sent(sent))
-    }
-
-    /// Sends again and looks, until the end is known. Also what a restart does with the journal's
-    /// pending transactions.
-    pub async fn follow(&self, sent: &SentTransaction) -> Submitted {
-        let mut next_send = tokio::time::Instant::now();
-        let mut times = 0;
-        loop {
-            if tokio::time::Instant::now() >= next_send {
-                self.send(sent, times).await;
-                times = times.saturating_add(1);
-                next_send = tokio::time::Instant::now() + self.config.resend_every;
-            }
-            match self.look(sent).await {
-                Ok(Some(end)) => return self.end(sent, end).await,
-                Ok(None) => {}
-                Err(error) => tracing::debug!(%error, "signature not readable; looking again"),
-            }
-            tokio::time::sleep(self.config.look_every).await;
-        }
-    }
-
-    async fn send(&self, sent: &SentTransaction, times: u32) {
-        // A refusal here proves nothing: the signature's state does.
-        if let Err(error) = self.chain.send(&sent.bytes, times).await {
-            tracing::debug!(%error, signature = %Signature::from(sent.signature), "sending was answered with an error");
-        }
-        if times > 0 {
-            return;
-        }
-        let signature = Signature::from(sent.signature);
-        for Member { job, action, .. } in &sent.members {
-            tracing::debug!(%job, step = action.name(), %signature, "transaction sent");
-            if let Some(point) = sent_point(*action) {
-                self.halt.at(point);
-            }
-        }
-    }
-
-    async fn look(&self, sent: &SentTransaction) -> Result<Option<End>, ChainError> {
-        // Height first: what is unknown after its last block was seen will stay unknown.
-        let height = self.chain.block_height().await?.height;
-        let states = self.chain.signatures(&[sent.signature], true).await?;
-        match states.into_iter().next().flatten() {
-            Some(state) if state.confirmed => Ok(Some(match state.error {
-                None => End::Landed,
-                Some(error) => End::Failed(error),
-            })),
-            None if height > sent.last_valid_block_height => Ok(Some(End::Expired)),
-            Some(_) | None => Ok(None),
-        }
-    }
-
-    async fn end(&self, sent: &SentTransaction, end: End) -> Submitted {
-        let signature = Signature::from(sent.signature);
-        let (end, outcome, word) = match end {
-            End::Landed => (TransactionEnd::Landed, Submitted::Landed, "landed"),
-            End::Failed(error) => {
-                let failure = Failure::of(&error);
-                let error = failure.to_string();
-                let outcome = Submitted::Refused(failure.market());
-                (TransactionEnd::Refused { error }, outcome, "failed")
-            }
-            End::Expired => (TransactionEnd::Expired, Submitted::Expired, "expired"),
-        };
-        for Member { job, action, .. } in &sent.members {
-            let step = action.name();
-            match &end {
-                TransactionEnd::Landed => {
-                    tracing::info!(%job, step, %signature, fee = sent.quote.fee, "transaction landed");
-                }
-                TransactionEnd::Refused { error } => {
-                    tracing::warn!(%job, step, %signature, reason = error, "transaction failed on chain");
-                }
-                TransactionEnd::Expired => {
-                    tracing::warn!(%job, step, %signature, "transaction expired without landing");
-                }
-            }
-            metrics::transaction(*action, word);
-        }
-        let landed = end != TransactionEnd::Expired;
-        let key = sent.signature;
-        let noting = move |store: &Store| store.end_transaction(&key, &end);
-        if let Err(error) = self.store.call(noting).await {
-            tracing::warn!(%signature, %error, "the end of a transaction is not in the journal");
-        }
-        if landed {
-            self.note_cost(key).await;
-        }
-        outcome
-    }
-
-    async fn note_cost(&self, key: [u8; 64]) {
-        let cost = match self.chain.cost(&key).await {
-            Ok(Some(cost)) => KnownCost::Recorded {
-                fee: cost.fee,
-                compute_units: cost.compute_units,
-                rent: cost.rent,
-            },
-            // Asked again later.
-            Ok(None) | Err(_) => return,
-        };
-        let noting = move |store: &Store| store.record_cost(&key, &cost);
-        if let Err(error) = self.store.call(noting).await {
-            tracing::warn!(%error, "the cost of a transaction is not in the journal");
-        }
-    }
-
-    async fn unit_price(&self, purpose: &Purpose) -> u64 {
-        if self.config.max_unit_price == 0 {
-            return 0;
-        }
-        // Advice only: without it, nothing is offered.
-        let accounts = [purpose.job, self.provider];
-        let mut recent = self.chain.recent_fees(&accounts).await.unwrap_or_default();
-        recent.sort_unstable();
-        let median = recent.get(recent.len() / 2).copied().unwrap_or(0);
-        median.min(self.config.max_unit_price)
     }
 
     fn sign(
@@ -291,10 +217,4 @@ fn sent_point(action: Action) -> Option<HaltPoint> {
 enum Started {
     Sent(SentTransaction),
     Refused(Failure),
-}
-
-enum End {
-    Landed,
-    Failed(TransactionError),
-    Expired,
 }

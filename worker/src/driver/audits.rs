@@ -313,6 +313,7 @@ impl<C: Chain> super::Driver<C> {
             action: Action::Audit(intent.step()),
             instruction: instructions::audit(sender, address, intent),
             now: self.now,
+            steady: false,
         };
         let opening = match intent {
             AuditIntent::Open { level } => Some(level),

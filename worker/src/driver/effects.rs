@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     chain::{instructions, submitter::Purpose},
-    core::{Action, Report, Tried},
+    core::{Action, Report, Step, Tried},
     metrics,
 };
 
@@ -113,6 +113,8 @@ impl<C: Chain> Driver<C> {
             action: Action::Job(intent.step()),
             instruction: instructions::job(audits::sender(&self.parts), address, job, intent),
             now: self.now,
+            // A claim may come second, and an audited job may be drawn.
+            steady: job.is_unaudited() && matches!(intent.step(), Step::Commit | Step::Finalize),
         };
         let (chain, submitter) = (
             Arc::clone(&self.parts.chain),

@@ -1,6 +1,6 @@
 //! When the chain is read next, and what time it is until then.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use assay_client::protocol::UnixSeconds;
 use tokio::time::Instant;
@@ -63,6 +63,8 @@ impl<C: Chain> Driver<C> {
     /// A websocket has begun to tell, or has ended. What it did not tell in between is read now.
     pub(super) fn hear(&mut self, alive: bool) {
         self.hinted = alive;
+        let memory = &self.parts.submitter.memory;
+        memory.hinted.store(alive, Ordering::Relaxed);
         self.last_list = None;
         self.urgent = Some(Instant::now());
         if alive {

@@ -151,6 +151,7 @@ impl<C: Chain> Driver<C> {
         for (address, job) in &snapshot.jobs {
             match job {
                 Some(job) => {
+                    self.parts.submitter.see(*address, job);
                     self.core.handle_job(*address, job, self.now);
                     self.audits.core.handle_job(*address, job, self.now);
                 }
@@ -182,6 +183,8 @@ impl<C: Chain> Driver<C> {
             .hold(live(|job| job.model_digest));
         if self.polls % BALANCE_EVERY == 1 {
             self.drop_old_files();
+            let (submitter, now) = (Arc::clone(&self.parts.submitter), self.now);
+            tokio::spawn(async move { submitter.ask_for_costs(now).await });
         }
         self.core.handle_time(self.now);
     }

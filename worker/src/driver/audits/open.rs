@@ -1,5 +1,7 @@
 //! Opening a panel: with the slot hash that its job has named, or another where that is gone.
 
+use std::sync::Arc;
+
 use assay_client::{protocol::JobData, slot_hashes::Search};
 
 use crate::{
@@ -13,7 +15,7 @@ use crate::{
 
 pub(super) async fn open<C: Chain>(
     chain: &C,
-    submitter: &Submitter<C>,
+    submitter: &Arc<Submitter<C>>,
     sender: Sender,
     job: &JobData,
     purpose: Purpose,

@@ -1,0 +1,299 @@
+//! From sending to the end: landed, failed in a block, or never to land any more.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use assay_client::{
+    Failure,
+    protocol::{Address, JobData, JobStatus, UnixSeconds},
+};
+use solana_signature::Signature;
+use solana_transaction_error::TransactionError;
+use tokio::time::Instant;
+
+use super::{Submitter, sent_point};
+use crate::{
+    chain::{Chain, ChainError, Sending},
+    core::{Action, Step, Submitted},
+    metrics,
+    store::{KnownCost, Member, SentTransaction, Store, TransactionEnd},
+};
+
+/// No blockhash expires sooner after it was asked for, however quick the chain becomes.
+const LEAST_LIFE: Duration = Duration::from_secs(20);
+/// Blocks beyond the last one that a single endpoint must show: its height alone is not proof.
+const MARGIN: u64 = 32;
+/// How long the state of what a reading has already shown may wait to be read with others'.
+const LATER: Duration = Duration::from_secs(10);
+/// Looks that are left out while a websocket most likely tells it before.
+const LEFT_OUT: u32 = 4;
+/// Costs that are asked for at once, of transactions in this many seconds.
+const OWED: u32 = 8;
+const OWED_FOR: i64 = 7 * 86_400;
+
+pub(super) enum End {
+    Landed,
+    Failed(TransactionError),
+    Expired,
+}
+
+impl<C: Chain> Submitter<C> {
+    /// Follows what was under way when the worker stopped.
+    pub async fn follow(&self, sent: &SentTransaction) -> Submitted {
+        self.memory.begin(sent.signature);
+        // How old it is, is not known: its height must tell alone.
+        self.send(sent, 0).await;
+        let none = Duration::ZERO;
+        let end = self.until_its_end(sent, None, [none, none]).await;
+        self.end(sent, end).await
+    }
+
+    /// Follows what was just signed. Ends early when a reading shows its effect; what is to be noted
+    /// of it is found out later, together with others.
+    pub(super) async fn follow_new(self: &Arc<Self>, sent: SentTransaction) -> Submitted {
+        let signed = Instant::now();
+        self.memory.begin(sent.signature);
+        let key = sent.members.first().map(|one| (one.job, one.action.name()));
+        let Some(key) = key else {
+            return Submitted::Expired;
+        };
+        let shown = self.memory.wait_for(key);
+        let first = if self.memory.hinted.load(Ordering::Relaxed) {
+            self.config.look_every.saturating_mul(LEFT_OUT)
+        } else {
+            self.config.look_every
+        };
+        let first = if self.send(&sent, 0).await == Some(Sending::AlreadyProcessed) {
+            Duration::ZERO
+        } else {
+            first
+        };
+        let waits = [first, self.config.resend_every];
+        let ended = tokio::select! {
+            biased;
+            end = self.until_its_end(&sent, Some(signed), waits) => Some(end),
+            () = shown.notified() => None,
+        };
+        self.memory.wait_no_more(key);
+        match ended {
+            Some(end) => self.end(&sent, end).await,
+            None => {
+                let submitter = Arc::clone(self);
+                tokio::spawn(async move {
+                    // Sent again only if it is not known after all.
+                    let waits = [LATER, LATER * 2];
+                    let end = submitter.until_its_end(&sent, Some(signed), waits).await;
+                    submitter.end(&sent, end).await
+                });
+                Submitted::Landed
+            }
+        }
+    }
+
+    /// A reading of a job, which may show what was sent for it.
+    pub fn see(&self, address: Address, job: &JobData) {
+        let Ok(status) = job.status() else { return };
+        let ours = job.provider == self.provider;
+        let show = |step: Step| self.memory.show((address, Action::Job(step).name()));
+        match status {
+            JobStatus::Claimed if ours => show(Step::Claim),
+            JobStatus::Committed if ours => show(Step::Commit),
+            JobStatus::Settled | JobStatus::Auditing if ours => show(Step::Finalize),
+            // An old reading shows an open job too.
+            JobStatus::Open
+            | JobStatus::Claimed
+            | JobStatus::Committed
+            | JobStatus::Auditing
+            | JobStatus::Appealing
+            | JobStatus::Settled
+            | JobStatus::Faulted
+            | JobStatus::Cancelled
+            | JobStatus::Expired
+            | JobStatus::Unresolved => {}
+        }
+    }
+
+    /// Looks and sends again until the end is known. It was sent once; `waits` until the first look and
+    /// the second sending.
+    async fn until_its_end(
+        &self,
+        sent: &SentTransaction,
+        signed: Option<Instant>,
+        [mut wait, resend]: [Duration; 2],
+    ) -> End {
+        let mut next_send = Instant::now() + resend;
+        let mut times = 1;
+        loop {
+            tokio::time::sleep(wait).await;
+            wait = self.config.look_every;
+            match self.look(sent).await {
+                Ok(Some(end)) => return end,
+                Ok(None) => {}
+                Err(error) => tracing::debug!(%error, "signature not readable; looking again"),
+            }
+            if Instant::now() < next_send {
+                continue;
+            }
+            if signed.is_none_or(|signed| signed.elapsed() >= LEAST_LIFE) {
+                match self.has_expired(sent).await {
+                    Ok(true) => return End::Expired,
+                    Ok(false) => {}
+                    Err(error) => tracing::debug!(%error, "expiry not known; looking again"),
+                }
+            }
+            if self.send(sent, times).await == Some(Sending::AlreadyProcessed) {
+                wait = Duration::ZERO;
+            }
+            times = times.saturating_add(1);
+            next_send = Instant::now() + self.config.resend_every;
+        }
+    }
+
+    async fn send(&self, sent: &SentTransaction, times: u32) -> Option<Sending> {
+        // A refusal here proves nothing: the signature's state does.
+        let answer = self.chain.send(&sent.bytes, times).await;
+        let signature = Signature::from(sent.signature);
+        if let Err(error) = &answer {
+            tracing::debug!(%error, %signature, "sending was answered with an error");
+        }
+        if times == 0 {
+            for Member { job, action, .. } in &sent.members {
+                tracing::debug!(%job, step = action.name(), %signature, "transaction sent");
+                if let Some(point) = sent_point(*action) {
+                    self.halt.at(point);
+                }
+            }
+        }
+        answer.ok()
+    }
+
+    async fn look(&self, sent: &SentTransaction) -> Result<Option<End>, ChainError> {
+        let fresh = self.config.look_every / 2;
+        let state = self.memory.state(&*self.chain, &sent.signature, fresh);
+        Ok(state.await?.filter(|state| state.confirmed).map(end_of))
+    }
+
+    /// Whether it can never land any more. A height alone is not believed: nodes have told wrong ones.
+    /// Two endpoints must be past the last block, or one by a margin; read after that, the signature
+    /// must be unknown also in old blocks, and the jobs themselves must be readable.
+    pub(super) async fn has_expired(&self, sent: &SentTransaction) -> Result<bool, ChainError> {
+        let height = self.chain.block_height().await?;
+        let margin = if height.agreed { 0 } else { MARGIN };
+        if height.height <= sent.last_valid_block_height.saturating_add(margin) {
+            return Ok(false);
+        }
+        let states = self.chain.signatures(&[sent.signature], true).await?;
+        if states.into_iter().any(|state| state.is_some()) {
+            return Ok(false);
+        }
+        let jobs: Vec<Address> = sent.members.iter().map(|member| member.job).collect();
+        self.chain.jobs(&jobs).await?;
+        Ok(true)
+    }
+
+    async fn end(&self, sent: &SentTransaction, end: End) -> Submitted {
+        self.memory.end(&sent.signature);
+        let signature = Signature::from(sent.signature);
+        let (end, outcome, word) = match end {
+            End::Landed => (TransactionEnd::Landed, Submitted::Landed, "landed"),
+            End::Failed(error) => {
+                let failure = Failure::of(&error);
+                let error = failure.to_string();
+                let outcome = Submitted::Refused(failure.market());
+                (TransactionEnd::Refused { error }, outcome, "failed")
+            }
+            End::Expired => {
+                self.memory.forget_blockhash().await;
+                (TransactionEnd::Expired, Submitted::Expired, "expired")
+            }
+        };
+        for Member { job, action, .. } in &sent.members {
+            let (job, step) = (*job, action.name());
+            match &end {
+                TransactionEnd::Landed => {
+                    self.memory.forget_expiry((job, step));
+                    tracing::info!(%job, step, %signature, fee = sent.quote.fee, "transaction landed");
+                }
+                TransactionEnd::Refused { error } => {
+                    // Perhaps for a lack of units.
+                    self.memory.forget_units(*action);
+                    tracing::warn!(%job, step, %signature, reason = error, "transaction failed on chain");
+                }
+                TransactionEnd::Expired => {
+                    self.memory.note_expiry((job, step));
+                    tracing::warn!(%job, step, %signature, "transaction expired without landing");
+                }
+            }
+            metrics::transaction(*action, word);
+        }
+        let landed = end != TransactionEnd::Expired;
+        let key = sent.signature;
+        let noting = move |store: &Store| store.end_transaction(&key, &end);
+        if let Err(error) = self.store.call(noting).await {
+            tracing::warn!(%signature, %error, "the end of a transaction is not in the journal");
+        }
+        if landed {
+            self.note_cost(sent).await;
+        }
+        outcome
+    }
+
+    /// Steps of jobs move none of the operator's lamports but the fee, which follows from what was
+    /// signed; now and then the chain's record is compared. Audits lend rent: theirs is always read.
+    async fn note_cost(&self, sent: &SentTransaction) {
+        let job_step = |member: &Member| matches!(member.action, Action::Job(_));
+        if sent.members.iter().all(job_step) && !self.memory.is_sample() {
+            return self.keep_cost(sent.signature, KnownCost::Quoted).await;
+        }
+        if let Some(cost) = self.recorded(&sent.signature).await {
+            if let KnownCost::Recorded { fee, .. } = cost
+                && fee != sent.quote.fee
+                && !self.memory.distrusts_quotes.swap(true, Ordering::Relaxed)
+            {
+                tracing::warn!(
+                    computed = sent.quote.fee,
+                    fee,
+                    "the chain takes other fees than were computed; each is asked for from now on"
+                );
+            }
+            self.keep_cost(sent.signature, cost).await;
+        }
+    }
+
+    /// None if the node does not tell it, or not yet: it stays owed.
+    async fn recorded(&self, signature: &[u8; 64]) -> Option<KnownCost> {
+        let cost = self.chain.cost(signature).await.ok()??;
+        Some(KnownCost::Recorded {
+            fee: cost.fee,
+            compute_units: cost.compute_units,
+            rent: cost.rent,
+        })
+    }
+
+    async fn keep_cost(&self, key: [u8; 64], cost: KnownCost) {
+        let noting = move |store: &Store| store.record_cost(&key, &cost);
+        if let Err(error) = self.store.call(noting).await {
+            tracing::warn!(%error, "the cost of a transaction is not in the journal");
+        }
+    }
+
+    /// Asks for costs that nodes have not told yet.
+    pub async fn ask_for_costs(&self, now: UnixSeconds) {
+        let since = UnixSeconds(now.0.saturating_sub(OWED_FOR));
+        let asking = move |store: &Store| store.owed_costs(since, OWED);
+        for signature in self.store.call(asking).await.unwrap_or_default() {
+            if let Some(cost) = self.recorded(&signature).await {
+                self.keep_cost(signature, cost).await;
+            }
+        }
+    }
+}
+
+fn end_of(state: crate::chain::SignatureState) -> End {
+    match state.error {
+        None => End::Landed,
+        Some(error) => End::Failed(error),
+    }
+}

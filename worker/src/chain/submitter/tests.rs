@@ -1,0 +1,261 @@
+//! Against nodes over real sockets: what is asked, what is believed, and what is noted of it.
+
+use assay_client::protocol::{JobData, JobStatus};
+use bytemuck::Zeroable;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::chain::{
+    RpcChain,
+    fake::{Node, Trouble, World, chain},
+};
+
+const JOB: Address = Address::new_from_array([3; 32]);
+const ME: Address = Address::new_from_array([4; 32]);
+
+fn submitter(nodes: &[&Node], folder: &tempfile::TempDir) -> Arc<Submitter<RpcChain>> {
+    Arc::new(Submitter {
+        chain: Arc::new(chain(nodes)),
+        store: Store::open(&folder.path().join("journal.sqlite")).unwrap(),
+        operator: Arc::new(Keypair::new()),
+        provider: ME,
+        config: SubmitterConfig {
+            max_unit_price: 100_000,
+            fee_percentile: 50,
+            look_every: Duration::from_millis(20),
+            resend_every: Duration::from_millis(60),
+        },
+        halt: Halt::Never,
+        memory: Memory::default(),
+    })
+}
+
+fn purpose(step: Step) -> Purpose {
+    Purpose {
+        job: JOB,
+        attempt: 0,
+        action: Action::Job(step),
+        instruction: Instruction {
+            program_id: assay_client::PROGRAM_ID,
+            accounts: Vec::new(),
+            data: vec![1; 8],
+        },
+        now: UnixSeconds(1_000),
+        steady: step == Step::Commit || step == Step::Finalize,
+    }
+}
+
+fn status(error: &Value) -> Value {
+    json!({ "slot": 7, "confirmations": 1, "err": error, "confirmationStatus": "confirmed" })
+}
+
+/// Everything lands the moment it is sent.
+fn land(world: &mut World, bytes: &[u8]) {
+    let signature = bs58::encode(&bytes[1..65]).into_string();
+    world.statuses.insert(signature, status(&Value::Null));
+}
+
+fn shown(status: JobStatus) -> JobData {
+    JobData {
+        provider: ME,
+        status: status as u8,
+        ..JobData::zeroed()
+    }
+}
+
+#[tokio::test]
+async fn job_takes_at_most_eight_requests() {
+    let node = Node::start().await;
+    node.world().land = Some(land);
+    let folder = tempfile::tempdir().unwrap();
+    let submitter = submitter(&[&node], &folder);
+    submitter.chain.check().await;
+    let steps = [Step::Claim, Step::Commit, Step::Finalize];
+    let mut counts = Vec::new();
+    for _ in 0..2 {
+        let before = submitter.chain.calls();
+        for step in steps {
+            assert_eq!(submitter.submit(purpose(step)).await, Submitted::Landed);
+        }
+        counts.push(submitter.chain.calls().since(&before));
+    }
+    // Without a websocket, and everything of one worker's first job included.
+    let asked = |count: usize, method: &str| counts[count].by_method.get(method).copied();
+    assert_eq!(asked(0, "simulateTransaction"), Some(3));
+    assert_eq!(asked(0, "getTransaction"), Some(1), "a sample");
+    assert_eq!(asked(1, "simulateTransaction"), Some(1), "the claim");
+    assert_eq!(asked(1, "sendTransaction"), Some(3));
+    assert_eq!(asked(1, "getSignatureStatuses"), Some(3));
+    assert_eq!(counts[1].total, 7, "{:?}", counts[1]);
+    assert!(submitter.store.pending_transactions().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn effect_that_a_reading_shows_ends_the_waiting() {
+    let node = Node::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let submitter = submitter(&[&node], &folder);
+    let claiming = tokio::spawn({
+        let submitter = Arc::clone(&submitter);
+        async move { submitter.submit(purpose(Step::Claim)).await }
+    });
+    while node.count("sendTransaction") == 0 {
+        tokio::task::yield_now().await;
+    }
+    // Neither another provider's claim nor another step is it.
+    let other = JobData {
+        provider: JOB,
+        ..shown(JobStatus::Claimed)
+    };
+    submitter.see(JOB, &other);
+    submitter.see(JOB, &shown(JobStatus::Committed));
+    submitter.see(JOB, &shown(JobStatus::Open));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!claiming.is_finished());
+    submitter.see(JOB, &shown(JobStatus::Claimed));
+    assert_eq!(claiming.await.unwrap(), Submitted::Landed);
+    let pending = submitter.store.pending_transactions().unwrap();
+    assert_eq!(pending.len(), 1, "its end is noted when its state is read");
+}
+
+#[tokio::test]
+async fn transaction_is_in_the_journal_before_it_is_sent() {
+    let node = Node::start().await;
+    node.trouble("sendTransaction", Trouble::Hang);
+    let folder = tempfile::tempdir().unwrap();
+    let submitter = submitter(&[&node], &folder);
+    tokio::spawn({
+        let submitter = Arc::clone(&submitter);
+        async move { submitter.submit(purpose(Step::Claim)).await }
+    });
+    while node.count("sendTransaction") == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(submitter.store.pending_transactions().unwrap().len(), 1);
+}
+
+fn sent(last_valid_block_height: u64) -> SentTransaction {
+    SentTransaction {
+        signature: [7; 64],
+        members: vec![Member {
+            job: JOB,
+            attempt: 0,
+            action: Action::Job(Step::Commit),
+        }],
+        bytes: vec![1; 100],
+        last_valid_block_height,
+        quote: Quote::default(),
+    }
+}
+
+#[tokio::test]
+async fn wrong_height_of_one_endpoint_lets_nothing_expire() {
+    let (first, second) = (Node::start().await, Node::start().await);
+    let folder = tempfile::tempdir().unwrap();
+    first.world().height = 1_000_000;
+    let both = submitter(&[&first, &second], &folder);
+    assert!(!both.has_expired(&sent(900)).await.unwrap());
+    second.world().height = 901;
+    assert!(both.has_expired(&sent(900)).await.unwrap());
+    // Whoever knows the signature is right.
+    let text = bs58::encode([7; 64]).into_string();
+    second.world().statuses.insert(text, status(&Value::Null));
+    assert!(!both.has_expired(&sent(900)).await.unwrap());
+}
+
+#[tokio::test]
+async fn single_endpoint_must_be_past_a_margin_and_readable() {
+    let node = Node::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let alone = submitter(&[&node], &folder);
+    node.world().height = 932;
+    assert!(!alone.has_expired(&sent(900)).await.unwrap());
+    node.world().height = 933;
+    assert!(alone.has_expired(&sent(900)).await.unwrap());
+    node.trouble("getMultipleAccounts", Trouble::Status(500));
+    assert!(alone.has_expired(&sent(900)).await.is_err());
+}
+
+#[tokio::test]
+async fn failure_in_a_block_is_paid_for_and_told() {
+    let node = Node::start().await;
+    node.world().land = Some(|world, bytes| {
+        let signature = bs58::encode(&bytes[1..65]).into_string();
+        let error = json!({ "InstructionError": [0, { "Custom": 6_000_000 }] });
+        world.statuses.insert(signature.clone(), status(&error));
+        let meta = json!({
+            "fee": 5_000, "preBalances": [10_000], "postBalances": [5_000], "computeUnitsConsumed": 9,
+        });
+        world.metas.insert(signature, meta);
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let submitter = submitter(&[&node], &folder);
+    let outcome = submitter.submit(purpose(Step::Finalize)).await;
+    assert_eq!(outcome, Submitted::Refused(None));
+    let costs = submitter.store.costs(UnixSeconds(0)).unwrap();
+    assert_eq!(costs.len(), 1);
+    assert_eq!(
+        (
+            costs[0].fee,
+            costs[0].rent,
+            costs[0].landed,
+            costs[0].recorded
+        ),
+        (5_000, Some(0), false, true)
+    );
+    // What failed is simulated the next time, whatever it used before.
+    submitter.submit(purpose(Step::Finalize)).await;
+    assert_eq!(node.count("simulateTransaction"), 2);
+}
+
+#[tokio::test]
+async fn cost_that_nodes_tell_late_is_asked_for_later() {
+    let node = Node::start().await;
+    node.world().land = Some(land);
+    let folder = tempfile::tempdir().unwrap();
+    let submitter = submitter(&[&node], &folder);
+    submitter.submit(purpose(Step::Claim)).await;
+    let rent =
+        |submitter: &Submitter<RpcChain>| submitter.store.costs(UnixSeconds(0)).unwrap()[0].rent;
+    assert_eq!(rent(&submitter), None);
+    let sent = node.world().sent[0].clone();
+    let meta = json!({ "fee": 5_000, "preBalances": [10_000], "postBalances": [2_000] });
+    let signature = bs58::encode(&sent[1..65]).into_string();
+    node.world().metas.insert(signature, meta);
+    submitter.ask_for_costs(UnixSeconds(1_000)).await;
+    assert_eq!(rent(&submitter), Some(3_000));
+}
+
+#[tokio::test]
+async fn offer_follows_recent_fees_grows_with_expiries_and_has_a_limit() {
+    let node = Node::start().await;
+    node.world().fees = vec![900, 100, 300];
+    let folder = tempfile::tempdir().unwrap();
+    let submitter = submitter(&[&node], &folder);
+    let key = (JOB, "claim");
+    let offer = async |percentile, most| {
+        let memory = &submitter.memory;
+        let price = memory.unit_price(&*submitter.chain, ME, key, percentile, most);
+        price.await
+    };
+    assert_eq!(offer(50, 100_000).await, 300);
+    assert_eq!(
+        (offer(0, 100_000).await, offer(100, 100_000).await),
+        (100, 900)
+    );
+    assert_eq!((offer(100, 500).await, offer(50, 0).await), (500, 0));
+    submitter.memory.note_expiry(key);
+    assert_eq!(offer(50, 100_000).await, 2_000);
+    submitter.memory.note_expiry(key);
+    assert_eq!(
+        (offer(50, 100_000).await, offer(50, 3_000).await),
+        (4_000, 3_000)
+    );
+    submitter.memory.forget_expiry(key);
+    assert_eq!(offer(50, 100_000).await, 300);
+    assert_eq!(
+        node.count("getRecentPrioritizationFees"),
+        1,
+        "once a minute"
+    );
+}
