@@ -6,9 +6,11 @@ use clap::{Parser, Subcommand};
 
 use crate::{config::LogFormat, halt::HaltPoint};
 
+mod doctor;
 mod earnings;
 mod init;
 
+pub use doctor::Doctor;
 pub use earnings::{Earnings, Grouping};
 pub use init::Init;
 
@@ -59,6 +61,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Examine this machine and everything that the worker needs; each fault with its fix
+    Doctor(Doctor),
     /// Take jobs until stopped; one signal finishes what is claimed, a second stops at once
     Run {
         /// Stop dead at this point of the first job that reaches it (for crash tests).

@@ -17,6 +17,7 @@ mod calls;
 mod endpoint;
 #[cfg(test)]
 pub(crate) mod fake;
+pub mod inspect;
 pub mod instructions;
 mod rpc;
 pub mod submitter;

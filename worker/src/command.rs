@@ -16,6 +16,7 @@ pub mod amount;
 mod benchmark;
 mod class;
 mod disputes;
+mod doctor;
 mod earnings;
 mod init;
 mod status;
@@ -30,6 +31,8 @@ pub enum Ended {
     /// Nothing was touched: what was asked for, or the configuration, is wrong.
     Usage(String),
     Failed(anyhow::Error),
+    /// Everything was said already, and not all of it is good.
+    Unwell,
 }
 
 impl Ended {
@@ -58,6 +61,7 @@ pub fn execute(args: Args) -> ExitCode {
             eprintln!("error: {reason}");
             ExitCode::from(EX_USAGE)
         }
+        Err(Ended::Unwell) => ExitCode::FAILURE,
         Err(Ended::Failed(error)) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -69,6 +73,7 @@ fn dispatch(args: Args) -> Result<(), Ended> {
     let config = || read_config(&args);
     match &args.command {
         Command::Init(flags) => init::show(&args.config, flags),
+        Command::Doctor(flags) => doctor::show(&layers(&args), flags),
         Command::CheckConfig => Ok(print_config(&config()?)?),
         Command::Class { json } => class::show(&config()?, *json),
         Command::Run { halt_at } => {
@@ -89,14 +94,18 @@ fn dispatch(args: Args) -> Result<(), Ended> {
     }
 }
 
-fn read_config(args: &Args) -> Result<Config, ConfigError> {
-    let mut config = config::load(&Layers {
+fn layers(args: &Args) -> Layers {
+    Layers {
         file: args.config.clone(),
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
         flags: args.set.clone(),
-    })?;
+    }
+}
+
+fn read_config(args: &Args) -> Result<Config, ConfigError> {
+    let mut config = config::load(&layers(args))?;
     if let Some(format) = args.log_format {
         config.log.format = format;
     }

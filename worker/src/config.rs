@@ -21,7 +21,7 @@ mod template;
 mod tests;
 
 pub use chain::{ChainConfig, Websockets};
-pub use layers::{Layers, load, parse};
+pub use layers::{Layers, load, parse, read};
 pub use policy::{AuditConfig, PolicyConfig};
 pub use template::TEMPLATE;
 
@@ -226,7 +226,7 @@ impl Config {
     }
 
     /// Paths in a file are meant from the file's folder.
-    fn resolve(&mut self, base: &Path) {
+    pub(crate) fn resolve(&mut self, base: &Path) {
         let ours = [&mut self.operator, &mut self.data_dir];
         for path in ours.into_iter().chain(&mut self.artifacts.model_dirs) {
             *path = base.join(&*path);

@@ -111,6 +111,16 @@ impl Store {
         Self::over(connection)
     }
 
+    /// What SQLite finds wrong with the file; nothing if it is whole.
+    pub fn faults(&self) -> Result<Vec<String>, StoreError> {
+        self.with(|connection| {
+            let mut statement = connection.prepare("PRAGMA quick_check(10)")?;
+            let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+            let found: Vec<String> = rows.collect::<Result<_, _>>()?;
+            Ok(found.into_iter().filter(|line| line != "ok").collect())
+        })
+    }
+
     fn over(connection: Connection) -> Result<Self, StoreError> {
         let (calls, waiting) = mpsc::channel::<Call>();
         // Ends when the last clone is dropped.

@@ -24,16 +24,29 @@ pub struct Layers {
 
 /// Reads, merges and checks.
 pub fn load(layers: &Layers) -> Result<Config, ConfigError> {
+    let config = read(layers)?;
+    config.check()?;
+    Ok(config)
+}
+
+/// The same without the check of the whole: for who explains what is wrong with it.
+pub fn read(layers: &Layers) -> Result<Config, ConfigError> {
     let path = &layers.file;
     let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
         path: path.clone(),
         source,
     })?;
-    parse(&text, layers)
+    merge(&text, layers)
 }
 
-/// The same with the text of the file at hand.
+/// Merges and checks, with the text of the file at hand.
 pub fn parse(text: &str, layers: &Layers) -> Result<Config, ConfigError> {
+    let config = merge(text, layers)?;
+    config.check()?;
+    Ok(config)
+}
+
+fn merge(text: &str, layers: &Layers) -> Result<Config, ConfigError> {
     let path = &layers.file;
     let parse = |reason: toml::de::Error| ConfigError::Parse {
         path: path.clone(),
@@ -72,7 +85,6 @@ pub fn parse(text: &str, layers: &Layers) -> Result<Config, ConfigError> {
                 reason: reason.to_string(),
             })?;
     config.resolve(path.parent().unwrap_or(Path::new("")));
-    config.check()?;
     Ok(config)
 }
 

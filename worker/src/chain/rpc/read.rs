@@ -35,7 +35,10 @@ const SIGNATURES: usize = 256;
 const CLOCKS: i64 = 60;
 
 impl RpcChain {
-    async fn account<T: Layout>(&self, address: &Address) -> Result<Option<T>, ChainError> {
+    pub(in crate::chain) async fn account<T: Layout>(
+        &self,
+        address: &Address,
+    ) -> Result<Option<T>, ChainError> {
         let parameters = json!([address.to_string(), encoding()]);
         self.ask("getAccountInfo", parameters, |answer| {
             let answer: Response<Option<UiAccount>> = parse(answer)?;
@@ -45,7 +48,10 @@ impl RpcChain {
     }
 
     /// Accounts of one type, filtered further by `only`.
-    async fn listed<T: Layout>(&self, only: Vec<Filter>) -> Result<Vec<(Address, T)>, ChainError> {
+    pub(in crate::chain) async fn listed<T: Layout>(
+        &self,
+        only: Vec<Filter>,
+    ) -> Result<Vec<(Address, T)>, ChainError> {
         let filters: Vec<Value> = filter::accounts::<T>()
             .iter()
             .chain(&only)
