@@ -21,12 +21,15 @@ FUZZ_SEED ?=
 # How long `make fuzz-parsers` spends on each parser.
 FUZZ_SECONDS ?= 60
 
+# How often `make determinism` runs each model.
+DETERMINISM_RUNS ?= 10000
+
 # The markets that `make sim` runs: so many jobs each, the same for the same seed.
 SIM_JOBS ?= 3000
 SIM_SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap program build test demo lint fmt bench e2e fuzz fuzz-parsers sim idl idl-check program-id clean
+.PHONY: help bootstrap program build test demo lint fmt bench e2e fuzz fuzz-parsers sim determinism idl idl-check program-id clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -68,6 +71,10 @@ fuzz-parsers: bootstrap ## fuzz every parser of foreign bytes [FUZZ_SECONDS=60, 
 
 sim: build ## whole markets of honest and other providers; writes docs/simulation.* [SIM_JOBS=3000 SIM_SEED=1]
 	@ASSAY_SIM_JOBS=$(SIM_JOBS) ASSAY_SIM_SEED=$(SIM_SEED) $(BINARIES)/assay-sim docs
+
+determinism: bootstrap ## ten thousand runs of one job of each model; writes docs/determinism.md [DETERMINISM_RUNS=10000]
+	ASSAY_DETERMINISM_RUNS=$(DETERMINISM_RUNS) ASSAY_DETERMINISM_OUT=$(abspath docs/determinism.md) \
+		cargo test --workspace --test determinism -- --nocapture
 
 idl: ## write idl/assay.json from the program's source
 	@scripts/idl.sh write
