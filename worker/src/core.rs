@@ -33,6 +33,7 @@ mod set_back;
 mod snapshot;
 mod standing;
 mod steps;
+mod windows;
 mod work;
 
 #[cfg(test)]
@@ -56,6 +57,8 @@ pub use measured::{Measured, Size, Took};
 pub use policy::{Identity, Policy, Refusal};
 pub use snapshot::{LiveJob, LiveSeat, Snapshot};
 pub use standing::{Pause, Reason, Standing};
+
+pub use windows::Window;
 
 use admission::Admission;
 use breaker::Breaker;

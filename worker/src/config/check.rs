@@ -14,6 +14,7 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.authority()?;
         self.policy.models.digests()?;
+        self.pauses()?;
         self.audit.authorities()?;
         self.chain.check()?;
         let public = url("api.public_url", &self.api.public_url, &["http", "https"])?;

@@ -4,7 +4,7 @@ use assay_protocol::{Lamports, limits::MAX_TERM_LAMPORTS};
 use serde::{Deserialize, Serialize};
 
 use super::{Config, ConfigError, ModelList};
-use crate::core::{AdmissionPolicy, AuditPolicy, BreakerPolicy, Funds, Policy, TrialRun};
+use crate::core::{AdmissionPolicy, AuditPolicy, BreakerPolicy, Funds, Policy, TrialRun, Window};
 
 /// Lamports for one signature, and the most compute units that an instruction of the market takes.
 const SIGNATURE: u64 = 5_000;
@@ -50,6 +50,8 @@ pub struct PolicyConfig {
     pub breaker_window_secs: u32,
     /// First pause after them; it doubles while the next job fails too.
     pub breaker_pause_secs: u32,
+    /// Hours without new work, in UTC: `22:00-07:00`, `sat,sun 09:00-18:00`.
+    pub pause: Vec<String>,
     /// Lamports of the operator's key that no new job or seat may touch.
     pub reserve_lamports: u64,
     /// At the first signal, wait this long for acknowledgements of committed jobs.
@@ -97,6 +99,7 @@ impl Default for PolicyConfig {
             breaker_failures: 3,
             breaker_window_secs: 3_600,
             breaker_pause_secs: 600,
+            pause: Vec::new(),
             reserve_lamports: 1_000_000,
             shutdown_secs: 30,
             retention_hours: 7 * 24,
@@ -148,6 +151,7 @@ impl Config {
                 reserve: Lamports(policy.reserve_lamports),
                 transaction: self.transaction(),
             },
+            pauses: self.pauses()?,
         })
     }
 
@@ -158,6 +162,19 @@ impl Config {
             trial_secs: self.policy.trial_secs,
             safety_percent: self.policy.safety_percent,
         }
+    }
+
+    /// Hours without new work.
+    pub(super) fn pauses(&self) -> Result<Vec<Window>, ConfigError> {
+        let read = |text: &String| {
+            Window::parse(text).ok_or_else(|| ConfigError::Invalid {
+                key: "policy.pause",
+                reason: format!(
+                    "{text:?} is no window; write \"22:00-07:00\" or \"sat,sun 09:00-18:00\", in UTC"
+                ),
+            })
+        };
+        self.policy.pause.iter().map(read).collect()
     }
 
     /// Most that one transaction costs.

@@ -95,6 +95,8 @@ breaker_window_secs = 3600
 breaker_pause_secs = 600
 # Of the operator's lamports, kept back besides the fees of what is live: with less, nothing new is taken.
 reserve_lamports = 1000000
+# Hours in which no new job or seat is taken, in UTC: ["22:00-07:00", "sat,sun 09:00-18:00"]. What is held goes on.
+pause = []
 # At the first signal, wait this long for acknowledgements of committed jobs.
 shutdown_secs = 30
 # How long outputs of ended jobs are kept for their requesters.

@@ -50,6 +50,7 @@ impl Core {
         self.note_starts(now);
         self.follow_breaker(now);
         self.follow_funds(now);
+        self.follow_windows(now);
         let Some(account) = self.account.filter(|_| self.standing.is_accepting()) else {
             return;
         };

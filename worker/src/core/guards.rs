@@ -119,4 +119,19 @@ impl Core {
             self.standing.remove(Pause::Funds);
         }
     }
+
+    pub(super) fn follow_windows(&mut self, now: UnixSeconds) {
+        let mut windows = self.policy.pauses.iter();
+        let within = windows.find_map(|window| Some((window.to_string(), window.left(now.0)?)));
+        match within {
+            Some((window, left)) => {
+                let minutes = left.saturating_add(59) / 60;
+                let detail = format!("policy.pause has {window}; it ends in {minutes} min");
+                self.pause(Pause::PauseWindow, detail, now);
+            }
+            None => {
+                self.standing.remove(Pause::PauseWindow);
+            }
+        }
+    }
 }

@@ -158,3 +158,20 @@ fn requester_gets_its_share_of_places_and_not_all() {
     assert_eq!(world.seen, ["prepare"; 4]);
     assert_eq!(world.core.counts().candidates, 6);
 }
+
+#[test]
+fn hours_of_pause_take_nothing_new_and_end_by_themselves() {
+    let window = Window::parse("00:00-24:00").unwrap();
+    let mut world = World::with(1, |_| (), |policy| policy.pauses = vec![window.clone()]);
+    world.drain();
+    assert!(world.core.standing().has(Pause::PauseWindow));
+    assert_eq!(world.status(0), JobStatus::Open);
+    // The test's clock begins at 13:46:40.
+    let window = Window::parse("13:00-13:47").unwrap();
+    let mut world = World::with(1, |_| (), |policy| policy.pauses = vec![window.clone()]);
+    world.at(world.now + 19);
+    assert_eq!(world.status(0), JobStatus::Open);
+    world.at(world.now + 1);
+    world.drain();
+    assert_eq!(world.status(0), JobStatus::Committed);
+}

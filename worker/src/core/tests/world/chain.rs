@@ -158,5 +158,6 @@ pub fn policy() -> Policy {
             reserve: Lamports(0),
             transaction: Lamports(0),
         },
+        pauses: Vec::new(),
     }
 }
