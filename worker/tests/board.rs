@@ -1,8 +1,4 @@
 //! The Grafana board shows every metric there is, and none that is not.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test's preparation that fails is a failed test"
-)]
 
 use std::collections::BTreeSet;
 
