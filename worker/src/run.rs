@@ -3,27 +3,20 @@
 use std::{fs::File, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use assay_client::{
-    address,
-    delivery::{Models, Policy as PublishedPolicy},
-    protocol::Address,
-};
-use metrics_exporter_prometheus::PrometheusHandle;
-use solana_keypair::Keypair;
+use assay_client::address;
 use solana_signer::Signer;
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    api::{self, Answers, Api, ApiLimits},
+    api::{self, Api},
     artifacts::{Artifacts, Cache, FetchSettings, NetworkPolicy},
     chain::{
         RpcChain,
-        submitter::{Memory, Submitter, SubmitterConfig},
         watcher::{self, Hint, Streams},
     },
-    config::{Config, ModelList},
-    driver::{Driver, Input, Parts, Shared, Threads, Times},
+    config::Config,
+    driver::{Driver, Input, Threads},
     halt::Halt,
     keys, metrics,
     startup::{self, Expected},
@@ -31,8 +24,10 @@ use crate::{
     wall_clock,
 };
 
+pub mod assembly;
 mod engines;
 
+use assembly::Ground;
 use engines::Engines;
 
 /// Inputs that may wait for the driver; senders wait when it is full.
@@ -62,15 +57,7 @@ pub async fn run(config: Config, halt: Halt) -> anyhow::Result<()> {
     let listener = listen(&config).await?;
     tracing::info!(%provider, operator = %operator.pubkey(), stake = account.stake, "provider found");
 
-    let parts = Parts {
-        submitter: Arc::new(submitter(
-            &config,
-            &chain,
-            &store,
-            operator.clone(),
-            provider,
-            halt,
-        )),
+    let ground = Ground {
         chain,
         store,
         artifacts,
@@ -81,17 +68,13 @@ pub async fn run(config: Config, halt: Halt) -> anyhow::Result<()> {
         engine: engines.config,
         runtime: engines.runtime,
         class: engines.class,
-        operator: operator.pubkey(),
+        operator,
         provider,
-        policy: config.policy()?,
-        audit: config.audit_policy()?,
-        min_auditors: config.policy.min_auditors,
-        times: times(&config),
-        shared: Arc::new(Shared::default()),
         halt,
     };
+    let parts = assembly::parts(&config, ground)?;
     let (sender, inputs) = mpsc::channel(QUEUE);
-    let service = Arc::new(service(
+    let service = Arc::new(assembly::service(
         &config,
         &parts,
         sender.clone(),
@@ -109,38 +92,6 @@ async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("cannot listen on {address}; set api.listen to a free port"))?;
     tracing::info!(address = %listener.local_addr()?, url = config.api.public_url, "listening");
     Ok(listener)
-}
-
-fn service(
-    config: &Config,
-    parts: &Parts<RpcChain>,
-    driver: mpsc::Sender<Input>,
-    metrics: PrometheusHandle,
-    runtime_class: [u8; 32],
-) -> Api<RpcChain> {
-    Api {
-        chain: Arc::clone(&parts.chain),
-        store: parts.store.clone(),
-        artifacts: Arc::clone(&parts.artifacts),
-        driver,
-        shared: Arc::clone(&parts.shared),
-        metrics,
-        provider: parts.provider,
-        operator: parts.operator,
-        runtime_class,
-        clock: wall_clock,
-        policy: published(config),
-        limits: ApiLimits {
-            timeout: Duration::from_secs(config.api.timeout_secs),
-            concurrent_requests: config.api.concurrent_requests,
-            connections: config.api.connections,
-            connections_per_client: config.api.connections_per_client,
-            requests_per_minute: config.api.requests_per_minute,
-            client_header: config.client_header().ok().flatten(),
-            blob_bytes: config.engine.limits.input_bytes,
-        },
-        answers: Answers::new(config.api.upload_bytes_per_sec),
-    }
 }
 
 /// Serves, watches and drives. Whatever ends first ends the rest.
@@ -310,53 +261,6 @@ fn artifacts(config: &Config) -> anyhow::Result<Artifacts> {
     };
     Artifacts::new(models, blobs, settings.model_dirs.clone(), fetch)
         .context("the HTTP client could not be built")
-}
-
-fn submitter(
-    config: &Config,
-    chain: &Arc<RpcChain>,
-    store: &Store,
-    operator: Arc<Keypair>,
-    provider: Address,
-    halt: Halt,
-) -> Submitter<RpcChain> {
-    Submitter {
-        chain: Arc::clone(chain),
-        store: store.clone(),
-        operator,
-        provider,
-        config: SubmitterConfig {
-            max_unit_price: config.chain.max_unit_price,
-            fee_percentile: config.chain.fee_percentile,
-            look_every: Duration::from_millis(config.chain.look_ms),
-            resend_every: Duration::from_millis(config.chain.resend_ms),
-        },
-        halt,
-        memory: Memory::default(),
-    }
-}
-
-fn times(config: &Config) -> Times {
-    Times {
-        poll_every: config.poll_every(),
-        idle_poll: Duration::from_millis(config.chain.idle_poll_ms),
-        idle_list: Duration::from_millis(config.chain.idle_list_ms),
-        clock_patience: Duration::from_secs(config.chain.jump_secs),
-        shutdown: Duration::from_secs(config.policy.shutdown_secs),
-        retention: Duration::from_secs(u64::from(config.policy.retention_hours) * 3_600),
-    }
-}
-
-fn published(config: &Config) -> PublishedPolicy {
-    PublishedPolicy {
-        min_price_lamports: config.policy.min_price_lamports,
-        models: match &config.policy.models {
-            ModelList::Word(_) => Models::Any,
-            ModelList::Listed(digests) => Models::Listed(digests.clone()),
-        },
-        max_input_bytes: config.engine.limits.input_bytes,
-        max_model_bytes: config.engine.limits.model_bytes,
-    }
 }
 
 #[cfg(all(test, unix))]

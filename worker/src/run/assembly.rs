@@ -1,0 +1,142 @@
+//! The roles as the configuration wants them, on whatever ground: a machine, or a simulation.
+
+use std::{sync::Arc, time::Duration};
+
+use assay_client::{
+    delivery::{Models, Policy as PublishedPolicy},
+    protocol::Address,
+};
+use assay_engine::EngineConfig;
+use metrics_exporter_prometheus::PrometheusHandle;
+use solana_keypair::Keypair;
+use solana_signer::Signer;
+use tokio::sync::mpsc;
+
+use crate::{
+    api::{Answers, Api, ApiLimits},
+    artifacts::Artifacts,
+    chain::{
+        Chain,
+        submitter::{Memory, Submitter, SubmitterConfig},
+    },
+    config::{Config, ConfigError, ModelList},
+    driver::{Engines, Input, Parts, Random, Shared, Threads, Times},
+    halt::Halt,
+    store::Store,
+};
+
+/// What the configuration does not say.
+pub struct Ground<C> {
+    pub chain: Arc<C>,
+    pub store: Store,
+    pub artifacts: Arc<Artifacts>,
+    pub host: Arc<dyn Engines>,
+    pub threads: Threads,
+    pub random: Random,
+    pub clock: fn() -> i64,
+    /// As it is really set, after detection.
+    pub engine: EngineConfig,
+    pub runtime: String,
+    pub class: [u8; 32],
+    pub operator: Arc<Keypair>,
+    pub provider: Address,
+    pub halt: Halt,
+}
+
+/// Everything that the driver works with.
+pub fn parts<C: Chain>(config: &Config, ground: Ground<C>) -> Result<Parts<C>, ConfigError> {
+    Ok(Parts {
+        submitter: Arc::new(submitter(config, &ground)),
+        operator: ground.operator.pubkey(),
+        chain: ground.chain,
+        store: ground.store,
+        artifacts: ground.artifacts,
+        host: ground.host,
+        threads: ground.threads,
+        random: ground.random,
+        clock: ground.clock,
+        engine: ground.engine,
+        runtime: ground.runtime,
+        class: ground.class,
+        provider: ground.provider,
+        policy: config.policy()?,
+        audit: config.audit_policy()?,
+        min_auditors: config.policy.min_auditors,
+        times: times(config),
+        shared: Arc::new(Shared::default()),
+        halt: ground.halt,
+    })
+}
+
+/// The HTTP service beside a driver of these parts.
+pub fn service<C: Chain>(
+    config: &Config,
+    parts: &Parts<C>,
+    driver: mpsc::Sender<Input>,
+    metrics: PrometheusHandle,
+    runtime_class: [u8; 32],
+) -> Api<C> {
+    Api {
+        chain: Arc::clone(&parts.chain),
+        store: parts.store.clone(),
+        artifacts: Arc::clone(&parts.artifacts),
+        driver,
+        shared: Arc::clone(&parts.shared),
+        metrics,
+        provider: parts.provider,
+        operator: parts.operator,
+        runtime_class,
+        clock: parts.clock,
+        policy: published(config),
+        limits: ApiLimits {
+            timeout: Duration::from_secs(config.api.timeout_secs),
+            concurrent_requests: config.api.concurrent_requests,
+            connections: config.api.connections,
+            connections_per_client: config.api.connections_per_client,
+            requests_per_minute: config.api.requests_per_minute,
+            client_header: config.client_header().ok().flatten(),
+            blob_bytes: config.engine.limits.input_bytes,
+        },
+        answers: Answers::new(config.api.upload_bytes_per_sec),
+    }
+}
+
+fn submitter<C: Chain>(config: &Config, ground: &Ground<C>) -> Submitter<C> {
+    Submitter {
+        chain: Arc::clone(&ground.chain),
+        store: ground.store.clone(),
+        operator: Arc::clone(&ground.operator),
+        provider: ground.provider,
+        config: SubmitterConfig {
+            max_unit_price: config.chain.max_unit_price,
+            fee_percentile: config.chain.fee_percentile,
+            look_every: Duration::from_millis(config.chain.look_ms),
+            resend_every: Duration::from_millis(config.chain.resend_ms),
+        },
+        halt: ground.halt,
+        memory: Memory::default(),
+    }
+}
+
+fn times(config: &Config) -> Times {
+    Times {
+        poll_every: config.poll_every(),
+        idle_poll: Duration::from_millis(config.chain.idle_poll_ms),
+        idle_list: Duration::from_millis(config.chain.idle_list_ms),
+        clock_patience: Duration::from_secs(config.chain.jump_secs),
+        shutdown: Duration::from_secs(config.policy.shutdown_secs),
+        retention: Duration::from_secs(u64::from(config.policy.retention_hours) * 3_600),
+    }
+}
+
+fn published(config: &Config) -> PublishedPolicy {
+    PublishedPolicy {
+        min_price_lamports: config.policy.min_price_lamports,
+        models: match &config.policy.models {
+            ModelList::Word(_) => Models::Any,
+            ModelList::Listed(digests) => Models::Listed(digests.clone()),
+        },
+        max_input_bytes: config.engine.limits.input_bytes,
+        max_model_bytes: config.engine.limits.model_bytes,
+    }
+}
