@@ -154,6 +154,14 @@ impl Case {
         self.status().is_some_and(JobStatus::is_terminal)
     }
 
+    /// Whether the job and every panel that it had were read after the verdict.
+    pub fn shows_its_end(&self) -> bool {
+        let resolved = |panel: &PanelData| panel.status == PanelStatus::Resolved as u8;
+        let shown =
+            |level: &u8| !self.job.has_panel(*level) || self.panel(*level).is_some_and(resolved);
+        self.is_terminal() && [1, 2].iter().all(shown)
+    }
+
     pub fn panel(&self, level: u8) -> Option<&PanelData> {
         of(&self.panels, level).as_ref()
     }

@@ -179,3 +179,30 @@ fn seat_is_not_given_up_for_a_job_that_few_readings_miss() {
     core.handle_gone(JOB, 10_001 + OPEN_SLOT_AGE);
     assert!(core.live_jobs().is_empty());
 }
+
+#[test]
+fn audit_whose_job_is_closed_right_after_its_verdict_is_kept_as_it_ended() {
+    let mut arena = Arena::new(2);
+    arena.audit();
+    for node in &mut arena.nodes {
+        node.expire = [(AuditStep::Settle, 99), (AuditStep::Close, 99)].into();
+    }
+    arena.pass_until(|arena| arena.status().is_terminal());
+    for (number, node) in (0_u8..).zip(&mut arena.nodes) {
+        node.core.handle_gone(JOB, 10_000);
+        node.core.handle_gone(JOB, 10_001);
+        let (mut brought, mut gone) = (None, false);
+        while let Some(command) = node.core.poll_command() {
+            if let AuditCommand::Keep { evidence, .. } = &command
+                && evidence.ended
+            {
+                brought = crate::core::brought(evidence, &provider(number));
+            }
+            let report = |report| matches!(&command, AuditCommand::Report { report: told, .. } if *told == report);
+            gone |= report(AuditReport::Gone);
+        }
+        assert!(!gone, "how it ended was seen");
+        assert_eq!(brought.unwrap().len(), 1, "one part each");
+        assert!(node.core.live_jobs().is_empty());
+    }
+}
