@@ -249,6 +249,12 @@ fn play(engines: usize, arrivals: &[Arrival], seats: &[(i64, i64)]) -> (usize, u
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(0),
+        ..ProptestConfig::default()
+    })]
+
     /// Runs take as long as they were measured: with the margin for what is not measured, no job is
     /// ever given back, and a seat that is held never waits.
     #[test]

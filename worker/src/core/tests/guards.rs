@@ -175,3 +175,26 @@ fn hours_of_pause_take_nothing_new_and_end_by_themselves() {
     world.drain();
     assert_eq!(world.status(0), JobStatus::Committed);
 }
+
+#[test]
+fn one_job_is_tried_after_a_pause_and_the_others_wait_for_it() {
+    let both = |policy: &mut Policy| {
+        careful(policy);
+        policy.concurrent_jobs = 4;
+    };
+    let mut world = World::with(0, |_| (), both);
+    fail(&mut world, 0..2, [1; 32]);
+    for number in 2..4 {
+        world.add(number, |job| job.claim_secs = 3_000);
+    }
+    world.hold_runs = true;
+    world.at(world.now + 600);
+    assert_eq!(world.core.counts().busy, 1);
+    world.hold_runs = false;
+    world.drain();
+    assert_eq!(
+        world.committed(),
+        2,
+        "it was good, and the circuit is closed"
+    );
+}
