@@ -1,186 +1,29 @@
 //! [`Chain`] over these nodes.
 
 use assay_client::{
-    PROGRAM_ID,
-    account::Layout,
-    filter::{self, Filter},
-    program::{CLOCK_SYSVAR, SLOT_HASHES_SYSVAR},
+    filter,
+    program::SLOT_HASHES_SYSVAR,
     protocol::{Address, JobData, JobStatus, ModelData, PanelData, ProviderData},
     slot_hashes::SlotHashes,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde_json::{Value, json};
+use serde_json::json;
 use solana_account_decoder_client_types::UiAccount;
-use solana_client::rpc_response::{Response, RpcKeyedAccount, RpcSimulateTransactionResult};
+use solana_client::rpc_response::{Response, RpcSimulateTransactionResult};
 use solana_message::Hash;
 use solana_signature::Signature;
 use solana_transaction_error::TransactionError;
 
 use super::{
     RpcChain,
-    wire::{
-        Status, accounts, asked, decode, encoding, filter_json, listed, parse, read_cost,
-        read_snapshot,
-    },
+    wire::{encoding, parse, read_cost},
 };
 use crate::chain::{
     Chain, ChainError, Clock, Cost, Height, Sending, SignatureState, Simulation, Snapshot, Wanted,
 };
 
-/// Accounts in one request, as nodes allow.
-const PAGE: usize = 100;
-/// Signatures in one request, likewise.
-const SIGNATURES: usize = 256;
 /// Seconds by which clocks of nodes that are right differ at most.
 const CLOCKS: i64 = 60;
-
-impl RpcChain {
-    pub(in crate::chain) async fn account<T: Layout>(
-        &self,
-        address: &Address,
-    ) -> Result<Option<T>, ChainError> {
-        let parameters = json!([address.to_string(), encoding()]);
-        self.ask("getAccountInfo", parameters, |answer| {
-            let answer: Response<Option<UiAccount>> = parse(answer)?;
-            answer.value.map(|account| decode(&account)).transpose()
-        })
-        .await
-    }
-
-    /// Accounts of one type, filtered further by `only`.
-    pub(in crate::chain) async fn listed<T: Layout>(
-        &self,
-        only: Vec<Filter>,
-    ) -> Result<Vec<(Address, T)>, ChainError> {
-        let filters: Vec<Value> = filter::accounts::<T>()
-            .iter()
-            .chain(&only)
-            .map(filter_json)
-            .collect();
-        let mut config = encoding();
-        if let Some(config) = config.as_object_mut() {
-            config.insert("filters".into(), filters.into());
-        }
-        let parameters = json!([PROGRAM_ID.to_string(), config]);
-        self.ask("getProgramAccounts", parameters, |answer| {
-            let accounts: Vec<RpcKeyedAccount> = parse(answer)?;
-            // An account of a later layout is not ours to judge; the others are no worse for it.
-            Ok(accounts.iter().filter_map(listed).collect())
-        })
-        .await
-    }
-
-    /// Each of these accounts, none for those that do not exist.
-    async fn asked<T: Layout>(
-        &self,
-        wanted: &[Address],
-    ) -> Result<Vec<(Address, Option<T>)>, ChainError> {
-        let (_, accounts) = self.accounts(&self.candidates().await, wanted).await?;
-        // One account that anybody may have changed must not hide the others.
-        Ok(wanted.iter().zip(accounts).filter_map(asked).collect())
-    }
-
-    /// As many answers as questions, in their order, and who answered first. No page is older than
-    /// the one before.
-    async fn accounts(
-        &self,
-        candidates: &[usize],
-        wanted: &[Address],
-    ) -> Result<(usize, Vec<Option<UiAccount>>), ChainError> {
-        let mut all = Vec::with_capacity(wanted.len());
-        let mut config = encoding();
-        let mut first = None;
-        for page in wanted.chunks(PAGE) {
-            let addresses: Vec<String> = page.iter().map(ToString::to_string).collect();
-            let parameters = json!([addresses, config]);
-            let read = |answer| accounts(answer, page.len());
-            let (position, (slot, read)) = self
-                .ask_in_turn(candidates, "getMultipleAccounts", &parameters, read)
-                .await?;
-            first.get_or_insert(position);
-            if let Some(config) = config.as_object_mut() {
-                config.insert("minContextSlot".into(), slot.into());
-            }
-            all.extend(read);
-        }
-        Ok((first.unwrap_or_default(), all))
-    }
-
-    async fn snapshot_of(
-        &self,
-        candidates: &[usize],
-        wanted: &Wanted,
-    ) -> Result<(usize, Snapshot), ChainError> {
-        let fixed = [CLOCK_SYSVAR, wanted.provider, wanted.operator];
-        let all: Vec<Address> = fixed
-            .iter()
-            .chain(&wanted.jobs)
-            .chain(&wanted.panels)
-            .copied()
-            .collect();
-        let (position, accounts) = self.accounts(candidates, &all).await?;
-        let snapshot = read_snapshot(wanted, accounts);
-        let snapshot = snapshot.map_err(|reason| self.unreadable(position, reason))?;
-        Ok((position, snapshot))
-    }
-
-    /// A clock that another endpoint shows.
-    async fn other_clock(&self, candidates: &[usize]) -> Option<(usize, Clock)> {
-        let parameters = json!([[CLOCK_SYSVAR.to_string()], encoding()]);
-        let read = |answer| {
-            let (_, accounts) = accounts(answer, 1)?;
-            super::wire::first_clock(accounts.first())
-        };
-        let asked = self.ask_in_turn(candidates, "getMultipleAccounts", &parameters, read);
-        asked.await.ok()
-    }
-
-    fn unreadable(&self, position: usize, reason: String) -> ChainError {
-        let endpoint = self.0.endpoints.get(position);
-        ChainError::Answer {
-            request: "getMultipleAccounts",
-            endpoint: endpoint.map(|one| one.name.clone()).unwrap_or_default(),
-            reason,
-        }
-    }
-
-    async fn heights(&self, candidates: &[usize]) -> Result<(usize, u64), ChainError> {
-        let parameters = json!([{ "commitment": "confirmed" }]);
-        self.ask_in_turn(candidates, "getBlockHeight", &parameters, parse)
-            .await
-    }
-
-    async fn states(
-        &self,
-        candidates: &[usize],
-        signatures: &[[u8; 64]],
-        search: bool,
-    ) -> Result<(usize, Vec<Option<SignatureState>>), ChainError> {
-        let mut states = Vec::with_capacity(signatures.len());
-        let mut last = 0;
-        for page in signatures.chunks(SIGNATURES) {
-            let texts: Vec<String> = page
-                .iter()
-                .map(|signature| Signature::from(*signature).to_string())
-                .collect();
-            let parameters = json!([texts, { "searchTransactionHistory": search }]);
-            let read = |answer| {
-                let answer: Response<Vec<Option<Status>>> = parse(answer)?;
-                if answer.value.len() == page.len() {
-                    Ok(answer.value)
-                } else {
-                    Err("another number of states than was asked for".into())
-                }
-            };
-            let (position, read) = self
-                .ask_in_turn(candidates, "getSignatureStatuses", &parameters, read)
-                .await?;
-            last = position;
-            states.extend(read.into_iter().map(|status| status.map(Into::into)));
-        }
-        Ok((last, states))
-    }
-}
 
 fn without(candidates: &[usize], one: usize) -> Vec<usize> {
     candidates

@@ -1,0 +1,83 @@
+//! Endpoints that say different things.
+
+use super::*;
+
+#[tokio::test]
+async fn clock_of_one_endpoint_far_ahead_is_not_believed() {
+    let (first, second) = (Node::start().await, Node::start().await);
+    let chain = chain(&[&first, &second]);
+    let time = first.world().time;
+    first.world().time = time + 1_000_000;
+    let snapshot = chain.snapshot(&wanted(time + 5)).await.unwrap();
+    assert_eq!(snapshot.clock.time.0, time);
+    let health = chain.health();
+    assert_eq!(health.endpoints[0].state, State::Failing);
+    let reason = health.endpoints[0].last_error.clone().unwrap();
+    assert!(reason.contains("not believed"), "{reason}");
+    assert_eq!(
+        first.count("getMultipleAccounts"),
+        2,
+        "checked, and asked once"
+    );
+}
+
+#[tokio::test]
+async fn time_that_jumps_is_agreed_on_by_two_and_by_one_alone_only_told() {
+    let (first, second) = (Node::start().await, Node::start().await);
+    let time = first.world().time;
+    for node in [&first, &second] {
+        node.world().time = time + 1_000_000;
+    }
+    let both = chain(&[&first, &second]);
+    let snapshot = both.snapshot(&wanted(time)).await.unwrap();
+    assert!(snapshot.agreed);
+    assert_eq!(snapshot.clock.time.0, time + 1_000_000);
+    let alone = chain(&[&first]);
+    assert!(!alone.snapshot(&wanted(time)).await.unwrap().agreed);
+}
+
+#[tokio::test]
+async fn of_three_clocks_that_differ_from_what_is_expected_two_decide() {
+    let nodes = [
+        Node::start().await,
+        Node::start().await,
+        Node::start().await,
+    ];
+    let time = nodes[0].world().time;
+    for (node, ahead) in nodes.iter().zip([9_000_000, 500, 501]) {
+        node.world().time = time + ahead;
+    }
+    let chain = chain(&[&nodes[0], &nodes[1], &nodes[2]]);
+    let snapshot = chain.snapshot(&wanted(time)).await.unwrap();
+    assert!(snapshot.agreed);
+    assert_eq!(snapshot.clock.time.0, time + 500);
+    assert_eq!(states(&chain)[0], State::Failing);
+}
+
+#[tokio::test]
+async fn height_is_the_lower_of_two_and_alone_not_agreed_on() {
+    let (first, second) = (Node::start().await, Node::start().await);
+    first.world().height = 1_000_000;
+    let both = chain(&[&first, &second]);
+    let height = both.block_height().await.unwrap();
+    assert_eq!((height.height, height.agreed), (900, true));
+    second.trouble("getBlockHeight", Trouble::Status(500));
+    let height = both.block_height().await.unwrap();
+    assert_eq!((height.height, height.agreed), (1_000_000, false));
+    let alone = chain(&[&first]);
+    assert!(!alone.block_height().await.unwrap().agreed);
+}
+
+#[tokio::test]
+async fn signature_that_either_endpoint_finds_is_known() {
+    let (first, second) = (Node::start().await, Node::start().await);
+    let landed =
+        json!({ "slot": 7, "confirmations": null, "err": null, "confirmationStatus": "finalized" });
+    let text = bs58::encode([3; 64]).into_string();
+    second.world().statuses.insert(text, landed);
+    let chain = chain(&[&first, &second]);
+    let ask = async |search| chain.signatures(&[[3; 64], [4; 64]], search).await.unwrap();
+    assert!(ask(false).await[0].is_none(), "the first one is asked");
+    let states = ask(true).await;
+    assert!(states[0].as_ref().unwrap().confirmed && states[1].is_none());
+}
