@@ -39,6 +39,43 @@ pub enum ModelRefused {
     ExternalData { name: String },
     #[error("the model holds an EPContext node, compiled for one device; register the plain model")]
     Compiled,
+    #[error(
+        "operator `{operator}` of domain `{domain}` is none of ONNX's: it would need a library of somebody's \
+         code, and no worker loads one; write it with ONNX's operators, or as a function of the model"
+    )]
+    Operator { domain: String, operator: String },
+    #[error(
+        "the model is written for version {found} of {what}, and {least} to {most} are served; convert it"
+    )]
+    Version {
+        what: String,
+        found: u64,
+        least: u64,
+        most: u64,
+    },
+    #[error(
+        "the model has more than {most} {what}, which no worker takes; make it smaller, or split it"
+    )]
+    TooMany { what: String, most: u64 },
+    #[error("the model has {what} more than {most} deep, which no worker takes; write it flatter")]
+    TooDeep { what: String, most: usize },
+    #[error("tensor `{name}` {reason}; write the model again with its own data")]
+    Tensor { name: String, reason: String },
+    #[error(
+        "value `{name}` would be computed from constants and have more than {most} bytes, or bring all such \
+         values above that; compute it from an input"
+    )]
+    Unfolds { name: String, most: u64 },
+    #[error("value `{name}` needs itself to be computed; a graph has no circles, use a Loop")]
+    Circle { name: String },
+    #[error("`{name}` is defined twice; give every value and function a name of its own")]
+    Twice { name: String },
+    #[error("a function of the model calls itself, directly or by others; use a Loop")]
+    Recursion,
+    #[error(
+        "the model carries training information, which nothing here runs; export it for inference"
+    )]
+    Training,
     #[error("input or output `{name}` has a name that tensor files reserve; rename it")]
     Name { name: String },
     #[error("input or output `{name}` is {found}, which Assay does not carry; use plain tensors")]

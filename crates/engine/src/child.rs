@@ -27,7 +27,9 @@ pub fn child_main() -> ExitCode {
     // starts afterwards.
     let (response, requests) = match next(&mut io::stdin().lock()) {
         (Request::Start { config, mode }, _) => engine.start(config, mode),
-        (Request::Load | Request::Run | Request::Attempt { .. }, _) => (out_of_order(), listen()),
+        (Request::Load | Request::LoadUnchecked | Request::Run | Request::Attempt { .. }, _) => {
+            (out_of_order(), listen())
+        }
     };
     let mut answered = frame::write(&mut stdout, &response, &[]);
     for (request, body) in requests {
@@ -81,7 +83,8 @@ impl Engine {
     fn answer(&mut self, request: Request, body: &[u8]) -> (Response, Vec<u8>) {
         let response = match request {
             Request::Start { .. } => out_of_order(),
-            Request::Load => self.load(body),
+            Request::Load => self.load(body, OrtBackend::load),
+            Request::LoadUnchecked => self.load(body, OrtBackend::load_unchecked),
             Request::Run => return self.run(body),
             Request::Attempt { attempt } => Response::Attempted {
                 denied: attempt.make(),
@@ -112,11 +115,15 @@ impl Engine {
         (response, requests)
     }
 
-    fn load(&mut self, model: &[u8]) -> Response {
+    fn load(
+        &mut self,
+        model: &[u8],
+        load: fn(&mut OrtBackend, &[u8]) -> Result<ModelInfo, LoadError>,
+    ) -> Response {
         let Some((config, backend)) = &mut self.started else {
             return out_of_order();
         };
-        let info = match backend.load(model) {
+        let info = match load(backend, model) {
             Ok(info) => info,
             Err(LoadError::Refused(refused)) => return Response::Refused { refused },
             Err(LoadError::Fault(fault)) => return Response::Fault { fault },

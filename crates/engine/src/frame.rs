@@ -38,6 +38,8 @@ pub enum Request {
     Load,
     /// Body: the input as a safetensors file.
     Run,
+    /// Body: a model, which ONNX Runtime is given without a look at it. To try the sandbox with.
+    LoadUnchecked,
     /// Tries to get out of the sandbox, to show that it holds.
     Attempt { attempt: Attempt },
 }
@@ -71,6 +73,24 @@ pub enum Response {
     Attempted {
         denied: Option<String>,
     },
+}
+
+impl Response {
+    /// Bytes of a header like this. Only a model's names and metadata are long; other words come
+    /// from who knows whom, and go into logs and journals.
+    pub fn longest(&self) -> usize {
+        const WORDS: usize = 16 << 10;
+        match self {
+            Self::Loaded { .. } => usize::MAX,
+            Self::Started { .. }
+            | Self::Outputs
+            | Self::Failed { .. }
+            | Self::Refused { .. }
+            | Self::Mismatch { .. }
+            | Self::Fault { .. }
+            | Self::Attempted { .. } => WORDS,
+        }
+    }
 }
 
 /// The lengths that a preamble announces, if they are within bounds.

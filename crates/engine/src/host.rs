@@ -23,7 +23,7 @@ use super::{
     frame::{Request, Response},
     info::ModelInfo,
     runtime::Runtime,
-    sandbox::{Attempt, Confinement},
+    sandbox::Confinement,
     settings::Mode,
     tensor::{Tensor, from_safetensors},
 };
@@ -31,6 +31,7 @@ use engine::Engine;
 use measure::Measurements;
 use roster::Roster;
 
+mod attempts;
 mod ending;
 mod engine;
 mod measure;
@@ -135,33 +136,6 @@ impl Host {
             .unless_stopped("start", self.start(self.deadline()))
             .await?;
         Ok(probe)
-    }
-
-    /// Has a new engine try to get out of its sandbox. Returns what the system said against it, or
-    /// nothing if it got out; an engine that is killed for it is the error of any engine that is.
-    pub async fn attempt(
-        &self,
-        attempt: Attempt,
-        limit: Duration,
-    ) -> Result<Option<String>, EngineError> {
-        let doing = "try its sandbox";
-        let _slot = self.slot(doing).await?;
-        let trying = async {
-            let (mut engine, _) = self.start(self.deadline()).await?;
-            let request = Request::Attempt { attempt };
-            let call = engine.call(doing, &request, &[], Deadline::within(limit));
-            match call.await?.0 {
-                Response::Attempted { denied } => Ok(denied),
-                other @ (Response::Started { .. }
-                | Response::Loaded { .. }
-                | Response::Outputs
-                | Response::Failed { .. }
-                | Response::Refused { .. }
-                | Response::Mismatch { .. }
-                | Response::Fault { .. }) => Err(engine.nonsense(doing, &format!("{other:?}"))),
-            }
-        };
-        self.unless_stopped(doing, trying).await
     }
 
     /// Loads and warms up a model, unless it is already, and says what it takes and gives.

@@ -104,18 +104,20 @@ impl OrtBackend {
             .map_err(|error| unexpected(&error))?
             .unwrap_or_default())
     }
-}
 
-impl Backend for OrtBackend {
-    fn load(&mut self, model: &[u8]) -> Result<ModelInfo, LoadError> {
+    /// Gives ONNX Runtime a model that was not looked at. Only a sandbox that is tried does that.
+    pub fn load_unchecked(&mut self, model: &[u8]) -> Result<ModelInfo, LoadError> {
         self.loaded = None;
-        let inspected = inspect(model, self.limits.model_bytes)?;
+        self.commit(model, &Inspected::default())
+    }
+
+    fn commit(&mut self, model: &[u8], inspected: &Inspected) -> Result<ModelInfo, LoadError> {
         let mut builder = session::builder(&self.environment, &self.settings)?;
         let committed = builder.commit_from_memory(model);
         let session = committed.map_err(|error| refusal(&error, self.settings.provider))?;
         let info = ModelInfo {
-            inputs: ports(session.inputs(), &inspected)?,
-            outputs: ports(session.outputs(), &inspected)?,
+            inputs: ports(session.inputs(), inspected)?,
+            outputs: ports(session.outputs(), inspected)?,
             metadata: metadata(&session)?,
         };
         self.loaded = Some(Loaded {
@@ -123,6 +125,14 @@ impl Backend for OrtBackend {
             outputs: info.outputs.clone(),
         });
         Ok(info)
+    }
+}
+
+impl Backend for OrtBackend {
+    fn load(&mut self, model: &[u8]) -> Result<ModelInfo, LoadError> {
+        self.loaded = None;
+        let inspected = inspect(model, self.limits.model_bytes)?;
+        self.commit(model, &inspected)
     }
 
     fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError> {
@@ -139,7 +149,7 @@ impl Backend for OrtBackend {
             fault(&error).map_or_else(
                 || {
                     RunError::Failed(ModelFailure {
-                        message: error.to_string(),
+                        message: said(&error),
                     })
                 },
                 RunError::Fault,
@@ -176,7 +186,7 @@ fn refusal<T>(error: &ort::Error<T>, provider: Provider) -> LoadError {
     if let Some(fault) = fault(error) {
         return fault.into();
     }
-    let reason = error.message().to_string();
+    let reason = said(error);
     if reason.contains(FALLBACK) {
         let provider = provider.name().into();
         return ModelRefused::NotPlaced { provider }.into();
@@ -200,7 +210,7 @@ fn fault<T>(error: &ort::Error<T>) -> Option<RuntimeFault> {
         "CUBLAS failure",
         "TensorRT EP",
     ];
-    let reason = error.message().to_string();
+    let reason = said(error);
     let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));
     if says(&MEMORY) {
         return Some(RuntimeFault::OutOfMemory { reason });
@@ -215,9 +225,15 @@ fn fault<T>(error: &ort::Error<T>) -> Option<RuntimeFault> {
     (broken || says(&DEVICE)).then_some(RuntimeFault::Device { reason })
 }
 
+/// What ONNX Runtime says. It quotes the model's names, which are a stranger's and of any length.
+fn said<T>(error: &ort::Error<T>) -> String {
+    const LONGEST: usize = 2_000;
+    error.message().chars().take(LONGEST).collect()
+}
+
 fn unexpected<T>(error: &ort::Error<T>) -> RuntimeFault {
     RuntimeFault::Unexpected {
-        reason: error.message().to_string(),
+        reason: said(error),
     }
 }
 

@@ -152,6 +152,21 @@ async fn engine_that_misbehaves_is_a_typed_error() {
     let error = scripted(greedy, patient()).load(&digits).await.unwrap_err();
     assert!(error.to_string().contains("a body of"), "{error}");
 
+    // A failure that is told at length would fill logs and journals.
+    let words = "a".repeat(20_000);
+    let response = format!(r#"{{"response":"failed","failure":{{"message":"{words}"}}}}"#);
+    let folder = tempfile::tempdir().unwrap();
+    let frame = folder.path().join("frame");
+    let length = u32::try_from(response.len()).unwrap().to_le_bytes();
+    fs::write(
+        &frame,
+        [b"ASE1", &length[..], &[0; 8], response.as_bytes()].concat(),
+    )
+    .unwrap();
+    let wordy = format!("cat {}; exec cat > /dev/null", frame.display());
+    let error = scripted(&wordy, patient()).load(&digits).await.unwrap_err();
+    assert!(error.to_string().contains("bytes of words"), "{error}");
+
     // Silent, with its pipe open; and with its pipe closed, which only looks like an end.
     let quick = EngineConfig {
         load_timeout_secs: 1,

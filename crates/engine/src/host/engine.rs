@@ -161,7 +161,7 @@ impl Engine {
         body: &[u8],
         deadline: Deadline,
     ) -> Result<(Response, Vec<u8>), EngineError> {
-        self.shown |= matches!(request, Request::Load | Request::Attempt { .. });
+        self.shown |= !matches!(request, Request::Start { .. });
         sandbox::allow_cpu(self.child.id(), deadline.limit);
         let exchange = exchange(
             &mut self.requests,
@@ -258,8 +258,14 @@ async fn exchange(
     let (header, body) = frame::lengths(&preamble, max_body).map_err(Failure::Nonsense)?;
     let header = take(from, header).await?;
     let body = take(from, body).await?;
-    let response =
+    let response: Response =
         serde_json::from_slice(&header).map_err(|error| Failure::Nonsense(error.to_string()))?;
+    if header.len() > response.longest() {
+        return Err(Failure::Nonsense(format!(
+            "{} bytes of words",
+            header.len()
+        )));
+    }
     Ok((response, body))
 }
 
