@@ -41,7 +41,7 @@ mod blobs;
 mod clients;
 mod jobs;
 mod refusal;
-mod server;
+pub(crate) mod server;
 
 #[cfg(test)]
 mod tests;

@@ -77,6 +77,30 @@ pub enum Command {
         /// How many of the last jobs to show.
         #[arg(long, default_value_t = 10)]
         jobs: u32,
+        /// Instead, open the running worker's page in a browser; prints its link.
+        #[arg(long, conflicts_with_all = ["json", "jobs"])]
+        open: bool,
+    },
+    /// Show what the running worker has loaded and works on
+    Ps {
+        /// Everything that the worker knows, as JSON on stdout.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take no new work, also after a restart; claimed jobs and held seats go on to their end
+    Drain {
+        /// Return once nothing is at stake any more.
+        #[arg(long)]
+        wait: bool,
+        /// The worker's state after it, as JSON on stdout.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take work again after `drain`
+    Resume {
+        /// The worker's state after it, as JSON on stdout.
+        #[arg(long)]
+        json: bool,
     },
     /// Show audits of our jobs and of our seats: roots, deadlines, and what each verdict brings
     Disputes {

@@ -17,8 +17,11 @@ mod benchmark;
 mod class;
 mod disputes;
 mod doctor;
+mod drain;
 mod earnings;
 mod init;
+mod open;
+mod ps;
 mod status;
 mod wrap;
 
@@ -78,11 +81,16 @@ fn dispatch(args: Args) -> Result<(), Ended> {
         Command::Class { json } => class::show(&config()?, *json),
         Command::Run { halt_at } => {
             let config = config()?;
-            logging::install(&config.log).map_err(|error| Ended::usage(error.to_string()))?;
+            let recent =
+                logging::install(&config.log).map_err(|error| Ended::usage(error.to_string()))?;
             let halt = halt_at.map_or(Halt::Never, Halt::At);
-            Ok(block_on(run::run(config, halt))?)
+            Ok(block_on(run::run(config, halt, recent))?)
         }
-        Command::Status { json, jobs } => status::show(&config()?, *json, *jobs),
+        Command::Status { open: true, .. } => open::show(&config()?),
+        Command::Status { json, jobs, .. } => status::show(&config()?, *json, *jobs),
+        Command::Ps { json } => ps::show(&config()?, *json),
+        Command::Drain { wait, json } => drain::drain(&config()?, *wait, *json),
+        Command::Resume { json } => drain::resume(&config()?, *json),
         Command::Disputes { job, json, count } => {
             disputes::show(&config()?, job.as_deref(), *json, *count)
         }

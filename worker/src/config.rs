@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 mod chain;
 mod check;
+mod control;
 mod layers;
 mod policy;
 mod template;
@@ -21,6 +22,7 @@ mod template;
 mod tests;
 
 pub use chain::{ChainConfig, Websockets};
+pub use control::ControlConfig;
 pub use layers::{Layers, load, parse, read};
 pub use policy::{AuditConfig, PolicyConfig};
 pub use template::TEMPLATE;
@@ -55,6 +57,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     pub chain: ChainConfig,
     pub api: ApiConfig,
+    pub control: ControlConfig,
     pub policy: PolicyConfig,
     pub audit: AuditConfig,
     pub artifacts: ArtifactsConfig,
@@ -150,6 +153,7 @@ impl Default for Config {
             data_dir: "data".into(),
             chain: ChainConfig::default(),
             api: ApiConfig::default(),
+            control: ControlConfig::default(),
             policy: PolicyConfig::default(),
             audit: AuditConfig::default(),
             artifacts: ArtifactsConfig::default(),

@@ -3,10 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -16,7 +13,7 @@ use assay_client::{
 };
 use assay_engine::EngineConfig;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, oneshot},
     task::JoinSet,
     time::Instant,
 };
@@ -27,7 +24,7 @@ use crate::{
     chain::{Chain, ChainError, ChainTime, submitter::Submitter},
     core::{
         AcknowledgeError, AuditPolicy, Audits, Command, Computed, Core, Identity, Policy,
-        PrepareFault, RunFault, SavedResult, Size, Snapshot, Step, Submitted, Took, Tried,
+        PrepareFault, RunFault, SavedResult, Size, Step, Submitted, Took, Tried,
     },
     halt::{Halt, HaltPoint},
     metrics,
@@ -48,6 +45,7 @@ mod prepare;
 mod reread;
 mod restart;
 mod run;
+mod shared;
 mod stop;
 mod tasks;
 
@@ -60,6 +58,7 @@ use poll::{Listing, Reading};
 use preparations::Preparations;
 use prepare::Prepared;
 use reread::{after, reread};
+pub use shared::{Names, Shared};
 
 /// What an effect or the world tells the driver.
 pub enum Input {
@@ -112,17 +111,6 @@ pub enum Effect {
 
 /// A job as just read; none if it does not exist.
 pub type JobReading = Option<Box<JobData>>;
-
-/// What others may see of the driver's state.
-#[derive(Default)]
-pub struct Shared {
-    /// Takes new jobs.
-    pub accepting: AtomicBool,
-    /// Journal and chain agree, and the chain answers.
-    pub ready: AtomicBool,
-    /// How everything stands; `subscribe` to hear of changes.
-    pub snapshot: watch::Sender<Arc<Snapshot>>,
-}
 
 /// Times that the driver keeps.
 #[derive(Clone, Copy, Debug)]
@@ -309,6 +297,7 @@ impl<C: Chain> Driver<C> {
                 let wanted = self.preparations.finish(&job, number);
                 if let Some(result) = result.filter(|_| wanted && self.core.is_preparing(&job)) {
                     let result = result.map(|prepared| {
+                        self.parts.shared.names.note(&prepared);
                         self.prepared.insert(job, Arc::new(prepared));
                     });
                     self.core.handle_prepared(job, result, self.now);

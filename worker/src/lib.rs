@@ -1,8 +1,9 @@
 //! The worker of an Assay provider: watches for jobs, runs them, delivers, gets paid.
 //!
 //! `core` decides and does nothing else. Around it, each role has one module: `chain` talks to RPC
-//! nodes, `artifacts` fetches files by digest, `store` keeps the journal, `api` serves requesters; `driver`
-//! connects them and has models run by `assay-engine`. `command` is what an operator calls.
+//! nodes, `artifacts` fetches files by digest, `store` keeps the journal, `api` serves requesters,
+//! `control` this machine's user; `driver` connects them and has models run by `assay-engine`.
+//! `command` is what an operator calls.
 
 pub mod api;
 pub mod args;
@@ -10,6 +11,7 @@ pub mod artifacts;
 pub mod chain;
 pub mod command;
 pub mod config;
+pub mod control;
 pub mod core;
 pub mod driver;
 pub mod halt;

@@ -2,9 +2,14 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
-use crate::config::{LogConfig, LogFormat};
+use crate::{
+    config::{LogConfig, LogFormat},
+    control::recent::Recent,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum LoggingError {
@@ -14,19 +19,24 @@ pub enum LoggingError {
     Twice(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Starts logging. `RUST_LOG` wins over the configuration.
-pub fn install(config: &LogConfig) -> Result<(), LoggingError> {
+/// Starts logging. `RUST_LOG` wins over the configuration. The newest lines are kept as well.
+pub fn install(config: &LogConfig) -> Result<Recent, LoggingError> {
     let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
         Ok(filter) if !filter.is_empty() => filter,
         Ok(_) | Err(_) => config.filter.clone(),
     };
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(filter)?)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    match config.format {
-        LogFormat::Text => builder.with_target(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-    }
-    .map_err(LoggingError::Twice)
+    let lines = match config.format {
+        LogFormat::Text => lines.with_target(false).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    let recent = Recent::default();
+    tracing_subscriber::registry()
+        .with(lines.with_filter(EnvFilter::try_new(filter)?))
+        .with(recent.layer())
+        .try_init()
+        .map_err(|error| LoggingError::Twice(Box::new(error)))?;
+    Ok(recent)
 }

@@ -16,6 +16,7 @@ use crate::{
         watcher::{self, Hint, Streams},
     },
     config::Config,
+    control::{launch::Launch, recent::Recent},
     driver::{Driver, Input, Threads},
     halt::Halt,
     keys, metrics,
@@ -34,7 +35,7 @@ use engines::Engines;
 const QUEUE: usize = 1_024;
 
 /// Runs until told to stop, or until something fails that a restart may mend.
-pub async fn run(config: Config, halt: Halt) -> anyhow::Result<()> {
+pub async fn run(config: Config, halt: Halt, recent: Recent) -> anyhow::Result<()> {
     let authority = config.authority()?;
     let operator = Arc::new(keys::load(&config.operator)?);
     let _lock = lock(&config.data_dir)?;
@@ -57,6 +58,7 @@ pub async fn run(config: Config, halt: Halt) -> anyhow::Result<()> {
     let listener = listen(&config).await?;
     tracing::info!(%provider, operator = %operator.pubkey(), stake = account.stake, "provider found");
 
+    let host = Arc::clone(&engines.host);
     let ground = Ground {
         chain,
         store,
@@ -81,8 +83,24 @@ pub async fn run(config: Config, halt: Halt) -> anyhow::Result<()> {
         metrics,
         account.runtime_class,
     ));
+    let control = Launch {
+        config: &config,
+        shared: Arc::clone(&parts.shared),
+        driver: sender.clone(),
+        host,
+        chain: Arc::clone(&parts.chain),
+        recent,
+        operator: parts.operator,
+        provider,
+    };
     let driver = Driver::new(parts, sender.clone(), inputs);
-    supervise(&config, driver, listener, service, sender).await
+    let control = control.start().await;
+    supervise(&config, driver, listener, service, sender).await?;
+    if let Some(control) = control {
+        control.end().await;
+    }
+    tracing::info!("stopped");
+    Ok(())
 }
 
 async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
@@ -127,7 +145,6 @@ async fn supervise(
     if let Ok(served) = tokio::time::timeout(Duration::from_secs(2), serving).await {
         served.context("the HTTP service failed")??;
     }
-    tracing::info!("stopped");
     Ok(())
 }
 

@@ -121,6 +121,9 @@ jump_secs = 0
 listen = "{listen}"
 public_url = "http://{public}"
 
+[control]
+listen = "127.0.0.1:0"
+
 [policy]
 min_price_lamports = {min_price}
 exclusive_only = {exclusive_only}

@@ -147,6 +147,7 @@ impl Desk {
             format!("chain.websocket={}", self.ws_url),
             format!("api.listen={}", self.place),
             format!("api.public_url={endpoint}"),
+            "control.listen=127.0.0.1:0".to_owned(),
             "artifacts.allow_file=true".to_owned(),
         ] {
             run.args(["--set", &setting]);

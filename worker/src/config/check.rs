@@ -16,6 +16,7 @@ impl Config {
         self.policy.models.digests()?;
         self.pauses()?;
         self.audit.authorities()?;
+        self.control.address()?;
         self.chain.check()?;
         let public = url("api.public_url", &self.api.public_url, &["http", "https"])?;
         if public.query().is_some() || public.fragment().is_some() {

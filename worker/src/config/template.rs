@@ -54,6 +54,10 @@ client_header = ""
 # Most bytes sent a second in large answers; 0 for no limit. Leave room for your own use of the line.
 upload_bytes_per_sec = 0
 
+[control]
+# The status page, `ps` and `drain`, for this machine alone: a loopback address; port 0 takes a free one, "" is off.
+listen = "127.0.0.1:8951"
+
 [policy]
 # The price of an open job rises; the worker claims when it reaches this.
 min_price_lamports = 0

@@ -134,6 +134,11 @@ fn unusable_values_are_refused_by_name() {
             "api.public_url = \"http://127.0.0.1/?a=b\"",
             "api.public_url",
         ),
+        ("control.listen = \"0.0.0.0:8951\"", "control.listen"),
+        ("control.listen = \"192.168.0.2:8951\"", "control.listen"),
+        ("control.listen = \"[::]:8951\"", "control.listen"),
+        ("control.listen = \"localhost:8951\"", "control.listen"),
+        ("control.listen = \"8951\"", "control.listen"),
         ("policy.models = \"all\"", "policy.models"),
         ("policy.models = [\"12\"]", "policy.models"),
         ("policy.concurrent_jobs = 0", "policy.concurrent_jobs"),
@@ -169,6 +174,18 @@ fn websockets_may_be_none_one_or_several() {
     let flag = ["chain.websocket=ws://c:1"];
     let config = load_with(&minimal(), &[], &flag).unwrap();
     assert_eq!(config.chain.websocket.urls(), ["ws://c:1"]);
+}
+
+#[test]
+fn control_listens_on_loopback_or_not_at_all() {
+    let address = |flag: &str| {
+        let config = load_with(&minimal(), &[], &[flag]).unwrap();
+        config.control.address().unwrap().map(|at| at.to_string())
+    };
+    assert_eq!(address("control.listen="), None);
+    assert_eq!(address("control.listen=[::1]:0"), Some("[::1]:0".into()));
+    let default = load_with(&minimal(), &[], &[]).unwrap().control.address();
+    assert_eq!(default.unwrap().unwrap().port(), 8_951);
 }
 
 #[test]

@@ -27,10 +27,24 @@ pub struct Snapshot {
     pub operator_lamports: Option<u64>,
     /// Models whose jobs are left alone after failures.
     pub paused_models: Vec<PausedModel>,
+    /// Of the provider's account; none until it was read.
+    pub stake: Option<Stake>,
     /// Jobs that are ours, and those that are being looked at more closely.
     pub jobs: Vec<LiveJob>,
     /// Audits of ours: as primary, with a seat, or owed a panel's rent.
     pub seats: Vec<LiveSeat>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stake {
+    /// All of it.
+    pub stake: u64,
+    /// Behind nothing and not on its way out: what new work may reserve.
+    pub free: u64,
+    pub reserved: u64,
+    pub unbonding: u64,
+    /// Earned and not yet withdrawn by the authority.
+    pub earnings: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +104,17 @@ impl Phase {
 }
 
 impl Core {
+    /// The provider's account as it was last read.
+    pub fn stake(&self) -> Option<Stake> {
+        self.account.as_ref().map(|account| Stake {
+            stake: account.stake,
+            free: account.free_stake().map_or(0, |free| free.0),
+            reserved: account.reserved,
+            unbonding: account.unbonding,
+            earnings: account.earnings,
+        })
+    }
+
     /// Jobs that are ours, and those that are prepared or about to be.
     pub fn live(&self) -> Vec<LiveJob> {
         let shown = |work: &&Work| {
@@ -150,6 +175,7 @@ impl Snapshot {
             audits: audits.counts(),
             paused_models: core.breaker.paused_models(now.0),
             operator_lamports: core.balance.map(|balance| balance.0),
+            stake: core.stake(),
             jobs: core.live(),
             seats: audits.live(now),
         }

@@ -154,6 +154,7 @@ impl<C: Chain> super::Driver<C> {
                 let waited = wanted && self.audits.core.is_preparing(&job);
                 if let Some(result) = result.filter(|_| waited) {
                     let result = result.map(|examinee| {
+                        self.parts.shared.names.note(examinee.prepared());
                         self.audits.examinees.insert(job, Arc::new(examinee));
                     });
                     self.audits.core.handle_prepared(job, result, now);

@@ -29,6 +29,12 @@ pub struct Examinee {
     outcome: OnceCell<(Outcome, u64)>,
 }
 
+impl Examinee {
+    pub fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+}
+
 /// Engines that audits may use at the same time: one is left to claimed jobs, whose deadlines are
 /// nearer and whose models were chosen, while anybody may have a model audited that takes long.
 pub fn turns(engines: usize) -> Semaphore {

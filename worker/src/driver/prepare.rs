@@ -21,6 +21,8 @@ use crate::{
 /// A job that can be run at once.
 pub struct Prepared {
     pub model: Model,
+    /// As the model's author calls it: text of a stranger.
+    pub name: String,
     pub input: Vec<u8>,
     /// The answer of its trial.
     pub tried: OnceLock<Box<Kept>>,
@@ -231,6 +233,7 @@ pub async fn files<C: Chain>(
     info.check_profile(&OutputProfile(job.output_profile))?;
     Ok(Prepared {
         model,
+        name: text::read(&account.name, account.name_len).to_owned(),
         input,
         tried: OnceLock::new(),
     })

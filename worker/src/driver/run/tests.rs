@@ -115,6 +115,7 @@ impl Bench {
             },
             engines,
             prepared: Prepared {
+                name: String::new(),
                 model: Model::new(vec![1]),
                 input: vec![2],
                 tried: std::sync::OnceLock::new(),
