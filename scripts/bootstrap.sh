@@ -3,6 +3,7 @@
 #
 #   scripts/bootstrap.sh [build]      what `make test` and `make demo` need (the default)
 #   scripts/bootstrap.sh node         of that, Node.js and the packages of the migration script
+#   scripts/bootstrap.sh page         of that, Chromium and what looks at the worker's status page in it
 #   scripts/bootstrap.sh python       a virtual environment with what trains models/digits.onnx
 #   scripts/bootstrap.sh lint         cargo-deny
 #   scripts/bootstrap.sh all
@@ -42,11 +43,17 @@ build_packages() {
     [ -f "$ORT_DYLIB_PATH" ] || python3 -m pip --version >/dev/null 2>&1 ||
         echo "python3-pip downloads ONNX Runtime from PyPI"
     node_packages
+    page_packages
+}
+
+page_packages() {
+    command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
+        echo "chromium shows the worker's status page to its test"
 }
 
 node_packages() {
-    command -v node >/dev/null || echo "nodejs runs migrations/deploy.ts"
-    command -v npm >/dev/null || echo "npm installs what migrations/deploy.ts imports"
+    command -v node >/dev/null || echo "nodejs runs migrations/deploy.ts and the status page's test"
+    command -v npm >/dev/null || echo "npm installs what they import"
 }
 
 # The Solana CLI's own tools build the program where they are installed, unless SBF says otherwise.
@@ -156,14 +163,15 @@ install_lint() {
         die "cargo-deny could not be built (see above)" "if crates.io could not be reached, mend the network and run this again"
 }
 
+# install_node FOLDER: what its lock file says. The tests look for the same mark.
 install_node() {
-    lock=migrations/package-lock.json
-    done=migrations/node_modules/.installed-$(sha256sum "$lock" | cut -c1-16)
-    [ ! -e "$done" ] || return 0
-    say "installing the packages of migrations/deploy.ts"
-    logged npm ci --prefix migrations --no-audit --no-fund ||
+    lock=$1/package-lock.json
+    done=$1/node_modules/.installed
+    ! cmp -s "$lock" "$done" || return 0
+    say "installing the Node packages of $1"
+    logged npm ci --prefix "$1" --no-audit --no-fund ||
         die "the Node packages could not be installed (see above)" "if npm's registry could not be reached, mend the network and run this again"
-    touch "$done"
+    cp "$lock" "$done"
 }
 
 install_build() {
@@ -172,7 +180,8 @@ install_build() {
     ! uses_upstream || install_linker
     install_onnxruntime
     models/conformance/fetch.sh >/dev/null
-    install_node
+    install_node migrations
+    install_node tests/page
 }
 
 print_env() {
@@ -183,8 +192,8 @@ print_env() {
 
 case ${1:-build} in
 --print-env) print_env; exit ;;
-build | node | python | lint | all) ;;
-*) die "unknown part '$1'" "use build, node, python, lint, all or --print-env" ;;
+build | node | page | python | lint | all) ;;
+*) die "unknown part '$1'" "use build, node, page, python, lint, all or --print-env" ;;
 esac
 
 mkdir -p "$ASSAY_CACHE"
@@ -193,7 +202,8 @@ exec 9>"$ASSAY_CACHE/.lock"
 flock 9
 case ${1:-build} in
 build) install_build ;;
-node) node_packages | install_packages && install_node ;;
+node) node_packages | install_packages && install_node migrations ;;
+page) { node_packages; page_packages; } | install_packages && install_node tests/page ;;
 python) install_python ;;
 lint) check_rust; install_lint ;;
 all) install_build; install_python; install_lint ;;
