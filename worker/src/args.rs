@@ -9,10 +9,12 @@ use crate::{config::LogFormat, halt::HaltPoint};
 mod doctor;
 mod earnings;
 mod init;
+mod models;
 
 pub use doctor::Doctor;
 pub use earnings::{Earnings, Grouping};
 pub use init::Init;
+pub use models::{Models, Pull, Remove, Show};
 
 const EXAMPLES: &str = "\
 Begin:
@@ -115,6 +117,9 @@ pub enum Command {
     },
     /// Show what jobs and audits brought and cost, by day, week, month, model or job
     Earnings(Earnings),
+    /// Bring models into the cache beside a running worker, list, examine and remove them
+    #[command(subcommand)]
+    Models(Models),
     /// Runs models for another process of this program.
     #[command(hide = true)]
     Engine,

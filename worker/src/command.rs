@@ -20,6 +20,7 @@ mod doctor;
 mod drain;
 mod earnings;
 mod init;
+mod models;
 mod open;
 mod ps;
 mod status;
@@ -95,6 +96,7 @@ fn dispatch(args: Args) -> Result<(), Ended> {
             disputes::show(&config()?, job.as_deref(), *json, *count)
         }
         Command::Earnings(flags) => earnings::show(&config()?, flags),
+        Command::Models(action) => models::act(&config()?, action),
         // Only as the very first argument; see `main`.
         Command::Engine => Err(Ended::usage(
             "`engine` takes no other arguments and is started by the worker",

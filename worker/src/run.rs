@@ -40,7 +40,7 @@ pub async fn run(config: Config, halt: Halt, recent: Recent) -> anyhow::Result<(
     let operator = Arc::new(keys::load(&config.operator)?);
     let _lock = lock(&config.data_dir)?;
     let store = Store::open(&config.journal())?;
-    let artifacts = Arc::new(artifacts(&config)?);
+    let artifacts = Arc::new(artifacts(&config, &config.data_dir)?);
     let metrics = metrics::install().context("metrics could not be started")?;
     let engines = Engines::start(&config).await?;
 
@@ -224,19 +224,24 @@ impl Signals {
     }
 }
 
-/// One worker for one journal: two would use one salt twice.
-fn lock(data_dir: &Path) -> anyhow::Result<File> {
+/// Makes a folder, if there is none, that only its owner can enter.
+pub(crate) fn private_folder(path: &Path) -> anyhow::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     // The journal in it holds the salts of live commitments.
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(data_dir).with_context(|| {
+    builder.create(path).with_context(|| {
         format!(
             "the data folder {} cannot be made; set data_dir",
-            data_dir.display()
+            path.display()
         )
-    })?;
+    })
+}
+
+/// One worker for one journal: two would use one salt twice.
+fn lock(data_dir: &Path) -> anyhow::Result<File> {
+    private_folder(data_dir)?;
     let path = data_dir.join("lock");
     let file =
         File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
@@ -254,18 +259,11 @@ fn lock(data_dir: &Path) -> anyhow::Result<File> {
     }
 }
 
-fn artifacts(config: &Config) -> anyhow::Result<Artifacts> {
+/// The caches in this folder, and all sources that the configuration names.
+pub(crate) fn artifacts(config: &Config, folder: &Path) -> anyhow::Result<Artifacts> {
     let settings = &config.artifacts;
-    let models = Cache::open(
-        "models",
-        &config.data_dir.join("models"),
-        settings.model_cache_bytes,
-    )?;
-    let blobs = Cache::open(
-        "blobs",
-        &config.data_dir.join("blobs"),
-        settings.blob_cache_bytes,
-    )?;
+    let models = Cache::open("models", &folder.join("models"), settings.model_cache_bytes)?;
+    let blobs = Cache::open("blobs", &folder.join("blobs"), settings.blob_cache_bytes)?;
     let fetch = FetchSettings {
         network: NetworkPolicy {
             allow_file: settings.allow_file,

@@ -124,19 +124,41 @@ impl Cache {
     }
 
     pub fn contains(&self, digest: &Digest) -> bool {
-        self.state().entries.contains_key(&digest.0)
+        self.is_known(&mut self.state(), &digest.0)
+    }
+
+    fn is_known(&self, state: &mut State, digest: &[u8; 32]) -> bool {
+        state.entries.contains_key(digest) || self.adopt(state, digest)
+    }
+
+    /// Takes up a file that another process put into the folder, if there is room for it. Whether its
+    /// name is true is found out when it is read, as for any other file.
+    fn adopt(&self, state: &mut State, digest: &[u8; 32]) -> bool {
+        let Ok(found) = fs::symlink_metadata(self.path(digest)) else {
+            return false;
+        };
+        let size = found.len();
+        if !found.is_file() || !self.admits(state, size) {
+            return false;
+        }
+        state.uses += 1;
+        let used = state.uses;
+        state.entries.insert(*digest, (size, used));
+        true
     }
 
     /// The file's bytes, checked again: a disk can rot.
     pub fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, CacheError> {
         {
             let mut state = self.state();
+            if !self.is_known(&mut state, &digest.0) {
+                return Ok(None);
+            }
             state.uses += 1;
             let uses = state.uses;
-            let Some(entry) = state.entries.get_mut(&digest.0) else {
-                return Ok(None);
-            };
-            entry.1 = uses;
+            if let Some(entry) = state.entries.get_mut(&digest.0) {
+                entry.1 = uses;
+            }
         }
         let path = self.path(&digest.0);
         match fs::read(&path) {
@@ -200,8 +222,7 @@ impl Cache {
     /// Keeps room for a file that is being received.
     fn reserve(&self, size: u64) -> Result<(), CacheError> {
         let mut state = self.state();
-        let fits = state.incoming.saturating_add(size) <= self.limit;
-        if !fits || !self.make_room(&mut state, Some(size)) {
+        if !self.admits(&mut state, size) {
             return Err(CacheError::Full {
                 size,
                 limit: self.limit,
@@ -209,6 +230,12 @@ impl Cache {
         }
         state.incoming += size;
         Ok(())
+    }
+
+    /// Makes room for one more file; whether there is.
+    fn admits(&self, state: &mut State, size: u64) -> bool {
+        let fits = state.incoming.saturating_add(size) <= self.limit;
+        fits && self.make_room(state, Some(size))
     }
 
     fn release(&self, size: u64) {

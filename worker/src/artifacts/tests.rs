@@ -288,6 +288,48 @@ fn held_files_stay_whatever_comes() {
 }
 
 #[test]
+fn file_that_another_process_put_there_is_taken_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open("models", folder.path(), 10_000).unwrap();
+    let place = |digest: &Digest, bytes: &[u8]| {
+        std::fs::write(folder.path().join(hex::encode(digest.0)), bytes).unwrap();
+    };
+    let [read, known, opened] = [b"a", b"b", b"c"].map(|bytes| Digest::of(&[bytes]));
+    assert!(!cache.contains(&read) && cache.get(&read).unwrap().is_none());
+    place(&read, b"a");
+    assert_eq!(cache.get(&read).unwrap().unwrap(), b"a");
+    place(&known, b"b");
+    assert!(cache.contains(&known));
+    // A third one costs the oldest its place: what is taken up counts.
+    place(&opened, b"c");
+    assert_eq!(cache.open_file(&opened).unwrap().unwrap().1, 1);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    assert!(!cache.contains(&read));
+}
+
+#[test]
+fn file_put_there_is_served_only_with_its_own_bytes_and_with_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open("models", folder.path(), 10_000).unwrap();
+    let place = |digest: &Digest, bytes: &[u8]| {
+        std::fs::write(folder.path().join(hex::encode(digest.0)), bytes).unwrap();
+    };
+    let right = Digest::of(&[b"right"]);
+    place(&right, b"wrong");
+    assert_eq!(cache.get(&right).unwrap(), None);
+    put(&cache, b"right").unwrap();
+    assert_eq!(cache.get(&right).unwrap().unwrap(), b"right");
+    // Nothing goes for what could not stay.
+    let large = Digest::of(&[&[1; 10_001]]);
+    place(&large, &[1; 10_001]);
+    assert!(!cache.contains(&large) && cache.get(&large).unwrap().is_none());
+    assert!(cache.contains(&right));
+    // A folder of that name is no file.
+    std::fs::create_dir(folder.path().join(hex::encode([7; 32]))).unwrap();
+    assert!(!cache.contains(&Digest([7; 32])));
+}
+
+#[test]
 fn special_addresses_are_not_public() {
     for special in [
         "0.0.0.0",
