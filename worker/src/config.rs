@@ -15,6 +15,7 @@ mod chain;
 mod check;
 mod control;
 mod layers;
+mod limits;
 mod policy;
 mod template;
 
@@ -24,6 +25,7 @@ mod tests;
 pub use chain::{ChainConfig, Websockets};
 pub use control::ControlConfig;
 pub use layers::{Layers, load, parse, read};
+pub use limits::LimitsConfig;
 pub use policy::{AuditConfig, PolicyConfig};
 pub use template::TEMPLATE;
 
@@ -60,6 +62,7 @@ pub struct Config {
     pub control: ControlConfig,
     pub policy: PolicyConfig,
     pub audit: AuditConfig,
+    pub limits: LimitsConfig,
     pub artifacts: ArtifactsConfig,
     pub engine: EngineConfig,
     pub earnings: EarningsConfig,
@@ -156,6 +159,7 @@ impl Default for Config {
             control: ControlConfig::default(),
             policy: PolicyConfig::default(),
             audit: AuditConfig::default(),
+            limits: LimitsConfig::default(),
             artifacts: ArtifactsConfig::default(),
             engine: EngineConfig::default(),
             earnings: EarningsConfig::default(),

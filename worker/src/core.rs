@@ -24,6 +24,7 @@ mod command;
 mod conditions;
 mod follow;
 mod guards;
+mod limits;
 mod look;
 mod measured;
 mod policy;
@@ -52,6 +53,7 @@ pub use command::{
     PrepareFault, Report, RunFault, SavedResult, Step, Submitted,
 };
 pub use guards::Funds;
+pub use limits::{LimitPolicy, LimitReport, Limits, Sample};
 pub use look::Counts;
 pub use measured::{Measured, Size, Took};
 pub use policy::{Identity, Policy, Refusal};
@@ -88,6 +90,7 @@ pub struct Core {
     standing: Standing,
     admission: Admission,
     breaker: Breaker,
+    limits: Limits,
     /// Of the operator's key.
     balance: Option<Lamports>,
     /// Transactions that seats and audits still take.
@@ -106,6 +109,7 @@ impl Core {
         Self {
             admission: Admission::new(policy.admission.clone()),
             breaker: Breaker::new(policy.breaker),
+            limits: Limits::new(policy.limits),
             balance: None,
             owed_elsewhere: 0,
             me,

@@ -24,7 +24,7 @@ use crate::{
     chain::{Chain, ChainError, ChainTime, submitter::Submitter},
     core::{
         AcknowledgeError, AuditPolicy, Audits, Command, Computed, Core, Identity, Policy,
-        PrepareFault, RunFault, SavedResult, Size, Step, Submitted, Took, Tried,
+        PrepareFault, RunFault, Sample, SavedResult, Size, Step, Submitted, Took, Tried,
     },
     halt::{Halt, HaltPoint},
     metrics,
@@ -74,6 +74,8 @@ pub enum Input {
         secret: [u8; 32],
         reply: oneshot::Sender<Result<(), AcknowledgeFailure>>,
     },
+    /// What the machine's sensors show.
+    Sensed(Sample),
     /// The operator wants no new work, also after a restart, until it wants some again.
     Drain(Answer),
     Resume(Answer),
@@ -282,6 +284,7 @@ impl<C: Chain> Driver<C> {
             Input::Acknowledge { job, secret, reply } => {
                 self.acknowledge(job, secret, reply, true).await
             }
+            Input::Sensed(sample) => self.sense(&sample),
             Input::Drain(reply) => self.set_drained(true, reply).await,
             Input::Resume(reply) => self.set_drained(false, reply).await,
             Input::Effect(effect) => self.take_effect(effect).await,

@@ -27,9 +27,11 @@ use crate::{
 
 pub mod assembly;
 mod engines;
+mod sensors;
 
 use assembly::Ground;
 use engines::Engines;
+use sensors::Sampling;
 
 /// Inputs that may wait for the driver; senders wait when it is full.
 const QUEUE: usize = 1_024;
@@ -93,6 +95,8 @@ pub async fn run(config: Config, halt: Halt, recent: Recent) -> anyhow::Result<(
         operator: parts.operator,
         provider,
     };
+    let _sampling = Sampling::start(&config.limits, Arc::clone(&parts.shared), sender.clone())
+        .context("the thread that reads the sensors could not be started")?;
     let driver = Driver::new(parts, sender.clone(), inputs);
     let control = control.start().await;
     supervise(&config, driver, listener, service, sender).await?;

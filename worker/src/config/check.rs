@@ -18,6 +18,7 @@ impl Config {
         self.audit.authorities()?;
         self.control.address()?;
         self.chain.check()?;
+        self.limits.check()?;
         let public = url("api.public_url", &self.api.public_url, &["http", "https"])?;
         if public.query().is_some() || public.fragment().is_some() {
             return invalid(

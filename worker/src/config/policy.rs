@@ -151,6 +151,7 @@ impl Config {
                 reserve: Lamports(policy.reserve_lamports),
                 transaction: self.transaction(),
             },
+            limits: self.limits.policy(),
             pauses: self.pauses()?,
         })
     }

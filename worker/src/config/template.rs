@@ -119,6 +119,15 @@ margin_secs = 60
 # Authorities of other providers in the same hands: their jobs are never audited, nor those that they or we request.
 siblings = []
 
+[limits]
+# No new work while the hottest GPU of the machine is warmer, or all its GPUs draw more watts together; 0 for no limit.
+gpu_temperature_c = 0
+gpu_power_w = 0
+# No new work while others than this worker use more of all processors, in hundredths; 0 for no limit.
+cpu_percent = 0
+# Between two looks. Three in a row over a limit begin the pause, six clearly below it (5 degrees, a tenth) end it.
+sample_secs = 5
+
 [artifacts]
 # Folders with .onnx files, found by digest; others are fetched from the model's uri.
 model_dirs = []

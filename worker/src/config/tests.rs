@@ -142,6 +142,11 @@ fn unusable_values_are_refused_by_name() {
         ("policy.models = \"all\"", "policy.models"),
         ("policy.models = [\"12\"]", "policy.models"),
         ("policy.concurrent_jobs = 0", "policy.concurrent_jobs"),
+        ("limits.gpu_temperature_c = 8", "limits.gpu_temperature_c"),
+        ("limits.gpu_power_w = 5", "limits.gpu_power_w"),
+        ("limits.cpu_percent = 100", "limits.cpu_percent"),
+        ("limits.cpu_percent = 4", "limits.cpu_percent"),
+        ("limits.sample_secs = 0", "limits.sample_secs"),
         (
             "artifacts.blob_cache_bytes = 1000",
             "artifacts.blob_cache_bytes",

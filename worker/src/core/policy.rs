@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use assay_protocol::{Address, JobData, Lamports, UnixSeconds};
 
-use super::{AdmissionPolicy, BreakerPolicy, Funds, Window};
+use super::{AdmissionPolicy, BreakerPolicy, Funds, LimitPolicy, Window};
 
 /// What the operator wants, and what the worker allows itself at once.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub struct Policy {
     pub admission: AdmissionPolicy,
     pub breaker: BreakerPolicy,
     pub funds: Funds,
+    /// Heat, power and what others use.
+    pub limits: LimitPolicy,
     /// Hours without new work.
     pub pauses: Vec<Window>,
 }

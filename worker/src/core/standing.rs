@@ -30,12 +30,10 @@ pub enum Pause {
     GpuPower,
     /// Others on this machine use the processor.
     CpuBusy,
-    /// Others on this machine use the GPU.
-    GpuBusy,
 }
 
 impl Pause {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 11] = [
         Self::Starting,
         Self::ShuttingDown,
         Self::Drained,
@@ -47,7 +45,6 @@ impl Pause {
         Self::GpuTemperature,
         Self::GpuPower,
         Self::CpuBusy,
-        Self::GpuBusy,
     ];
 
     pub fn name(self) -> &'static str {
@@ -63,7 +60,6 @@ impl Pause {
             Self::GpuTemperature => "gpu_temperature",
             Self::GpuPower => "gpu_power",
             Self::CpuBusy => "cpu_busy",
-            Self::GpuBusy => "gpu_busy",
         }
     }
 
@@ -79,8 +75,7 @@ impl Pause {
             | Self::RuntimeClass
             | Self::GpuTemperature
             | Self::GpuPower
-            | Self::CpuBusy
-            | Self::GpuBusy => false,
+            | Self::CpuBusy => false,
         }
     }
 }

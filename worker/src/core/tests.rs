@@ -7,6 +7,7 @@ use world::{PROVIDER, World, address, policy};
 
 mod admission;
 mod guards;
+mod limits;
 mod pauses;
 mod random;
 mod set_back;

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::{Chain, Driver, DriverError};
 use crate::{
-    core::{Pause, Snapshot},
+    core::{LimitReport, Pause, Sample, Snapshot},
     metrics, startup,
     store::StoreError,
 };
@@ -72,6 +72,23 @@ impl<C: Chain> Driver<C> {
             .pause(Pause::RuntimeClass, detail.clone(), self.now)
         {
             tracing::error!("{detail}");
+        }
+    }
+
+    /// Follows the limits that the operator set on the machine.
+    pub(super) fn sense(&mut self, sample: &Sample) {
+        for report in self.core.handle_sample(sample, self.now) {
+            match report {
+                LimitReport::Over { detail, .. } => {
+                    tracing::info!("no new work: {detail}");
+                }
+                LimitReport::Below { pause } => {
+                    tracing::info!(limit = pause.name(), "clearly below the limit again");
+                }
+                LimitReport::Unreadable { key, .. } => tracing::warn!(
+                    "{key} is set, but its sensor cannot be read: it holds nothing back; set it to 0, or see `assay-worker doctor`"
+                ),
+            }
         }
     }
 

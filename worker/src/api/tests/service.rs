@@ -191,6 +191,7 @@ async fn answer(mut inputs: mpsc::Receiver<Input>) -> Vec<&'static str> {
             Input::Blob(_) => seen.push("blob"),
             Input::Job(..)
             | Input::Hints(_)
+            | Input::Sensed(_)
             | Input::Drain(_)
             | Input::Resume(_)
             | Input::Effect(_) => {

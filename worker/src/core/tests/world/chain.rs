@@ -149,6 +149,7 @@ pub fn policy() -> Policy {
             trial_secs: 60,
             safety_percent: 150,
         },
+        limits: LimitPolicy::default(),
         breaker: BreakerPolicy {
             failures: 100,
             window_secs: 3_600,
