@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use assay_engine::{EngineConfig, Host, HostConfig};
+use assay_engine::{EngineConfig, Host, HostConfig, Sandbox};
 use clap::Args;
 
 /// Options of every command that runs models.
@@ -25,6 +25,8 @@ pub fn config(options: &EngineOptions) -> EngineConfig {
             .runtime
             .clone()
             .filter(|path| !path.as_os_str().is_empty()),
+        // Whoever re-runs a job chose it, and must be able to on systems that have no sandbox.
+        sandbox: Sandbox::BestEffort,
         ..EngineConfig::default()
     }
 }

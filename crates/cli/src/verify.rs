@@ -248,7 +248,11 @@ async fn run_here(
         ..config.limits
     };
     let host = engine::host_with(config)?;
-    let runtime = host.probe().await?.runtime.to_string();
+    let probe = host.probe().await?;
+    for missing in &probe.confinement.missing {
+        eprintln!("warning: the model's sandbox has {missing}");
+    }
+    let runtime = probe.runtime.to_string();
     let time = Duration::from_secs(u64::from(options.time_limit.0));
     let outcome = match host.run(&Model::new(model), input, time).await {
         Err(EngineError::Runtime(RuntimeFault::OutputTooLarge { .. })) => too_large(limit),

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow};
 use assay_engine::{
-    EngineConfig, EngineError, Host, HostConfig, Model, ModelInfo, Outcome, to_safetensors,
+    EngineConfig, EngineError, Host, HostConfig, Model, ModelInfo, Outcome, Sandbox, to_safetensors,
 };
 
 use super::{
@@ -48,10 +48,13 @@ impl Lab {
     }
 
     fn host(&self, variation: &Variation) -> Host {
-        let engine = variation.engine.clone();
+        let mut engine = variation.engine.clone();
         let (program, arguments): (&Path, Vec<OsString>) =
             match (variation.processor, &self.emulator) {
                 (Some(processor), Some(emulator)) => {
+                    // The emulator needs files and memory of its own, and knows no filters. The model is
+                    // one that its publisher measures.
+                    engine.sandbox = Sandbox::Off;
                     let program = self.program.clone().into_os_string();
                     (
                         emulator,
