@@ -254,3 +254,25 @@ fn audit(me: &Address) -> Evidence {
         ended: false,
     }
 }
+
+#[test]
+fn commands_for_a_running_worker_say_that_none_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let toml = format!("authority = {AUTHORITY:?}\n");
+    std::fs::write(folder.path().join("worker.toml"), toml).unwrap();
+    for arguments in [
+        &["ps"][..],
+        &["ps", "--json"],
+        &["drain", "--wait"],
+        &["resume"],
+        &["status", "--open"],
+    ] {
+        let ended = worker(folder.path(), arguments);
+        assert_eq!(ended.status.code(), Some(1), "{arguments:?}");
+        let said = text(&ended.stderr);
+        assert!(said.starts_with("error: no worker answers"), "{said}");
+        assert!(said.contains("control.json") && ended.stdout.is_empty());
+    }
+    let both = worker(folder.path(), &["status", "--open", "--json"]);
+    assert_eq!(both.status.code(), Some(64));
+}

@@ -107,3 +107,98 @@ impl Launched {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use assay_engine::{EngineConfig, HostConfig};
+
+    use super::*;
+    use crate::{
+        control::{client::Client, snapshot::State},
+        core::{Pause, Reason, Snapshot as Seen},
+    };
+
+    fn config(folder: &Path, listen: &str) -> Config {
+        let mut config = Config {
+            authority: Address::new_from_array([1; 32]).to_string(),
+            data_dir: folder.to_owned(),
+            ..Config::default()
+        };
+        config.control.listen = listen.into();
+        config
+    }
+
+    fn launch(config: &Config, driver: mpsc::Sender<Input>) -> Launch<'_> {
+        Store::open(&config.journal()).unwrap();
+        let engines = HostConfig::new(EngineConfig::default()).unwrap();
+        Launch {
+            config,
+            shared: Arc::default(),
+            driver,
+            host: Arc::new(Host::new(engines)),
+            chain: Arc::new(RpcChain::new(&config.chain.endpoints()).unwrap()),
+            recent: Recent::default(),
+            operator: Address::new_from_array([2; 32]),
+            provider: Address::new_from_array([3; 32]),
+        }
+    }
+
+    #[tokio::test]
+    async fn commands_find_the_worker_and_their_orders_reach_its_driver() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), "127.0.0.1:0");
+        let (driver, mut inputs) = mpsc::channel(1);
+        let launch = launch(&config, driver);
+        let shared = Arc::clone(&launch.shared);
+        let launched = launch.start().await.unwrap();
+        let client = Client::find(&config).unwrap();
+        let first = client.snapshot().await.unwrap();
+        assert_eq!(first.standing.state, State::Starting);
+        assert_eq!(
+            first.identity.provider,
+            Address::new_from_array([3; 32]).to_string()
+        );
+        assert_eq!(first.chain.endpoints.len(), config.chain.rpc.len());
+        assert!(first.machine.memory.is_some() && first.engines.is_empty());
+
+        let answered = tokio::spawn(async move {
+            let Some(Input::Drain(reply)) = inputs.recv().await else {
+                return false;
+            };
+            let drained = Arc::new(Seen {
+                reasons: vec![Reason {
+                    pause: Pause::Drained,
+                    since: 5,
+                    detail: "asked".into(),
+                }],
+                idle: true,
+                ..Seen::default()
+            });
+            shared.snapshot.send_replace(Arc::clone(&drained));
+            reply.send(Ok(drained)).is_ok()
+        });
+        let drained = client.drain(true).await.unwrap().standing;
+        assert!(answered.await.unwrap());
+        assert!(drained.draining && drained.idle && drained.state == State::Draining);
+        // The driver is gone: its queue is closed.
+        let refused = client.drain(false).await.err().unwrap().to_string();
+        assert!(refused.contains("the worker is stopping"), "{refused}");
+
+        launched.end().await;
+        assert!(
+            Client::find(&config).is_err(),
+            "the file goes with the service"
+        );
+    }
+
+    #[tokio::test]
+    async fn taken_port_and_an_empty_setting_cost_the_page_and_not_the_worker() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        for listen in [taken.local_addr().unwrap().to_string(), String::new()] {
+            let config = config(folder.path(), &listen);
+            assert!(launch(&config, mpsc::channel(1).0).start().await.is_none());
+            assert!(std::fs::exists(folder.path().join("control.json")).is_ok_and(|there| !there));
+        }
+    }
+}
