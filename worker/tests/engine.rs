@@ -10,9 +10,13 @@
 mod faults;
 #[path = "engine/kit.rs"]
 mod kit;
+#[cfg(target_os = "linux")]
+#[path = "engine/pool.rs"]
+mod pool;
 #[path = "engine/providers.rs"]
 mod providers;
-#[cfg(target_os = "linux")]
+#[path = "engine/raw.rs"]
+mod raw;
 #[path = "engine/sandbox.rs"]
 mod sandbox;
 

@@ -20,6 +20,8 @@ pub struct EngineOptions {
 /// The worker's own defaults, so that a result here is what an honest worker would find.
 pub fn config(options: &EngineOptions) -> EngineConfig {
     EngineConfig {
+        // One model is run, and nothing is waited for.
+        spare: false,
         // An empty variable means unset, as it does to the engine itself.
         library: options
             .runtime

@@ -35,6 +35,11 @@ pub enum ModelRefused {
     NotOnnx { reason: String },
     #[error("the model has {size} bytes and this worker takes at most {limit}")]
     TooLarge { size: u64, limit: u64 },
+    #[error(
+        "the model needs {needs} bytes of memory and all engines together may hold {limit}; raise \
+         `engine.memory_bytes` or leave the model out of `policy.models`"
+    )]
+    Memory { needs: u64, limit: u64 },
     #[error("tensor `{name}` lies outside the model file; save the model with all data inside it")]
     ExternalData { name: String },
     #[error("the model holds an EPContext node, compiled for one device; register the plain model")]

@@ -1,91 +1,79 @@
 //! The far end of the pipe: this executable, started with the argument `engine`.
+//!
+//! One thread takes requests and answers them. Another waits for the end of standard input, on
+//! which nothing is ever sent: it comes when the host is gone.
 
 use std::{
-    io::{self, BufWriter},
+    io::{self, BufReader, Read},
     process::ExitCode,
-    sync::mpsc,
     thread,
 };
 
 use super::{
     backend::{Backend, LoadError, RunError},
     config::EngineConfig,
+    error::RuntimeFault,
     frame::{self, Request, Response},
     info::{Dimension, ModelInfo},
     runtime::OrtBackend,
     sandbox,
     settings::Mode,
-    tensor::{Tensor, to_safetensors},
+    tensor::Tensor,
 };
+use memory::Memory;
+use pipe::Pipe;
 
-/// Serves requests from standard input on standard output until it ends. Called by `main` for the
-/// hidden subcommand `engine`, before configuration, logging or keys are touched.
+mod memory;
+mod pipe;
+
+/// Serves requests until they end. Called by `main` for the hidden subcommand `engine`, before
+/// configuration, logging or keys are touched.
 pub fn child_main() -> ExitCode {
-    let mut stdout = BufWriter::new(io::stdout().lock());
+    let mut pipe = BufReader::new(Pipe);
     let mut engine = Engine::default();
-    // Read by this thread, the only one: the sandbox holds whoever enters it, and what that one
-    // starts afterwards.
-    let (response, requests) = match next(&mut io::stdin().lock()) {
-        (Request::Start { config, mode }, _) => engine.start(config, mode),
-        (Request::Load | Request::LoadUnchecked | Request::Run | Request::Attempt { .. }, _) => {
-            (out_of_order(), listen())
-        }
-    };
-    let mut answered = frame::write(&mut stdout, &response, &[]);
-    for (request, body) in requests {
-        if answered.is_err() {
-            break;
-        }
-        let (response, body) = engine.answer(request, &body);
-        answered = frame::write(&mut stdout, &response, &body);
-    }
-    match answered {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+    loop {
+        let (request, body) = match frame::read::<Request>(&mut pipe, u64::MAX) {
+            Ok(Some(request)) => request,
+            Ok(None) => return ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("the host sent no frame: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        let (response, body) = engine.answer(request, body);
+        if let Err(error) = frame::write(pipe.get_mut(), &response, &body) {
             eprintln!("the host takes no answer: {error}");
-            ExitCode::FAILURE
+            return ExitCode::FAILURE;
         }
     }
 }
 
-type Message = (Request, Vec<u8>);
-
-/// Takes requests from now on, so that the end of the host is seen even in the middle of an
-/// inference.
-fn listen() -> mpsc::Receiver<Message> {
-    let (send, requests) = mpsc::sync_channel(1);
-    thread::spawn(move || {
-        let mut stdin = io::stdin().lock();
-        while send.send(next(&mut stdin)).is_ok() {}
-    });
-    requests
-}
-
-/// The next request. Where none comes any more, the process ends.
-fn next(stdin: &mut impl io::Read) -> Message {
-    match frame::read::<Request>(stdin, u64::MAX) {
-        Ok(Some(message)) => message,
-        Ok(None) => std::process::exit(0),
-        Err(error) => {
-            eprintln!("the host sent no frame: {error}");
-            std::process::exit(1);
-        }
-    }
+/// Ends the process with its host, even in the middle of an inference.
+fn end_with_host() -> io::Result<()> {
+    let wait = || {
+        let _: io::Result<usize> = io::stdin().lock().read(&mut [0]);
+        std::process::exit(0);
+    };
+    thread::Builder::new().spawn(wait).map(|_| ())
 }
 
 #[derive(Default)]
 struct Engine {
+    memory: Memory,
     started: Option<(EngineConfig, OrtBackend)>,
     info: Option<ModelInfo>,
 }
 
 impl Engine {
-    fn answer(&mut self, request: Request, body: &[u8]) -> (Response, Vec<u8>) {
+    fn answer(&mut self, request: Request, body: Vec<u8>) -> (Response, Vec<u8>) {
+        // The host has opened what was offered to it.
+        self.memory.close_offer();
         let response = match request {
-            Request::Start { .. } => out_of_order(),
-            Request::Load => self.load(body, OrtBackend::load),
-            Request::LoadUnchecked => self.load(body, OrtBackend::load_unchecked),
-            Request::Run => return self.run(body),
+            Request::Share { sizes } => self.memory.share(sizes),
+            Request::Start { config, mode } => self.start(config, mode),
+            Request::Load { shared } => self.load(shared, body, OrtBackend::load),
+            Request::LoadUnchecked => self.load(None, body, OrtBackend::load_unchecked),
+            Request::Run { shapes, shared } => return self.run(shapes, shared, &body),
             Request::Attempt { attempt } => Response::Attempted {
                 denied: attempt.make(),
             },
@@ -94,14 +82,20 @@ impl Engine {
     }
 
     /// Loads the library, then gives up what only that needed.
-    fn start(&mut self, config: EngineConfig, mode: Mode) -> (Response, mpsc::Receiver<Message>) {
+    fn start(&mut self, config: EngineConfig, mode: Mode) -> Response {
+        if self.started.is_some() {
+            return out_of_order();
+        }
         let backend = match OrtBackend::open(&config, mode) {
             Ok(backend) => backend,
-            Err(fault) => return (Response::Fault { fault }, listen()),
+            Err(fault) => return Response::Fault { fault },
         };
         let entered = sandbox::enter(&config, &config.settings(mode));
-        let requests = listen();
-        let response = match entered.close() {
+        // The sandbox holds the thread that enters it, and those that this one starts afterwards.
+        if let Err(error) = end_with_host() {
+            return unexpected(error.to_string());
+        }
+        match entered.close() {
             Ok(confinement) => {
                 let runtime = backend.runtime().clone();
                 self.started = Some((config, backend));
@@ -111,23 +105,27 @@ impl Engine {
                 }
             }
             Err(fault) => Response::Fault { fault },
-        };
-        (response, requests)
+        }
     }
 
     fn load(
         &mut self,
-        model: &[u8],
+        shared: Option<u64>,
+        body: Vec<u8>,
         load: fn(&mut OrtBackend, &[u8]) -> Result<ModelInfo, LoadError>,
     ) -> Response {
         let Some((config, backend)) = &mut self.started else {
             return out_of_order();
+        };
+        let Some(model) = self.memory.model(shared, &body) else {
+            return unexpected("a model that lies nowhere".into());
         };
         let info = match load(backend, model) {
             Ok(info) => info,
             Err(LoadError::Refused(refused)) => return Response::Refused { refused },
             Err(LoadError::Fault(fault)) => return Response::Fault { fault },
         };
+        drop(body);
         if config.warm_up
             && let Some(zeros) = zeros(&info, config.limits.input_bytes)
         {
@@ -144,23 +142,24 @@ impl Engine {
         Response::Loaded { info, placement }
     }
 
-    fn run(&mut self, input: &[u8]) -> (Response, Vec<u8>) {
-        let (Some((config, backend)), Some(info)) = (&mut self.started, &self.info) else {
+    fn run(&mut self, shapes: Vec<Vec<usize>>, shared: bool, body: &[u8]) -> (Response, Vec<u8>) {
+        let (Some((_, backend)), Some(info)) = (&mut self.started, &self.info) else {
             return (out_of_order(), Vec::new());
         };
-        let tensors = match info.check_input(input, config.limits.input_bytes) {
-            Ok(tensors) => tensors,
-            Err(mismatch) => return (Response::Mismatch { mismatch }, Vec::new()),
+        let (given, mut made) = self.memory.tensors();
+        let inputs = match given.inputs(&info.inputs, shapes, shared, body) {
+            Ok(inputs) => inputs,
+            Err(reason) => return (unexpected(reason), Vec::new()),
         };
-        let response = match backend.run(&tensors) {
-            Ok(outputs) => match to_safetensors(&outputs) {
-                Ok(file) => return (Response::Outputs, file),
-                Err(error) => unexpected(error.to_string()),
-            },
-            Err(RunError::Failed(failure)) => Response::Failed { failure },
-            Err(RunError::Fault(fault)) => Response::Fault { fault },
-        };
-        (response, Vec::new())
+        let ran = backend.run_on(&inputs, |output| {
+            made.add(&output)
+                .map_err(|reason| RuntimeFault::Unexpected { reason })
+        });
+        match ran {
+            Ok(()) => made.finish(),
+            Err(RunError::Failed(failure)) => (Response::Failed { failure }, Vec::new()),
+            Err(RunError::Fault(fault)) => (Response::Fault { fault }, Vec::new()),
+        }
     }
 }
 
@@ -170,7 +169,7 @@ fn out_of_order() -> Response {
 
 fn unexpected(reason: String) -> Response {
     Response::Fault {
-        fault: super::error::RuntimeFault::Unexpected { reason },
+        fault: RuntimeFault::Unexpected { reason },
     }
 }
 
@@ -189,9 +188,7 @@ fn zeros(info: &ModelInfo, limit: u64) -> Option<Vec<Tensor>> {
                     Dimension::Named(_) | Dimension::Any => 1,
                 });
             let shape: Vec<usize> = sizes.collect();
-            let size = shape
-                .iter()
-                .try_fold(input.dtype.size(), |size, side| size.checked_mul(*side))?;
+            let size = super::tensor::data_size(input.dtype, &shape)?;
             room = room.checked_sub(size)?;
             let (name, dtype) = (input.name.clone(), input.dtype);
             Some(Tensor {

@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::hardware::Memory;
+
 /// The `[engine]` part of the worker's configuration; it also crosses the pipe to the child.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -28,10 +30,23 @@ pub struct EngineConfig {
     pub warm_up: bool,
     /// Longest time to start a child and load a model before it is killed.
     pub load_timeout_secs: u64,
-    /// Models kept loaded while nothing runs; each holds its memory.
+    /// Engines kept while they have nothing to do; each holds the memory of its model.
     pub warm_models: usize,
+    /// Seconds after which such an engine ends.
+    pub keep_alive_secs: u64,
+    /// Bytes that all engines together may hold. To make room, idle ones end, the least recently used
+    /// first; a model that alone needs more is refused. 0: three quarters of what the machine has, or the
+    /// container is held to.
+    pub memory_bytes: u64,
+    /// Keeps a process ready that the next model is loaded into.
+    pub spare: bool,
     /// Inferences at the same time; each has its own process.
     pub concurrency: usize,
+    /// Engines with the same model. 0: as many as may run at the same time.
+    pub instances: usize,
+    /// Models loaded at the same time only to look at them. They have places of their own, beside
+    /// those of `concurrency`.
+    pub preparing: usize,
     /// What must hold an engine before it is shown a model.
     pub sandbox: Sandbox,
     pub limits: Limits,
@@ -50,8 +65,13 @@ impl Default for EngineConfig {
             optimization: Optimization::default(),
             warm_up: true,
             load_timeout_secs: 120,
-            warm_models: 2,
+            warm_models: 8,
+            keep_alive_secs: 300,
+            memory_bytes: 0,
+            spare: true,
             concurrency: 2,
+            instances: 0,
+            preparing: 1,
             sandbox: Sandbox::default(),
             limits: Limits::default(),
         }
@@ -61,6 +81,18 @@ impl Default for EngineConfig {
 impl EngineConfig {
     pub fn load_timeout(&self) -> Duration {
         Duration::from_secs(self.load_timeout_secs)
+    }
+
+    /// Bytes that all engines together may hold.
+    pub fn memory(&self) -> u64 {
+        if self.memory_bytes > 0 {
+            return self.memory_bytes;
+        }
+        let memory = Memory::look();
+        match memory.limit_bytes.unwrap_or(memory.total_bytes) {
+            0 => u64::MAX,
+            total => total - total / 4,
+        }
     }
 }
 

@@ -104,6 +104,11 @@ pub enum EngineError {
     Nonsense { doing: &'static str, reason: String },
     #[error("the engine was stopped while it was to {doing}")]
     Stopped { doing: &'static str },
+    #[error(
+        "the engine gave its memory up to claimed work while it was to {doing}; it is tried again, or raise \
+         `engine.memory_bytes`"
+    )]
+    GaveWay { doing: &'static str },
 }
 
 impl EngineError {
@@ -129,6 +134,7 @@ impl EngineError {
             Self::TimedOut { .. } => "engine_timed_out",
             Self::Nonsense { .. } => "engine_nonsense",
             Self::Stopped { .. } => "engine_stopped",
+            Self::GaveWay { .. } => "engine_gave_way",
         }
     }
 
@@ -156,7 +162,8 @@ impl EngineError {
             | Self::UsedUpTime { .. }
             | Self::TimedOut { .. }
             | Self::Nonsense { .. }
-            | Self::Stopped { .. } => Fault::Run,
+            | Self::Stopped { .. }
+            | Self::GaveWay { .. } => Fault::Run,
         }
     }
 }

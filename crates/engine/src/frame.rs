@@ -1,8 +1,9 @@
 //! What crosses the pipe between host and engine.
 //!
 //! A frame is `"ASE1" | header length u32le | body length u64le | header | body`: a JSON header
-//! that says what it is, and a body of model or tensor bytes. Lengths are checked before anything
-//! is read, because the far end may be a model that has taken over its process.
+//! that says what it is, and a body of model or tensor bytes, empty where these lie in shared memory.
+//! Lengths are checked before anything is read, because the far end may be a model that has taken
+//! over its process. Tensors lie one behind another as [`Layout`](super::shared::Layout) says.
 
 use std::io::{self, Read, Write};
 
@@ -12,11 +13,12 @@ use super::{
     backend::{ModelFailure, ModelRefused},
     config::EngineConfig,
     error::RuntimeFault,
-    info::{InputMismatch, ModelInfo},
+    info::ModelInfo,
     placement::Placement,
     runtime::Runtime,
     sandbox::{Attempt, Confinement},
     settings::Mode,
+    shared::Sizes,
 };
 
 const MAGIC: [u8; 4] = *b"ASE1";
@@ -28,16 +30,21 @@ const MAX_HEADER: u32 = 4 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case")]
 pub enum Request {
-    /// First, and once.
+    /// Before everything else, where memory can be shared.
+    Share { sizes: Sizes },
+    /// Then this, and once.
     Start {
         config: EngineConfig,
         #[serde(default)]
         mode: Mode,
     },
-    /// Body: the model.
-    Load,
-    /// Body: the input as a safetensors file.
-    Run,
+    /// The model, of so many bytes if they lie in shared memory, else in the body.
+    Load { shared: Option<u64> },
+    /// The inputs' shapes, in the model's order; their elements likewise.
+    Run {
+        shapes: Vec<Vec<usize>>,
+        shared: bool,
+    },
     /// Body: a model, which ONNX Runtime is given without a look at it. To try the sandbox with.
     LoadUnchecked,
     /// Tries to get out of the sandbox, to show that it holds.
@@ -47,6 +54,14 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "response", rename_all = "snake_case")]
 pub enum Response {
+    /// The numbers of the files that hold what is given and what is made, until the next request.
+    Sharing {
+        numbers: [i32; 2],
+    },
+    /// Everything is to go through the pipe.
+    NotSharing {
+        reason: String,
+    },
     Started {
         runtime: Runtime,
         confinement: Confinement,
@@ -55,16 +70,16 @@ pub enum Response {
         info: ModelInfo,
         placement: Placement,
     },
-    /// Body: the outputs as a safetensors file.
-    Outputs,
+    /// The outputs' shapes, in the model's order; their elements as those of the inputs.
+    Outputs {
+        shapes: Vec<Vec<usize>>,
+        shared: bool,
+    },
     Failed {
         failure: ModelFailure,
     },
     Refused {
         refused: ModelRefused,
-    },
-    Mismatch {
-        mismatch: InputMismatch,
     },
     Fault {
         fault: RuntimeFault,
@@ -76,17 +91,17 @@ pub enum Response {
 }
 
 impl Response {
-    /// Bytes of a header like this. Only a model's names and metadata are long; other words come
-    /// from who knows whom, and go into logs and journals.
+    /// Bytes of a header like this. Only a model's names and metadata are long, and the shapes of many
+    /// outputs; other words come from who knows whom, and go into logs and journals.
     pub fn longest(&self) -> usize {
         const WORDS: usize = 16 << 10;
         match self {
-            Self::Loaded { .. } => usize::MAX,
-            Self::Started { .. }
-            | Self::Outputs
+            Self::Loaded { .. } | Self::Outputs { .. } => usize::MAX,
+            Self::Sharing { .. }
+            | Self::NotSharing { .. }
+            | Self::Started { .. }
             | Self::Failed { .. }
             | Self::Refused { .. }
-            | Self::Mismatch { .. }
             | Self::Fault { .. }
             | Self::Attempted { .. } => WORDS,
         }
@@ -179,12 +194,13 @@ mod tests {
             mode: Mode::Fast,
         };
         write(&mut pipe, &start, b"").unwrap();
-        write(&mut pipe, &Request::Run, b"tensors").unwrap();
+        let load = Request::Load { shared: None };
+        write(&mut pipe, &load, b"tensors").unwrap();
         let mut from = pipe.as_slice();
         assert_eq!(read(&mut from, 7).unwrap(), Some((start, vec![])));
         assert_eq!(
             read(&mut from, 7).unwrap(),
-            Some((Request::Run, b"tensors".to_vec()))
+            Some((load, b"tensors".to_vec()))
         );
         assert_eq!(read::<Request>(&mut from, 7).unwrap(), None);
     }
@@ -192,7 +208,7 @@ mod tests {
     #[test]
     fn bad_frames_are_errors() {
         let mut good = Vec::new();
-        write(&mut good, &Request::Run, b"tensors").unwrap();
+        write(&mut good, &Request::Load { shared: None }, b"tensors").unwrap();
         let refused = |bytes: &[u8], max_body: u64| {
             read::<Request>(&mut &bytes[..], max_body)
                 .unwrap_err()

@@ -1,11 +1,19 @@
 //! The near end of the pipe: starts engines, keeps the useful ones, kills the rest.
 //!
-//! One child holds one model, so a model that takes over its process meets no other job's data.
-//! All calls are async over tokio's processes; nothing blocks a runtime thread. A call whose future
-//! is dropped takes its child with it, so no child is ever left in the middle of an exchange.
+//! One child holds one model for all its life, so a model that takes over its process meets no other
+//! job's data. All calls are async over tokio's processes; nothing blocks a runtime thread. A call
+//! whose future is dropped takes its child with it, so no child is ever left in the middle of an
+//! exchange.
+//!
+//! | module | does |
+//! |---|---|
+//! | `pool` | decides which engine serves whom, and which ends; knows no process |
+//! | `lease` | does what the pool decides; an engine lent to one caller |
+//! | `spare` | a process started before it is needed |
+//! | `engine`, `control`, `tensors` | one process, the pipe to it, the memory shared with it |
+//! | `measure`, `memory`, `roster`, `ps` | what runs took, what processes hold, what they are doing |
 
 use std::{
-    collections::VecDeque,
     ffi::OsString,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -13,34 +21,40 @@ use std::{
 };
 
 use assay_protocol::Digest;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     backend::{ModelRefused, Outcome},
     config::EngineConfig,
     error::EngineError,
-    frame::{Request, Response},
     info::ModelInfo,
     runtime::Runtime,
     sandbox::Confinement,
     settings::Mode,
-    tensor::{Tensor, from_safetensors},
 };
-use engine::Engine;
+use lease::{Floor, Granted};
 use measure::Measurements;
+use pool::{PoolLimits, Want};
 use roster::Roster;
+use spare::Spare;
 
 mod attempts;
+mod control;
 mod ending;
 mod engine;
+mod lease;
 mod measure;
 mod memory;
+mod pool;
 mod ps;
 mod roster;
+mod spare;
 mod spawner;
+mod tensors;
 
 pub use measure::{Measured, Sample};
+pub use pool::Work;
 pub use ps::{EngineState, EngineStatus, Ps};
 
 /// How to start an engine.
@@ -97,12 +111,17 @@ impl Model {
 
 /// The engines of this process.
 pub struct Host {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     config: HostConfig,
     mode: Mode,
-    /// One permit an engine at work.
-    slots: Semaphore,
-    /// Engines with a model loaded and nothing to do, the least recently used first.
-    warm: Mutex<VecDeque<Engine>>,
+    /// Bytes that all engines together may hold.
+    memory: u64,
+    floor: Mutex<Floor>,
+    spare: Mutex<Spare>,
+    wake_sweeper: Arc<Notify>,
     roster: Arc<Roster>,
     times: Mutex<Measurements>,
     stop: CancellationToken,
@@ -110,41 +129,58 @@ pub struct Host {
 
 impl Host {
     pub fn new(config: HostConfig) -> Self {
-        let slots = Semaphore::new(config.engine.concurrency.max(1));
-        Self {
-            config,
-            mode: Mode::default(),
-            slots,
-            warm: Mutex::default(),
-            roster: Arc::default(),
-            times: Mutex::default(),
-            stop: CancellationToken::new(),
-        }
+        Self::for_mode(config, Mode::default())
     }
 
     /// The same for work of another kind. Engines of one kind never do the other's.
-    pub fn in_mode(mut self, mode: Mode) -> Self {
-        self.mode = mode;
-        self
+    #[must_use]
+    pub fn in_mode(self, mode: Mode) -> Self {
+        Self::for_mode(self.inner.config.clone(), mode)
     }
 
-    /// Starts and ends an engine to see that ONNX Runtime and the provider's library are there.
-    /// Returns what the runtime says of itself, and what holds an engine.
+    fn for_mode(config: HostConfig, mode: Mode) -> Self {
+        let limits = limits(&config.engine);
+        let inner = Inner {
+            mode,
+            memory: limits.memory,
+            floor: Mutex::new(Floor::new(limits)),
+            spare: Mutex::default(),
+            wake_sweeper: Arc::default(),
+            roster: Arc::default(),
+            times: Mutex::default(),
+            stop: CancellationToken::new(),
+            config,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Starts an engine to see that ONNX Runtime and the provider's library are there. Returns what
+    /// the runtime says of itself, and what holds an engine.
     pub async fn probe(&self) -> Result<Probe, EngineError> {
-        let _slot = self.slot("start").await?;
-        let (_, probe) = self
-            .unless_stopped("start", self.start(self.deadline()))
-            .await?;
+        let inner = &self.inner;
+        let starting = inner.start(inner.deadline());
+        let (engine, probe) = inner.unless_stopped("start", starting).await?;
+        inner.keep_spare(engine);
         Ok(probe)
     }
 
     /// Loads and warms up a model, unless it is already, and says what it takes and gives.
     pub async fn load(&self, model: &Model) -> Result<ModelInfo, EngineError> {
-        let _slot = self.slot("load the model").await?;
-        let engine = self.engine_for(model).await?;
-        let info = engine.info.clone();
-        self.keep(engine);
-        Ok(info)
+        self.load_for(Work::Claimed, model).await
+    }
+
+    pub async fn load_for(&self, work: Work, model: &Model) -> Result<ModelInfo, EngineError> {
+        self.inner.check_size(model)?;
+        match self.inner.lease(model, (work, Want::Loaded)).await? {
+            Granted::Info(info) => Ok(ModelInfo::clone(&info)),
+            Granted::Engine(lease) => {
+                let info = lease.info().clone();
+                lease.keep();
+                Ok(info)
+            }
+        }
     }
 
     /// Runs a model on a safetensors file. The file is checked first, and an input that does not
@@ -155,151 +191,77 @@ impl Host {
         input: &[u8],
         limit: Duration,
     ) -> Result<Outcome, EngineError> {
-        let _slot = self.slot("run the model").await?;
-        let mut engine = self.engine_for(model).await?;
-        if let Err(mismatch) = engine
-            .info
-            .check_input(input, self.config.engine.limits.input_bytes)
-        {
-            self.keep(engine);
-            return Err(mismatch.into());
-        }
-        engine.running(true);
-        let started = Instant::now();
-        let call = engine.call(
-            "run the model",
-            &Request::Run,
-            input,
-            Deadline::within(limit),
-        );
-        let (response, body) = self.unless_stopped("run the model", call).await?;
-        engine.running(false);
-        if let Response::Outputs | Response::Failed { .. } = response {
-            let sample = Sample {
-                input_bytes: u64::try_from(input.len()).unwrap_or(u64::MAX),
-                took: started.elapsed(),
-            };
-            self.times().ran(model.digest, sample);
-        }
-        match response {
-            Response::Outputs => {
-                let outputs = ordered(&engine.info, &body)
-                    .map_err(|reason| engine.nonsense("run the model", &reason))?;
-                self.keep(engine);
-                Ok(Outcome::Outputs(outputs))
+        self.run_for(Work::Claimed, model, input, limit).await
+    }
+
+    pub async fn run_for(
+        &self,
+        work: Work,
+        model: &Model,
+        input: &[u8],
+        limit: Duration,
+    ) -> Result<Outcome, EngineError> {
+        let (inner, doing) = (&self.inner, "run the model");
+        inner.check_size(model)?;
+        let Granted::Engine(mut lease) = inner.lease(model, (work, Want::Run)).await? else {
+            return Err(EngineError::Stopped { doing });
+        };
+        let most = inner.config.engine.limits.input_bytes;
+        let inputs = match lease.info().view_input(input, most) {
+            Ok(inputs) => inputs,
+            Err(mismatch) => {
+                lease.keep();
+                return Err(mismatch.into());
             }
-            Response::Failed { failure } => {
-                self.keep(engine);
-                Ok(Outcome::Failed(failure))
-            }
-            Response::Mismatch { mismatch } => {
-                self.keep(engine);
-                Err(mismatch.into())
-            }
-            // What ran out or broke may still be broken: the next run gets a new process.
-            Response::Fault { fault } => Err(fault.into()),
-            other @ (Response::Started { .. }
-            | Response::Loaded { .. }
-            | Response::Refused { .. }
-            | Response::Attempted { .. }) => {
-                Err(engine.nonsense("run the model", &format!("{other:?}")))
-            }
-        }
+        };
+        let running = lease.run(&inputs, Deadline::within(limit));
+        let (outcome, took) = inner.unless_stopped(doing, running).await?;
+        lease.keep();
+        let input_bytes = u64::try_from(input.len()).unwrap_or(u64::MAX);
+        let sample = Sample { input_bytes, took };
+        inner.times().ran(model.digest, sample);
+        Ok(outcome)
     }
 
     /// What every engine is doing, and what the models took that were run here.
     pub fn ps(&self) -> Ps {
+        let inner = &self.inner;
         Ps {
-            engines: self.roster.status(self.config.engine.provider, self.mode),
-            models: self.times().all(),
+            engines: inner
+                .roster
+                .status(inner.config.engine.provider, inner.mode),
+            models: inner.times().all(),
         }
     }
 
     /// What this model took here; none if it was not loaded since this process began, or long ago.
     pub fn measured(&self, model: &Digest) -> Option<Measured> {
-        self.times().of(model)
+        self.inner.times().of(model)
     }
 
     /// Kills every engine, also those at work, and starts no more.
     pub fn kill(&self) {
-        self.stop.cancel();
-        self.warm().clear();
+        self.inner.stop.cancel();
+        let idle = self.inner.floor().clear();
+        let spare = self.inner.take_spare();
+        drop((idle, spare));
     }
+}
 
-    async fn slot(
-        &self,
-        doing: &'static str,
-    ) -> Result<tokio::sync::SemaphorePermit<'_>, EngineError> {
-        let permit = self.unless_stopped(doing, async {
-            self.slots
-                .acquire()
-                .await
-                .map_err(|_| EngineError::Stopped { doing })
-        });
-        permit.await
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.kill();
     }
+}
 
-    /// A warm engine with this model, or a new one.
-    async fn engine_for(&self, model: &Model) -> Result<Engine, EngineError> {
-        if let Some(engine) = self.take_warm(model.digest) {
-            return Ok(engine);
-        }
+impl Inner {
+    fn check_size(&self, model: &Model) -> Result<(), EngineError> {
         let size = u64::try_from(model.bytes.len()).unwrap_or(u64::MAX);
         let limit = self.config.engine.limits.model_bytes;
         if size > limit {
             return Err(ModelRefused::TooLarge { size, limit }.into());
         }
-        let (deadline, started) = (self.deadline(), Instant::now());
-        let doing = "load the model";
-        let fresh = async {
-            let (mut engine, _) = self.start(deadline).await?;
-            let (response, _) = engine
-                .call(doing, &Request::Load, &model.bytes, deadline)
-                .await?;
-            match response {
-                Response::Loaded { info, placement } => {
-                    engine.loaded(model.digest, info, placement);
-                    let memory = engine.pid().and_then(memory::of);
-                    self.times().loaded(model.digest, started.elapsed(), memory);
-                    Ok(engine)
-                }
-                Response::Refused { refused } => Err(refused.into()),
-                Response::Fault { fault } => Err(fault.into()),
-                other @ (Response::Started { .. }
-                | Response::Outputs
-                | Response::Failed { .. }
-                | Response::Mismatch { .. }
-                | Response::Attempted { .. }) => Err(engine.nonsense(doing, &format!("{other:?}"))),
-            }
-        };
-        self.unless_stopped(doing, fresh).await
-    }
-
-    async fn start(&self, deadline: Deadline) -> Result<(Engine, Probe), EngineError> {
-        let mut engine = Engine::spawn(&self.config, &self.roster)?;
-        let request = Request::Start {
-            config: self.config.engine.clone(),
-            mode: self.mode,
-        };
-        match engine.call("start", &request, &[], deadline).await?.0 {
-            Response::Started {
-                runtime,
-                confinement,
-            } => Ok((
-                engine,
-                Probe {
-                    runtime,
-                    confinement,
-                },
-            )),
-            Response::Fault { fault } => Err(fault.into()),
-            other @ (Response::Loaded { .. }
-            | Response::Outputs
-            | Response::Failed { .. }
-            | Response::Refused { .. }
-            | Response::Mismatch { .. }
-            | Response::Attempted { .. }) => Err(engine.nonsense("start", &format!("{other:?}"))),
-        }
+        Ok(())
     }
 
     async fn unless_stopped<T>(
@@ -313,34 +275,29 @@ impl Host {
             .unwrap_or(Err(EngineError::Stopped { doing }))
     }
 
-    fn take_warm(&self, digest: Digest) -> Option<Engine> {
-        let mut warm = self.warm();
-        warm.retain_mut(Engine::is_alive);
-        let position = warm.iter().position(|engine| engine.digest == digest)?;
-        warm.remove(position)
-    }
-
-    fn keep(&self, engine: Engine) {
-        let mut warm = self.warm();
-        warm.push_back(engine);
-        while warm.len() > self.config.engine.warm_models || self.stop.is_cancelled() {
-            if warm.pop_front().is_none() {
-                break;
-            }
-        }
-    }
-
-    fn warm(&self) -> MutexGuard<'_, VecDeque<Engine>> {
-        // The queue is whole after every statement, so a panic elsewhere does not spoil it.
-        self.warm.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn times(&self) -> MutexGuard<'_, Measurements> {
+        // Whole after every statement, so a panic elsewhere does not spoil it.
         self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn deadline(&self) -> Deadline {
         Deadline::within(self.config.engine.load_timeout())
+    }
+}
+
+fn limits(config: &EngineConfig) -> PoolLimits {
+    let runs = config.concurrency.max(1);
+    PoolLimits {
+        runs,
+        preparing: config.preparing.max(1),
+        instances: if config.instances > 0 {
+            config.instances
+        } else {
+            runs
+        },
+        idle: config.warm_models,
+        memory: config.memory(),
+        keep: Duration::from_secs(config.keep_alive_secs),
     }
 }
 
@@ -359,25 +316,4 @@ impl Deadline {
             limit,
         }
     }
-}
-
-/// The outputs in the model's order, if they are exactly those that it announced.
-fn ordered(info: &ModelInfo, file: &[u8]) -> Result<Vec<Tensor>, String> {
-    let mut given = from_safetensors(file).map_err(|error| error.to_string())?;
-    if given.len() != info.outputs.len() {
-        return Err(format!(
-            "{} outputs where the model has {}",
-            given.len(),
-            info.outputs.len()
-        ));
-    }
-    let mut outputs = Vec::with_capacity(given.len());
-    for output in &info.outputs {
-        let matches = |tensor: &Tensor| tensor.name == output.name && tensor.dtype == output.dtype;
-        let Some(position) = given.iter().position(matches) else {
-            return Err(format!("no output `{}` of its type", output.name));
-        };
-        outputs.push(given.swap_remove(position));
-    }
-    Ok(outputs)
 }

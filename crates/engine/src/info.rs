@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::tensor::{DType, DTypeName, Tensor, from_safetensors, type_name};
+use super::tensor::{DType, DTypeName, Tensor, View, type_name, view_safetensors};
 
 /// The interface of a loaded model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelInfo {
     pub inputs: Vec<TensorInfo>,
     /// In the model's own order, which is the order of the canonical root.
@@ -85,18 +85,28 @@ pub enum InputMismatch {
 impl ModelInfo {
     /// The tensors of an input file in the model's order, if they are exactly what it takes.
     pub fn check_input(&self, file: &[u8], limit: u64) -> Result<Vec<Tensor>, InputMismatch> {
+        let views = self.view_input(file, limit)?;
+        Ok(views.iter().map(View::to_tensor).collect())
+    }
+
+    /// The same without a copy of the elements.
+    pub(crate) fn view_input<'a>(
+        &self,
+        file: &'a [u8],
+        limit: u64,
+    ) -> Result<Vec<View<'a>>, InputMismatch> {
         let size = u64::try_from(file.len()).unwrap_or(u64::MAX);
         if size > limit {
             return Err(InputMismatch::TooLarge { size, limit });
         }
-        let mut given = from_safetensors(file)?;
-        let mut ordered = Vec::with_capacity(given.len());
+        let mut given = view_safetensors(file)?;
+        let mut ordered: Vec<View<'_>> = Vec::with_capacity(given.len());
         for input in &self.inputs {
             let Some(position) = given.iter().position(|tensor| tensor.name == input.name) else {
                 let names = given
                     .iter()
                     .chain(&ordered)
-                    .map(|tensor: &Tensor| tensor.name.as_str());
+                    .map(|tensor| tensor.name.as_ref());
                 return Err(InputMismatch::Missing {
                     name: input.name.clone(),
                     found: list(names),
@@ -107,16 +117,21 @@ impl ModelInfo {
         if let Some(extra) = given.first() {
             let names = self.inputs.iter().map(|input| input.name.as_str());
             return Err(InputMismatch::Unexpected {
-                name: extra.name.clone(),
+                name: extra.name.clone().into_owned(),
                 expected: list(names),
             });
         }
-        self.check_tensors(&ordered)?;
+        self.check_views(&ordered)?;
         Ok(ordered)
     }
 
     /// The same for tensors already in the model's order.
     pub fn check_tensors(&self, tensors: &[Tensor]) -> Result<(), InputMismatch> {
+        let views: Vec<View<'_>> = tensors.iter().map(View::from).collect();
+        self.check_views(&views)
+    }
+
+    fn check_views(&self, tensors: &[View<'_>]) -> Result<(), InputMismatch> {
         let mut sizes = BTreeMap::new();
         for (input, tensor) in self.inputs.iter().zip(tensors) {
             let name = || input.name.clone();
@@ -135,20 +150,20 @@ impl ModelInfo {
             let fits = shape.len() == tensor.shape.len()
                 && shape
                     .iter()
-                    .zip(&tensor.shape)
+                    .zip(&*tensor.shape)
                     .all(|(expected, size)| match expected {
                         Dimension::Fixed(fixed) => fixed == size,
                         Dimension::Named(_) | Dimension::Any => true,
                     });
             if !fits {
-                let (expected, found) = (list(shape), list(&tensor.shape));
+                let (expected, found) = (list(shape), list(&*tensor.shape));
                 return Err(InputMismatch::Shape {
                     name: name(),
                     expected,
                     found,
                 });
             }
-            for (dimension, size) in shape.iter().zip(&tensor.shape) {
+            for (dimension, size) in shape.iter().zip(&*tensor.shape) {
                 let Dimension::Named(label) = dimension else {
                     continue;
                 };

@@ -19,6 +19,7 @@
 //! | `placement` | which provider runs which nodes |
 //! | `sandbox` | what a child gives up before it sees a model |
 //! | `frame`, `child`, `host` | the pipe, its far end, its near end |
+//! | `shared` | the memory through which models and tensors go |
 //! | `hardware` | what the machine has, and what its sensors tell |
 //! | `trial`, `selection` | whether a provider works, and which one `auto` means |
 //! | `class` | the digest of what a result depends on |
@@ -40,6 +41,7 @@ mod runtime;
 mod sandbox;
 mod selection;
 mod settings;
+mod shared;
 mod tensor;
 mod trial;
 
@@ -53,7 +55,9 @@ pub use hardware::{
     Cpu, Energy, EnergyCounter, Gpu, GpuReading, Hardware, Memory, Needed, Nvidia, ProviderLibrary,
     Readings, RuntimeLibrary, Sensors, instruction_sets,
 };
-pub use host::{EngineState, EngineStatus, Host, HostConfig, Measured, Model, Probe, Ps, Sample};
+pub use host::{
+    EngineState, EngineStatus, Host, HostConfig, Measured, Model, Probe, Ps, Sample, Work,
+};
 pub use info::{Dimension, InputMismatch, ModelInfo, TensorInfo};
 pub use inspect::inspect;
 pub use placement::{Placed, Placement};

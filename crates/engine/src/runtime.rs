@@ -19,7 +19,7 @@ use super::{
     inspect::{Inspected, inspect},
     placement::Placement,
     settings::{Mode, Settings},
-    tensor::{DType, Tensor},
+    tensor::{DType, Tensor, View},
 };
 
 mod assignment;
@@ -105,6 +105,43 @@ impl OrtBackend {
             .unwrap_or_default())
     }
 
+    /// As [`Backend::run`], but shows each output where ONNX Runtime has put it.
+    pub(crate) fn run_on(
+        &mut self,
+        inputs: &[View<'_>],
+        mut show: impl FnMut(View<'_>) -> Result<(), RuntimeFault>,
+    ) -> Result<(), RunError> {
+        let Some(loaded) = &mut self.loaded else {
+            let reason = "a run was asked for before a model was loaded".into();
+            return Err(RuntimeFault::Unexpected { reason }.into());
+        };
+        let values = inputs
+            .iter()
+            .map(|tensor| Ok((Cow::Borrowed(tensor.name.as_ref()), values::give(tensor)?)))
+            .collect::<ort::Result<Vec<(Cow<'_, str>, SessionInputValue<'_>)>>>()
+            .map_err(|error| unexpected(&error))?;
+        let outputs = loaded.session.run(values).map_err(|error| {
+            fault(&error).map_or_else(
+                || {
+                    RunError::Failed(ModelFailure {
+                        message: said(&error),
+                    })
+                },
+                RunError::Fault,
+            )
+        })?;
+        let limit = self.limits.output_bytes;
+        let mut room = limit;
+        for output in &loaded.outputs {
+            let Some(value) = outputs.get(&output.name) else {
+                let reason = format!("output `{}` is missing", output.name);
+                return Err(RuntimeFault::Unexpected { reason }.into());
+            };
+            values::take(output, value, (&mut room, limit), &mut show)?;
+        }
+        Ok(())
+    }
+
     /// Gives ONNX Runtime a model that was not looked at. Only a sandbox that is tried does that.
     pub fn load_unchecked(&mut self, model: &[u8]) -> Result<ModelInfo, LoadError> {
         self.loaded = None;
@@ -136,36 +173,13 @@ impl Backend for OrtBackend {
     }
 
     fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError> {
-        let Some(loaded) = &mut self.loaded else {
-            let reason = "a run was asked for before a model was loaded".into();
-            return Err(RuntimeFault::Unexpected { reason }.into());
-        };
-        let values = inputs
-            .iter()
-            .map(|tensor| Ok((Cow::Borrowed(tensor.name.as_str()), values::give(tensor)?)))
-            .collect::<ort::Result<Vec<(Cow<'_, str>, SessionInputValue<'_>)>>>()
-            .map_err(|error| unexpected(&error))?;
-        let outputs = loaded.session.run(values).map_err(|error| {
-            fault(&error).map_or_else(
-                || {
-                    RunError::Failed(ModelFailure {
-                        message: said(&error),
-                    })
-                },
-                RunError::Fault,
-            )
+        let inputs: Vec<View<'_>> = inputs.iter().map(View::from).collect();
+        let mut outputs = Vec::new();
+        self.run_on(&inputs, |output| {
+            outputs.push(output.to_tensor());
+            Ok(())
         })?;
-        let mut room = self.limits.output_bytes;
-        let mut tensors = Vec::with_capacity(loaded.outputs.len());
-        for output in &loaded.outputs {
-            let Some(value) = outputs.get(&output.name) else {
-                let reason = format!("output `{}` is missing", output.name);
-                return Err(RuntimeFault::Unexpected { reason }.into());
-            };
-            let tensor = values::take(output, value, &mut room, self.limits.output_bytes)?;
-            tensors.push(tensor);
-        }
-        Ok(tensors)
+        Ok(outputs)
     }
 }
 

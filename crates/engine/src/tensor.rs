@@ -1,5 +1,7 @@
 //! Tensors, as they travel in safetensors files.
 
+use std::borrow::Cow;
+
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
@@ -122,8 +124,51 @@ impl Tensor {
     }
 }
 
+/// A tensor whose elements lie somewhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View<'a> {
+    pub name: Cow<'a, str>,
+    pub dtype: DType,
+    pub shape: Cow<'a, [usize]>,
+    pub data: &'a [u8],
+}
+
+impl View<'_> {
+    pub fn to_tensor(&self) -> Tensor {
+        Tensor {
+            name: self.name.clone().into_owned(),
+            dtype: self.dtype,
+            shape: self.shape.to_vec(),
+            data: self.data.to_vec(),
+        }
+    }
+}
+
+impl<'a> From<&'a Tensor> for View<'a> {
+    fn from(tensor: &'a Tensor) -> Self {
+        Self {
+            name: Cow::Borrowed(&tensor.name),
+            dtype: tensor.dtype,
+            shape: Cow::Borrowed(&tensor.shape),
+            data: &tensor.data,
+        }
+    }
+}
+
+/// Bytes of all elements; none if no machine could hold them.
+pub fn data_size(dtype: DType, shape: &[usize]) -> Option<usize> {
+    let mut sides = shape.iter();
+    sides.try_fold(dtype.size(), |size, side| size.checked_mul(*side))
+}
+
 /// The tensors of a safetensors file, by name.
 pub fn from_safetensors(bytes: &[u8]) -> Result<Vec<Tensor>, InputMismatch> {
+    let tensors = view_safetensors(bytes)?;
+    Ok(tensors.iter().map(View::to_tensor).collect())
+}
+
+/// The same without a copy of the elements.
+pub fn view_safetensors(bytes: &[u8]) -> Result<Vec<View<'_>>, InputMismatch> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| InputMismatch::NotSafetensors {
         reason: error.to_string(),
     })?;
@@ -133,14 +178,14 @@ pub fn from_safetensors(bytes: &[u8]) -> Result<Vec<Tensor>, InputMismatch> {
             name: name.clone(),
             found: format!("{:?}", view.dtype()),
         })?;
-        let data = view.data().to_vec();
+        let data = view.data();
         if dtype == DType::Bool && data.iter().any(|byte| *byte > 1) {
             return Err(InputMismatch::NotBoolean { name });
         }
-        tensors.push(Tensor {
-            name,
+        tensors.push(View {
+            name: Cow::Owned(name),
             dtype,
-            shape: view.shape().to_vec(),
+            shape: Cow::Owned(view.shape().to_vec()),
             data,
         });
     }

@@ -87,6 +87,7 @@ impl Config {
             ("artifacts.connections", as_u64(self.artifacts.connections)),
             ("engine.concurrency", as_u64(self.engine.concurrency)),
             ("engine.threads", as_u64(self.engine.threads)),
+            ("engine.preparing", as_u64(self.engine.preparing)),
         ];
         for (key, value) in positive.into_iter().chain(self.chain.positive()) {
             if value == 0 {

@@ -161,8 +161,18 @@ deterministic = true
 optimization = "all"
 warm_up = true
 load_timeout_secs = 120
-warm_models = 2
+# Engines kept without work: that many, that long, and while all engines together hold no more than so many bytes.
+# A model that alone needs more memory is refused. 0: three quarters of the machine's.
+warm_models = 8
+keep_alive_secs = 300
+memory_bytes = 0
+# A process that waits for the next model, with ONNX Runtime loaded.
+spare = true
+# Runs at the same time, and engines with the same model; 0: as many as run.
 concurrency = 2
+instances = 0
+# Models loaded at the same time to look at them before a claim. They take no place from claimed work.
+preparing = 1
 # required, best-effort, off. Models run in a child process that can reach no file, no network, no other process. With
 # best-effort a worker runs with what the kernel has of that, and says at its start what it lacks.
 sandbox = "required"

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use assay_client::{address, protocol::Address};
+use assay_engine::Work;
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -214,14 +215,14 @@ impl<C: Chain> super::Driver<C> {
         let Some(job) = self.audits.core.job(&address).copied() else {
             return;
         };
-        let sources = self.sources();
         let operator = self.parts.operator;
         let seated = self.audits.core.live_jobs().contains(&address);
-        let patience = if seated {
-            Duration::MAX
+        let (work, patience) = if seated {
+            (Work::Audit, Duration::MAX)
         } else {
-            examine::patience(&job)
+            (Work::Preparing, examine::patience(&job))
         };
+        let sources = self.sources(work);
         let work =
             async move {
                 let preparing = examine::prepare(&sources, &job, &operator);
@@ -267,7 +268,7 @@ impl<C: Chain> super::Driver<C> {
             return;
         };
         let examinee = self.audits.examinees.get(&address).map(Arc::clone);
-        let (sources, running) = (self.sources(), self.running(&job));
+        let (sources, running) = (self.sources(Work::Audit), self.running(&job));
         let turns = Arc::clone(&self.audits.turns);
         let cancel = CancellationToken::new();
         self.audits.runs.insert(address, cancel.clone());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use assay_client::protocol::{Address, JobData, JobStatus};
+use assay_engine::Work;
 
 use super::{
     Chain, Command, Driver, DriverError, Effect, HaltPoint, after, audits, measure::Meter, prepare,
@@ -60,12 +61,13 @@ impl<C: Chain> Driver<C> {
         self.carry_out_audits().await
     }
 
-    /// Where files come from.
-    pub(super) fn sources(&self) -> prepare::Sources<C> {
+    /// Where files come from, and what they are for.
+    pub(super) fn sources(&self, work: Work) -> prepare::Sources<C> {
         prepare::Sources {
             chain: Arc::clone(&self.parts.chain),
             artifacts: Arc::clone(&self.parts.artifacts),
             host: Arc::clone(&self.parts.host),
+            work,
             limits: self.parts.engine.limits.clone(),
             class: self.parts.class,
         }
@@ -83,7 +85,12 @@ impl<C: Chain> Driver<C> {
             .values()
             .find(same)
             .map(|prepared| prepared.model.clone());
-        let sources = self.sources();
+        let claimed = job.status() != Ok(JobStatus::Open);
+        let sources = self.sources(if claimed {
+            Work::Claimed
+        } else {
+            Work::Preparing
+        });
         let auditors = prepare::Auditors {
             needed: self.parts.min_auditors,
             provider: self.parts.provider,
@@ -98,7 +105,6 @@ impl<C: Chain> Driver<C> {
                     error.fault()
                 })
         };
-        let claimed = job.status() != Ok(JobStatus::Open);
         let (number, preparation) = self.preparations.start(address, claimed, work);
         self.spawn(async move { Effect::Prepared(address, number, preparation.await) });
     }

@@ -6,7 +6,7 @@ use assay_client::{
     delivery::blob_path,
     protocol::{Address, Digest, JobData, OutputProfile, ProviderData, digest::is_zero, text},
 };
-use assay_engine::{AuditFault, EngineError, Outcome, RuntimeFault};
+use assay_engine::{AuditFault, EngineError, Outcome, RuntimeFault, Work};
 use tokio::{
     sync::{OnceCell, Semaphore},
     time::{Instant, timeout},
@@ -118,8 +118,10 @@ async fn compute<'a>(
         let (outcome, took) = in_turn(turns, wait, async {
             let started = Instant::now();
             let left = wait.saturating_sub(begun.elapsed());
+            // A run without a limit of its own is for a seat that is held.
+            let work = limit.map_or(Work::Audit, |_| Work::Preparing);
             let limit = limit.unwrap_or_else(|| run_limit(job, left));
-            let outcome = running.host.run(model, input, limit).await;
+            let outcome = running.host.run_for(work, model, input, limit).await;
             let took = started.elapsed();
             let Running { host, meter, .. } = running;
             meter.note(&**host, model, &outcome, took).await;

@@ -3,7 +3,7 @@
 use std::{panic::resume_unwind, time::Duration};
 
 use assay_client::protocol::Digest;
-use assay_engine::{EngineError, Host, Measured, Model, ModelInfo, Outcome};
+use assay_engine::{EngineError, Host, Measured, Model, ModelInfo, Outcome, Work};
 use futures_util::future::BoxFuture;
 use tokio::{runtime::Handle, task::spawn_blocking};
 
@@ -19,6 +19,23 @@ pub trait Engines: Send + Sync {
         input: &'a [u8],
         limit: Duration,
     ) -> BoxFuture<'a, Result<Outcome, EngineError>>;
+    /// The same for those whose turn depends on what depends on it.
+    fn load_for<'a>(
+        &'a self,
+        _: Work,
+        model: &'a Model,
+    ) -> BoxFuture<'a, Result<ModelInfo, EngineError>> {
+        self.load(model)
+    }
+    fn run_for<'a>(
+        &'a self,
+        _: Work,
+        model: &'a Model,
+        input: &'a [u8],
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<Outcome, EngineError>> {
+        self.run(model, input, limit)
+    }
     /// What the engines measured of a model's loads and runs.
     fn measured(&self, model: &Digest) -> Option<Measured> {
         let _ = model;
@@ -40,6 +57,24 @@ impl Engines for Host {
         limit: Duration,
     ) -> BoxFuture<'a, Result<Outcome, EngineError>> {
         Box::pin(self.run(model, input, limit))
+    }
+
+    fn load_for<'a>(
+        &'a self,
+        work: Work,
+        model: &'a Model,
+    ) -> BoxFuture<'a, Result<ModelInfo, EngineError>> {
+        Box::pin(self.load_for(work, model))
+    }
+
+    fn run_for<'a>(
+        &'a self,
+        work: Work,
+        model: &'a Model,
+        input: &'a [u8],
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<Outcome, EngineError>> {
+        Box::pin(self.run_for(work, model, input, limit))
     }
 
     fn measured(&self, model: &Digest) -> Option<Measured> {

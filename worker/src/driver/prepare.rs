@@ -9,7 +9,7 @@ use assay_client::{
         panel::BOND_FEES, text,
     },
 };
-use assay_engine::{EngineError, Fault, InputMismatch, Limits, Model, ProfileMismatch};
+use assay_engine::{EngineError, Fault, InputMismatch, Limits, Model, ProfileMismatch, Work};
 
 use super::{machine::Engines, run::Kept};
 use crate::{
@@ -112,6 +112,8 @@ pub struct Sources<C> {
     pub chain: Arc<C>,
     pub artifacts: Arc<Artifacts>,
     pub host: Arc<dyn Engines>,
+    /// Whose turn it is to load a model.
+    pub work: Work,
     pub limits: Limits,
     /// Of this machine.
     pub class: [u8; 32],
@@ -192,6 +194,7 @@ pub async fn files<C: Chain>(
         chain,
         artifacts,
         host,
+        work,
         limits,
         class: _,
     } = sources;
@@ -228,7 +231,7 @@ pub async fn files<C: Chain>(
             (Err(error), None) => return Err(error.into()),
         }),
     };
-    let info = host.load(&model).await?;
+    let info = host.load_for(*work, &model).await?;
     info.check_input(&input, limits.input_bytes)?;
     info.check_profile(&OutputProfile(job.output_profile))?;
     Ok(Prepared {
@@ -274,6 +277,7 @@ mod tests {
                 Artifacts::new(cache("models"), cache("blobs"), vec![], fetch).unwrap(),
             ),
             host: Arc::new(Host::new(host)),
+            work: Work::Preparing,
             limits: Limits::default(),
             class,
         }

@@ -1,23 +1,13 @@
 //! Engines that hang, crash, talk nonsense or lack something.
 
-use std::{
-    fs,
-    io::{Read, Write},
-    path::PathBuf,
-    process::{Command, Stdio},
-    time::Duration,
-};
-
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use std::{fs, path::PathBuf, time::Duration};
 
 use assay_engine::{
     EngineConfig, EngineError, Fault, Host, HostConfig, Limits, Provider, RuntimeFault,
     to_safetensors,
 };
 
-use crate::kit::{
-    LONG, host, host_with, integers, model, models, outputs, read_floats, run, scripted,
-};
+use crate::kit::{LONG, host, host_with, integers, model, outputs, read_floats, run, scripted};
 
 #[tokio::test]
 async fn hang_is_killed_at_its_deadline_and_the_next_run_is_served() {
@@ -258,82 +248,4 @@ async fn probe_tells_a_missing_library_or_provider_with_the_fix() {
         (error.code(), error.fault()),
         ("provider_unavailable", Fault::Setup)
     );
-}
-
-/// An engine that was taken over need not look at its pipe: the kernel ends it with its parent.
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn engine_is_killed_with_its_worker_though_its_pipe_is_open() {
-    use std::os::unix::process::ExitStatusExt;
-
-    let mut parent = tokio::process::Command::new("/bin/sh")
-        .args([
-            "-c",
-            r#""$0" engine; true"#,
-            env!("CARGO_BIN_EXE_assay-worker"),
-        ])
-        .env("ORT_DISABLE_TELEMETRY", "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut to = parent.stdin.take().unwrap();
-    let mut from = parent.stdout.take().unwrap();
-    let config = serde_json::to_string(&EngineConfig::default()).unwrap();
-    let header = format!(r#"{{"request":"start","config":{config}}}"#);
-    let mut frame = b"ASE1".to_vec();
-    frame.extend(u32::try_from(header.len()).unwrap().to_le_bytes());
-    frame.extend(0_u64.to_le_bytes());
-    frame.extend(header.as_bytes());
-    to.write_all(&frame).await.unwrap();
-    let mut preamble = [0; 16];
-    from.read_exact(&mut preamble).await.unwrap();
-    parent.start_kill().unwrap();
-    assert_eq!(parent.wait().await.unwrap().signal(), Some(9));
-    // Its end of the pipe closes, while ours is open still.
-    let mut rest = Vec::new();
-    let ended = tokio::time::timeout(LONG, from.read_to_end(&mut rest)).await;
-    assert!(ended.is_ok(), "the engine outlived its parent");
-    drop(to);
-}
-
-/// Killed with -9, a worker cannot kill its engines: they end because their pipe does, even in
-/// the middle of an inference.
-#[test]
-fn engine_ends_with_its_worker() {
-    let mut engine = Command::new(env!("CARGO_BIN_EXE_assay-worker"))
-        .arg("engine")
-        .env("ORT_DISABLE_TELEMETRY", "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut to = engine.stdin.take().unwrap();
-    let mut from = engine.stdout.take().unwrap();
-    let mut send = |header: &str, body: &[u8]| {
-        to.write_all(b"ASE1").unwrap();
-        to.write_all(&u32::try_from(header.len()).unwrap().to_le_bytes())
-            .unwrap();
-        to.write_all(&(body.len() as u64).to_le_bytes()).unwrap();
-        to.write_all(header.as_bytes()).unwrap();
-        to.write_all(body).unwrap();
-    };
-    let config = serde_json::to_string(&EngineConfig::default()).unwrap();
-    send(&format!(r#"{{"request":"start","config":{config}}}"#), b"");
-    send(
-        r#"{"request":"load"}"#,
-        &fs::read(models().join("odd/loop.onnx")).unwrap(),
-    );
-    let forever = to_safetensors(&[integers("turns", &[], &[i64::MAX])]).unwrap();
-    send(r#"{"request":"run"}"#, &forever);
-    // Started and loaded: from here on it runs.
-    for _ in 0..2 {
-        let mut preamble = [0; 16];
-        from.read_exact(&mut preamble).unwrap();
-        let mut header = vec![0; u32::from_le_bytes(preamble[4..8].try_into().unwrap()) as usize];
-        from.read_exact(&mut header).unwrap();
-        assert!(!String::from_utf8(header).unwrap().contains("fault"));
-    }
-    drop(to);
-    assert!(engine.wait().unwrap().success());
 }

@@ -39,6 +39,7 @@ impl Lab {
             engine: EngineConfig {
                 concurrency: 1,
                 warm_models: 1,
+                spare: false,
                 warm_up: false,
                 ..engine
             },

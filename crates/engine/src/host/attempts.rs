@@ -48,9 +48,9 @@ impl Host {
         body: &[u8],
         limit: Duration,
     ) -> Result<Response, EngineError> {
-        let _slot = self.slot(DOING).await?;
+        let inner = &self.inner;
         let trying = async {
-            let (mut engine, _) = self.start(self.deadline()).await?;
+            let (mut engine, _) = inner.start(inner.deadline()).await?;
             let call = engine.call(DOING, request, body, Deadline::within(limit));
             let response = call.await?.0;
             if let Response::Fault { fault } = response {
@@ -58,7 +58,7 @@ impl Host {
             }
             Ok(response)
         };
-        self.unless_stopped(DOING, trying).await
+        inner.unless_stopped(DOING, trying).await
     }
 }
 

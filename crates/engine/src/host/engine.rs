@@ -1,29 +1,37 @@
 //! One child process and the pipe to it.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     io,
     process::Stdio,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use assay_protocol::Digest;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    io::AsyncReadExt,
+    process::{Child, ChildStderr, ChildStdin, Command},
     task::JoinHandle,
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{Deadline, HostConfig, ending, ps::EngineState, roster::Roster, spawner};
+use super::{
+    Deadline, HostConfig,
+    control::{Control, Failure, Stream},
+    ending,
+    ps::EngineState,
+    roster::Roster,
+    spawner,
+};
 use crate::{
     error::EngineError,
-    frame::{self, PREAMBLE, Request, Response},
+    frame::{Request, Response},
     info::ModelInfo,
-    placement::Placement,
     sandbox,
+    shared::{Shared, Sizes},
 };
+
+mod talk;
 
 /// What an engine needs of the host's environment: to find its libraries and its device. Keys,
 /// endpoints and everything else stay behind.
@@ -43,21 +51,27 @@ const ENVIRONMENT: [&str; 9] = [
 const NO_REPORTS: (&str, &str) = ("ORT_DISABLE_TELEMETRY", "1");
 /// The last words kept of an engine's standard error.
 const LAST_WORDS: usize = 2_000;
+/// Least processor time that is allowed at once.
+const AHEAD: Duration = Duration::from_secs(60);
 /// How long the end of a process that has closed its pipe may take before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// An engine; dropping it kills it.
 pub struct Engine {
     child: Child,
-    requests: ChildStdin,
-    responses: ChildStdout,
+    /// Never written to: the engine sees by its end that this process is gone.
+    _lifeline: Option<ChildStdin>,
+    control: Control,
+    shared: Option<Shared>,
+    sizes: Sizes,
     said: Arc<Mutex<VecDeque<u8>>>,
     listener: JoinHandle<()>,
-    max_body: u64,
+    output_limit: u64,
     /// Whether it has been given a model; what breaks from then on was broken by the model.
     shown: bool,
-    /// Of the loaded model; zero before.
-    pub digest: Digest,
+    /// Until when the processor time that it may use suffices, whatever it does.
+    cpu_until: Option<Instant>,
+    /// Of the loaded model.
     pub info: ModelInfo,
     roster: Arc<Roster>,
     number: u64,
@@ -88,69 +102,59 @@ impl Engine {
             // As its driver counts devices, and not the fastest first.
             .env("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
+        let ours = pipe(&mut command).map_err(failed)?;
         // A terminal's Ctrl-C is for the host, which lets a running inference finish.
         #[cfg(unix)]
         command.process_group(0);
+        // With the command goes this process's copy of the engine's end of the pipe.
         let mut child = spawner::spawn(command).map_err(failed)?;
-        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (Some(requests), Some(responses), Some(stderr)) = pipes else {
+        let Some(stderr) = child.stderr.take() else {
             return Err(failed(io::Error::other("its pipes are missing")));
         };
+        let (stream, lifeline) = connect(ours, &mut child).map_err(failed)?;
         let said = Arc::default();
         let listener = tokio::spawn(listen(stderr, Arc::clone(&said)));
         // Names and shapes add to the tensors' own bytes.
-        let max_body = config.engine.limits.output_bytes.saturating_add(1 << 20);
-        let info = ModelInfo {
-            inputs: vec![],
-            outputs: vec![],
-            metadata: BTreeMap::new(),
-        };
-        let digest = Digest::ZERO;
+        let limits = &config.engine.limits;
+        let control = Control::new(stream, limits.output_bytes.saturating_add(1 << 20));
         let number = roster.add(child.id());
         Ok(Self {
             child,
-            requests,
-            responses,
+            _lifeline: lifeline,
+            control,
+            shared: None,
+            sizes: Sizes::from(limits),
             said,
             listener,
-            max_body,
+            output_limit: limits.output_bytes,
             shown: false,
-            digest,
-            info,
+            cpu_until: None,
+            info: ModelInfo::default(),
             roster: Arc::clone(roster),
             number,
         })
+    }
+
+    pub fn set(&self, state: EngineState) {
+        self.roster.change(self.number, |entry| entry.state = state);
     }
 
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Takes the model over that it has just loaded.
-    pub fn loaded(&mut self, digest: Digest, info: ModelInfo, placement: Placement) {
-        (self.digest, self.info) = (digest, info);
+    /// Lets it use the processor until a deadline. Allowed in advance: to ask the kernel before each
+    /// short run would take longer than some runs.
+    fn allow_cpu(&mut self, limit: Duration) {
         let now = Instant::now();
-        self.roster.change(self.number, |entry| {
-            (entry.state, entry.model) = (EngineState::Idle, Some(digest));
-            (entry.loaded, entry.used) = (Some(now), now);
-            entry.placement = placement;
-        });
-    }
-
-    /// Says that it runs, or that it has run.
-    pub fn running(&self, running: bool) {
-        self.roster.change(self.number, |entry| {
-            if running {
-                entry.state = EngineState::Running;
-            } else {
-                entry.state = EngineState::Idle;
-                entry.used = Instant::now();
-                entry.runs = entry.runs.saturating_add(1);
-            }
-        });
+        let end = now.checked_add(limit);
+        if end.is_none_or(|end| self.cpu_until.is_none_or(|until| until < end)) {
+            let ahead = limit.saturating_mul(2).max(AHEAD);
+            sandbox::allow_cpu(self.child.id(), ahead);
+            self.cpu_until = now.checked_add(ahead);
+        }
     }
 
     /// Sends a request and takes its response. After an error the engine is dead.
@@ -161,15 +165,9 @@ impl Engine {
         body: &[u8],
         deadline: Deadline,
     ) -> Result<(Response, Vec<u8>), EngineError> {
-        self.shown |= !matches!(request, Request::Start { .. });
-        sandbox::allow_cpu(self.child.id(), deadline.limit);
-        let exchange = exchange(
-            &mut self.requests,
-            &mut self.responses,
-            request,
-            body,
-            self.max_body,
-        );
+        self.shown |= !matches!(request, Request::Share { .. } | Request::Start { .. });
+        self.allow_cpu(deadline.limit);
+        let exchange = self.control.exchange(request, body);
         let failure = match timeout_at(deadline.at, exchange).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(failure)) => failure,
@@ -188,7 +186,7 @@ impl Engine {
     }
 
     /// Kills the engine for an answer that it should not have given.
-    pub fn nonsense(&mut self, doing: &'static str, reason: &str) -> EngineError {
+    fn nonsense(&mut self, doing: &'static str, reason: &str) -> EngineError {
         let _ = self.child.start_kill();
         // A hostile engine chooses these words; do not let it fill a log.
         EngineError::Nonsense {
@@ -231,52 +229,37 @@ impl Engine {
     }
 }
 
-enum Failure {
-    /// The pipe closed: the process ended, or wants to look as if it had.
-    Ended,
-    Nonsense(String),
+#[cfg(unix)]
+type Ours = std::os::unix::net::UnixStream;
+#[cfg(not(unix))]
+type Ours = ();
+
+/// Gives the command its end of the pipe: a socket for both directions, or two pipes.
+#[cfg(unix)]
+fn pipe(command: &mut Command) -> io::Result<Ours> {
+    let (ours, its) = Ours::pair()?;
+    ours.set_nonblocking(true)?;
+    command.stdout(std::os::fd::OwnedFd::from(its));
+    Ok(ours)
 }
 
-async fn exchange(
-    to: &mut ChildStdin,
-    from: &mut ChildStdout,
-    request: &Request,
-    body: &[u8],
-    max_body: u64,
-) -> Result<(Response, Vec<u8>), Failure> {
-    let head = frame::head(request, body).map_err(|error| Failure::Nonsense(error.to_string()))?;
-    let sent = async {
-        to.write_all(&head).await?;
-        to.write_all(body).await?;
-        to.flush().await
-    };
-    sent.await.map_err(|_: io::Error| Failure::Ended)?;
-    let mut preamble = [0; PREAMBLE];
-    from.read_exact(&mut preamble)
-        .await
-        .map_err(|_| Failure::Ended)?;
-    let (header, body) = frame::lengths(&preamble, max_body).map_err(Failure::Nonsense)?;
-    let header = take(from, header).await?;
-    let body = take(from, body).await?;
-    let response: Response =
-        serde_json::from_slice(&header).map_err(|error| Failure::Nonsense(error.to_string()))?;
-    if header.len() > response.longest() {
-        return Err(Failure::Nonsense(format!(
-            "{} bytes of words",
-            header.len()
-        )));
-    }
-    Ok((response, body))
+#[cfg(not(unix))]
+fn pipe(command: &mut Command) -> io::Result<Ours> {
+    command.stdout(Stdio::piped());
+    Ok(())
 }
 
-/// Grows with what arrives, so that an announced length alone costs no memory.
-async fn take(from: &mut (impl AsyncRead + Unpin), length: u64) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    let read = from.take(length).read_to_end(&mut bytes).await;
-    match read.ok().and_then(|read| u64::try_from(read).ok()) {
-        Some(read) if read == length => Ok(bytes),
-        Some(_) | None => Err(Failure::Ended),
-    }
+#[cfg(unix)]
+fn connect(ours: Ours, child: &mut Child) -> io::Result<(Stream, Option<ChildStdin>)> {
+    Ok((Stream::from_std(ours)?, child.stdin.take()))
+}
+
+#[cfg(not(unix))]
+fn connect((): Ours, child: &mut Child) -> io::Result<(Stream, Option<ChildStdin>)> {
+    let missing = || io::Error::other("its pipes are missing");
+    let requests = child.stdin.take().ok_or_else(missing)?;
+    let responses = child.stdout.take().ok_or_else(missing)?;
+    Ok((tokio::io::join(responses, requests), None))
 }
 
 /// Keeps an engine's standard error from filling its pipe, and its last words for the error.

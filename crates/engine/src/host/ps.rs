@@ -65,7 +65,7 @@ impl EngineState {
     }
 }
 
-struct Hex<'a>(&'a Digest);
+pub struct Hex<'a>(pub &'a Digest);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,27 +1,31 @@
-//! Tensors to ONNX Runtime's values and back, copied once each way.
+//! Tensors to ONNX Runtime's values and back, without a copy where memory is laid out for it.
+
+use std::borrow::Cow;
 
 use half::{bf16, f16};
 use ort::{
     session::SessionInputValue,
-    value::{DynTensorValueType, DynValue, PrimitiveTensorElementType, Tensor as OrtTensor},
+    value::{
+        DynTensorValueType, DynValue, PrimitiveTensorElementType, Tensor as OrtTensor, TensorRef,
+    },
 };
 
 use crate::{
     error::RuntimeFault,
     info::TensorInfo,
-    tensor::{DType, Tensor},
+    tensor::{DType, View, data_size},
 };
 
 // Element bytes are copied as they are, and safetensors is little-endian.
 #[cfg(target_endian = "big")]
 compile_error!("Assay's engine supports little-endian machines only");
 
-/// A value of the tensor's type, shape and data.
-pub fn give(tensor: &Tensor) -> ort::Result<SessionInputValue<'static>> {
+/// A value of the tensor's type, shape and data, which it borrows if it lies as the type needs it.
+pub fn give<'a>(tensor: &View<'a>) -> ort::Result<SessionInputValue<'a>> {
     match tensor.dtype {
         DType::Bool => {
             let data: Vec<bool> = tensor.data.iter().map(|byte| *byte != 0).collect();
-            Ok(OrtTensor::from_array((tensor.shape.clone(), data))?
+            Ok(OrtTensor::from_array((tensor.shape.to_vec(), data))?
                 .into_dyn()
                 .into())
         }
@@ -40,24 +44,31 @@ pub fn give(tensor: &Tensor) -> ort::Result<SessionInputValue<'static>> {
     }
 }
 
-fn value<T>(tensor: &Tensor) -> ort::Result<SessionInputValue<'static>>
+fn value<'a, T>(tensor: &View<'a>) -> ort::Result<SessionInputValue<'a>>
 where
     T: PrimitiveTensorElementType + bytemuck::Pod + std::fmt::Debug,
 {
+    if let Ok(data) = bytemuck::try_cast_slice::<u8, T>(tensor.data)
+        && !data.is_empty()
+    {
+        return Ok(TensorRef::from_array_view((tensor.shape.to_vec(), data))?
+            .into_dyn()
+            .into());
+    }
     let elements = tensor.data.chunks_exact(size_of::<T>());
     let data: Vec<T> = elements.map(bytemuck::pod_read_unaligned).collect();
-    Ok(OrtTensor::from_array((tensor.shape.clone(), data))?
+    Ok(OrtTensor::from_array((tensor.shape.to_vec(), data))?
         .into_dyn()
         .into())
 }
 
-/// The tensor of an output, taking its bytes off the `room` left under `limit`.
+/// Shows the tensor of an output, taking its bytes off the `room` left under `limit`.
 pub fn take(
     info: &TensorInfo,
     value: &DynValue,
-    room: &mut u64,
-    limit: u64,
-) -> Result<Tensor, RuntimeFault> {
+    (room, limit): (&mut u64, u64),
+    show: impl FnOnce(View<'_>) -> Result<(), RuntimeFault>,
+) -> Result<(), RuntimeFault> {
     let unexpected = |reason: String| RuntimeFault::Unexpected { reason };
     let shape = value
         .dtype()
@@ -72,10 +83,7 @@ pub fn take(
                 info.name
             ))
         })?;
-    let size = shape
-        .iter()
-        .try_fold(info.dtype.size(), |size, sides| size.checked_mul(*sides));
-    let size = size
+    let size = data_size(info.dtype, &shape)
         .and_then(|size| u64::try_from(size).ok())
         .unwrap_or(u64::MAX);
     let Some(left) = room.checked_sub(size) else {
@@ -84,41 +92,41 @@ pub fn take(
     };
     *room = left;
     let data = match size {
-        0 => Vec::new(),
+        0 => Cow::Borrowed(&[][..]),
         _ => bytes(info.dtype, value).map_err(|error| unexpected(error.to_string()))?,
     };
-    Ok(Tensor {
-        name: info.name.clone(),
+    show(View {
+        name: Cow::Borrowed(&info.name),
         dtype: info.dtype,
-        shape,
-        data,
+        shape: Cow::Owned(shape),
+        data: &data,
     })
 }
 
-fn bytes(dtype: DType, value: &DynValue) -> ort::Result<Vec<u8>> {
+fn bytes(dtype: DType, value: &DynValue) -> ort::Result<Cow<'_, [u8]>> {
     match dtype {
-        DType::Bool => booleans(value),
-        DType::U8 => copy::<u8>(value),
-        DType::I8 => copy::<i8>(value),
-        DType::U16 => copy::<u16>(value),
-        DType::I16 => copy::<i16>(value),
-        DType::U32 => copy::<u32>(value),
-        DType::I32 => copy::<i32>(value),
-        DType::U64 => copy::<u64>(value),
-        DType::I64 => copy::<i64>(value),
-        DType::F16 => copy::<f16>(value),
-        DType::BF16 => copy::<bf16>(value),
-        DType::F32 => copy::<f32>(value),
-        DType::F64 => copy::<f64>(value),
+        DType::Bool => booleans(value).map(Cow::Owned),
+        DType::U8 => elements::<u8>(value).map(Cow::Borrowed),
+        DType::I8 => elements::<i8>(value).map(Cow::Borrowed),
+        DType::U16 => elements::<u16>(value).map(Cow::Borrowed),
+        DType::I16 => elements::<i16>(value).map(Cow::Borrowed),
+        DType::U32 => elements::<u32>(value).map(Cow::Borrowed),
+        DType::I32 => elements::<i32>(value).map(Cow::Borrowed),
+        DType::U64 => elements::<u64>(value).map(Cow::Borrowed),
+        DType::I64 => elements::<i64>(value).map(Cow::Borrowed),
+        DType::F16 => elements::<f16>(value).map(Cow::Borrowed),
+        DType::BF16 => elements::<bf16>(value).map(Cow::Borrowed),
+        DType::F32 => elements::<f32>(value).map(Cow::Borrowed),
+        DType::F64 => elements::<f64>(value).map(Cow::Borrowed),
     }
 }
 
-fn copy<T>(value: &DynValue) -> ort::Result<Vec<u8>>
+fn elements<T>(value: &DynValue) -> ort::Result<&[u8]>
 where
     T: PrimitiveTensorElementType + bytemuck::Pod,
 {
     let (_, data) = value.try_extract_tensor::<T>()?;
-    Ok(bytemuck::cast_slice(data).to_vec())
+    Ok(bytemuck::cast_slice(data))
 }
 
 /// Read as bytes, because a model's constants may hold any byte where a `bool` allows but two.
