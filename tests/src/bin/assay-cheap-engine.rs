@@ -7,6 +7,10 @@
 use std::{
     env,
     io::{self, Read, Write as _},
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::net::UnixStream,
+    },
     process::{ExitCode, Stdio},
 };
 
@@ -27,25 +31,32 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode> {
+    let (mut requests, its) = UnixStream::pair()?;
     let mut engine = binaries::worker()?
         .args(env::args_os().skip(1))
-        .stdin(Stdio::piped())
+        // It ends with the host, as it would without us.
+        .stdin(Stdio::inherit())
+        .stdout(OwnedFd::from(its))
         .spawn()
         .context("the real engine does not start")?;
-    let mut requests = engine.stdin.take().context("a piped engine has an input")?;
-    let mut host = io::stdin().lock();
-    while let Some((header, mut body)) = request(&mut host)? {
+    // Requests come on standard output, which is a socket, and responses go there.
+    let mut host = UnixStream::from(io::stdout().as_fd().try_clone_to_owned()?);
+    while let Some((header, mut body)) = frame(&mut host)? {
         let asked: serde_json::Value = serde_json::from_slice(&header)?;
+        if asked["request"] == "share" {
+            // What lies in shared memory would pass us by.
+            let refusal = serde_json::json!({ "response": "not_sharing", "reason": "it is cheap" });
+            send(&mut host, refusal.to_string().as_bytes(), &[])?;
+            continue;
+        }
         if asked["request"] == "load" {
             body = rounded_to_int8(&body)?;
         }
-        let mut frame = b"ASE1".to_vec();
-        frame.extend_from_slice(&u32::try_from(header.len())?.to_le_bytes());
-        frame.extend_from_slice(&u64::try_from(body.len())?.to_le_bytes());
-        frame.extend_from_slice(&header);
-        frame.extend_from_slice(&body);
-        requests.write_all(&frame)?;
-        requests.flush()?;
+        send(&mut requests, &header, &body)?;
+        let Some((header, body)) = frame(&mut requests)? else {
+            break;
+        };
+        send(&mut host, &header, &body)?;
     }
     drop(requests);
     let ended = engine.wait()?;
@@ -56,8 +67,17 @@ fn run() -> Result<ExitCode> {
     })
 }
 
-/// Header and body of the next request; none when the host is gone.
-fn request(from: &mut impl Read) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
+fn send(to: &mut UnixStream, header: &[u8], body: &[u8]) -> Result<()> {
+    let mut frame = b"ASE1".to_vec();
+    frame.extend_from_slice(&u32::try_from(header.len())?.to_le_bytes());
+    frame.extend_from_slice(&u64::try_from(body.len())?.to_le_bytes());
+    frame.extend_from_slice(header);
+    frame.extend_from_slice(body);
+    Ok(to.write_all(&frame)?)
+}
+
+/// Header and body of what comes next; none when the far end is gone.
+fn frame(from: &mut impl Read) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
     let mut preamble = Vec::new();
     if from.take(PREAMBLE as u64).read_to_end(&mut preamble)? < PREAMBLE {
         return Ok(None);
