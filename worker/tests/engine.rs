@@ -260,10 +260,14 @@ async fn ps_tells_engines_and_measured_times() {
     let forever = to_safetensors(&[integers("turns", &[], &[i64::MAX])]).unwrap();
     let running = host.run(&looping, &forever, LONG);
     let looking = async {
-        tokio::task::yield_now().await;
-        let ps = host.ps();
-        let running = |engine: &&EngineStatus| engine.state == EngineState::Running;
-        let engine = ps.engines.iter().find(running).unwrap();
+        let is_running = |engine: &EngineStatus| engine.state == EngineState::Running;
+        let engine = loop {
+            // The run finds its engine in some steps, and ends only by what follows.
+            tokio::task::yield_now().await;
+            if let Some(engine) = host.ps().engines.into_iter().find(is_running) {
+                break engine;
+            }
+        };
         assert_eq!(
             (engine.model, engine.idle_for),
             (Some(looping.digest()), None)
