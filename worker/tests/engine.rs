@@ -276,9 +276,9 @@ async fn ps_tells_engines_and_measured_times() {
     };
     let (ended, ()) = tokio::join!(running, looking);
     ended.unwrap_err();
-    assert_eq!(
-        host.ps().engines,
-        [],
-        "the process is given up with its run"
-    );
+    // A spare process that was still starting goes too, once its task has heard of the end.
+    while let Some(engine) = host.ps().engines.first() {
+        assert_eq!(engine.model, None, "the process is given up with its run");
+        tokio::task::yield_now().await;
+    }
 }
