@@ -232,8 +232,9 @@ impl Core {
     }
 
     /// A reading at `slot` did not find the job's account. A node that lags or answers wrongly
-    /// must not cost a settlement: gone is only what two readings at different slots miss, both
-    /// after the moment from which the account can be closed.
+    /// must not cost a settlement: gone is only what two readings miss, both after the moment from
+    /// which the account can be closed, and as far apart as an account lives where it was ours and
+    /// had not ended.
     pub fn handle_gone(&mut self, address: Address, slot: u64, now: UnixSeconds) {
         if let Some(restored) = self.restored.get_mut(&address) {
             // Its opening slot is not known, but the first reading that missed it came later.
@@ -254,7 +255,10 @@ impl Core {
                 return;
             }
             let since = *work.missing_since.get_or_insert(slot);
-            if slot <= since {
+            // What has not ended cannot be closed, and its collateral hangs on being followed.
+            let owed = work.ours.is_some() && !work.status().is_some_and(JobStatus::is_terminal);
+            let patience = if owed { OPEN_SLOT_AGE } else { 0 };
+            if slot <= since.saturating_add(patience) {
                 return;
             }
             self.report(address, Report::Gone, now);

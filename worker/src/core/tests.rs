@@ -371,7 +371,11 @@ fn account_is_gone_only_when_it_may_be_and_two_readings_miss_it() {
     world.core.handle_job(job, &data, now);
     world.core.handle_gone(job, 1_200, now);
     assert_eq!(world.core.counts().committed, 1);
-    world.core.handle_gone(job, 1_201, now);
+    for slot in [1_201, 1_300, 1_350] {
+        world.core.handle_gone(job, slot, now);
+        assert_eq!(world.core.counts().committed, 1, "slot {slot}");
+    }
+    world.core.handle_gone(job, 1_351, now);
     world.drain();
     assert_eq!(world.reports(0), ["claimed", "committed", "gone"]);
 }
