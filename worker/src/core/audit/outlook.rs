@@ -4,7 +4,7 @@
 use assay_protocol::{
     Address, JobData, JobStatus, Lamports, PanelData, UnixSeconds,
     limits::MAX_SEATS,
-    panel::{BOND_FEES, Phase, SeatData, SeatState, UNAVAILABLE},
+    panel::{BOND_FEES, PanelStatus, Phase, SeatData, SeatState, UNAVAILABLE},
     verdict::{self, Case, NO_SEATS, Origin, Outcomes, Resolution, SeatOutcome, Stakes, Verdict},
 };
 
@@ -165,10 +165,18 @@ pub fn outcome(evidence: &Evidence, me: &Address) -> Option<Outlook> {
     })
 }
 
-/// The verdict that ended an audit, by the protocol's rule.
+/// The verdict that ended an audit, by the protocol's rule. None if a panel was not read after it:
+/// what its seats have shown may not be all.
 pub fn resolution(evidence: &Evidence) -> Option<Resolution> {
     let job = &evidence.job;
     let [first, second] = &evidence.panels;
+    let read = |level: u8, panel: &Option<Box<PanelData>>| {
+        let resolved = |panel: &PanelData| panel.status == PanelStatus::Resolved as u8;
+        !job.has_panel(level) || panel.as_deref().is_some_and(resolved)
+    };
+    if !(read(1, first) && read(2, second)) {
+        return None;
+    }
     let shown = |panel: &Option<Box<PanelData>>| outcomes(panel.as_deref(), job, None);
     let case = case(job, job.is_revealed(), shown(first), shown(second));
     verdict::decide(&case).ok()
