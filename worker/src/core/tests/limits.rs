@@ -195,4 +195,9 @@ fn sensor_that_fails_during_a_pause_ends_it() {
     assert!(world.core.standing().has(Pause::GpuTemperature));
     sense(&mut world, blind, 1);
     assert!(world.core.standing().is_accepting());
+    // Its limit holds again once it works, from the first reading on.
+    sense(&mut world, heat(90), 2);
+    assert!(world.core.standing().is_accepting());
+    sense(&mut world, heat(90), 1);
+    assert!(world.core.standing().has(Pause::GpuTemperature));
 }
