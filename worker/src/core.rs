@@ -95,6 +95,8 @@ pub struct Core {
     balance: Option<Lamports>,
     /// Transactions that seats and audits still take.
     owed_elsewhere: u64,
+    /// Requests for an engine so far.
+    asked: u64,
 }
 
 impl Core {
@@ -112,6 +114,7 @@ impl Core {
             limits: Limits::new(policy.limits),
             balance: None,
             owed_elsewhere: 0,
+            asked: 0,
             me,
             policy,
             account: None,

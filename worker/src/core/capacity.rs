@@ -8,6 +8,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Demand {
     pub kind: Kind,
+    /// Whether it has an engine, or one is due to it: what else can begin now comes after it.
+    pub begun: bool,
     /// Earliest start, in unix seconds.
     pub from: i64,
     pub secs: i64,
@@ -55,11 +57,11 @@ impl Places {
         !harmed && last.is_some_and(|end| in_time(&more, end))
     }
 
-    /// When each demand ends. Who can begin first goes first, then who asked first; what waits for a
-    /// seat's turn lets others pass.
+    /// When each demand ends. Who can begin first goes first, of those who has an engine already, then
+    /// who asked first; what waits for a seat's turn lets others pass.
     fn ends(self, demands: &[Demand]) -> Vec<i64> {
         let mut order: Vec<(usize, &Demand)> = demands.iter().enumerate().collect();
-        order.sort_by_key(|(asked, demand)| (demand.from, *asked));
+        order.sort_by_key(|(asked, demand)| (demand.from, !demand.begun, *asked));
         let mut places = vec![i64::MIN; self.all];
         let mut turns = vec![i64::MIN; self.seats];
         let mut ends: Vec<(usize, i64)> = Vec::with_capacity(order.len());
@@ -97,6 +99,7 @@ mod tests {
     fn demand(kind: Kind, from: i64, secs: i64, until: i64) -> Demand {
         Demand {
             kind,
+            begun: false,
             from,
             secs,
             until,
@@ -133,6 +136,19 @@ mod tests {
         let seats = [demand(Kind::Seat, 0, 50, 100); 2];
         assert!(places.fit(&seats, demand(Kind::Job, 0, 5, 5)));
         assert!(!places.fit(&seats, demand(Kind::Seat, 0, 1, 100)));
+    }
+
+    /// Jobs that were promised after it do not push a seat's run off its engine.
+    #[test]
+    fn what_has_an_engine_keeps_it() {
+        let places = Places::new(2);
+        let waiting = [demand(Kind::Job, 0, 10, 100); 2];
+        let seat = demand(Kind::Seat, 0, 20, 20);
+        let promised = |begun| [waiting[0], waiting[1], Demand { begun, ..seat }];
+        let more = |until| demand(Kind::Job, 0, 5, until);
+        assert!(places.fit(&promised(false), more(15)));
+        assert!(!places.fit(&promised(true), more(24)));
+        assert!(places.fit(&promised(true), more(25)));
     }
 
     #[test]

@@ -129,6 +129,7 @@ impl Core {
         };
         let demand = |secs, until| Demand {
             kind: Kind::Job,
+            begun: false,
             from: now.0,
             secs,
             until,
@@ -161,9 +162,8 @@ impl Core {
 
     fn try_out(&mut self, address: Address, within: i64, now: UnixSeconds) {
         if let Some(work) = self.work.get_mut(&address) {
-            work.phase = Phase::Trying;
-            work.since = now;
-            work.begun = None;
+            self.asked += 1;
+            work.ask_engine(Phase::Trying, self.asked, now);
             work.limit = within;
             self.commands.push_back(Command::Try {
                 job: address,

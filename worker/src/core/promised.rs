@@ -43,7 +43,7 @@ impl Core {
             .values_mut()
             .filter(|work| work.is_at_engine() && work.begun.is_none())
             .collect();
-        waiting.sort_by_key(|work| work.since);
+        waiting.sort_by_key(|work| work.asked);
         let free = self.policy.admission.engines.saturating_sub(taken);
         for work in waiting.into_iter().take(free) {
             work.begun = Some(now);
@@ -52,12 +52,17 @@ impl Core {
 
     /// What engines have promised to jobs, in the order in which it was asked for.
     pub fn demands(&self, now: UnixSeconds) -> Vec<Demand> {
-        let mut demands: Vec<(i64, Demand)> = self
+        // What is not at an engine yet will ask later than what is.
+        let order = |work: &Work| match work.is_at_engine() {
+            true => (0, work.asked, UnixSeconds::default()),
+            false => (1, 0, work.since),
+        };
+        let mut demands: Vec<_> = self
             .work
             .values()
-            .filter_map(|work| Some((work.since.0, self.demand(work, now)?)))
+            .filter_map(|work| Some((order(work), self.demand(work, now)?)))
             .collect();
-        demands.sort_by_key(|(since, _)| *since);
+        demands.sort_by_key(|(order, _)| *order);
         demands.into_iter().map(|(_, demand)| demand).collect()
     }
 
@@ -97,6 +102,7 @@ impl Core {
         };
         Some(Demand {
             kind: Kind::Job,
+            begun: work.is_at_engine() && work.begun.is_some(),
             from: now.0,
             secs,
             until,

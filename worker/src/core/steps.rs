@@ -177,9 +177,8 @@ impl Core {
         if work.phase == Phase::Trying {
             self.commands.push_back(Command::StopRun { job: address });
         }
-        work.phase = Phase::Running;
-        work.since = now;
-        work.begun = None;
+        self.asked += 1;
+        work.ask_engine(Phase::Running, self.asked, now);
         let attempt = work.job.attempt;
         self.commands.push_back(Command::Run {
             job: address,

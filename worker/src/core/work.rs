@@ -53,6 +53,8 @@ pub(super) struct Work {
     pub limit: i64,
     /// Since when it is in this phase.
     pub since: UnixSeconds,
+    /// Which of all requests for an engine its run's or trial's is: they are served in this order.
+    pub asked: u64,
     /// Since when an engine is thought to be at its run or trial; none while it waits for one.
     pub begun: Option<UnixSeconds>,
     /// Whether a transaction is under way.
@@ -83,6 +85,7 @@ impl Work {
             tried: false,
             limit: 0,
             since: now,
+            asked: 0,
             begun: None,
             in_flight: false,
             due: now,
@@ -155,6 +158,12 @@ impl Work {
             Phase::Wanted | Phase::Preparing | Phase::Ready | Phase::Trying
         );
         self.is_open() && looked_at
+    }
+
+    /// Asks for an engine, as the so manieth of all.
+    pub fn ask_engine(&mut self, phase: Phase, asked: u64, now: UnixSeconds) {
+        (self.phase, self.since) = (phase, now);
+        (self.asked, self.begun) = (asked, None);
     }
 
     /// Whether it uses an engine, or waits for one.

@@ -147,7 +147,7 @@ impl World {
         account.provider = Address::new_from_array([9; 32]);
         account.root = [7; 32];
         let mut panel = PanelData::zeroed();
-        (panel.status, panel.level, panel.size) = (PanelStatus::Live as u8, 1, 1);
+        (panel.status, panel.level, panel.size) = (PanelStatus::Resolved as u8, 1, 1);
         panel.bond = 5_000_000;
         panel.seats[0].provider = ME;
         panel.seats[0].state = SeatState::Revealed as u8;

@@ -9,7 +9,10 @@ use assay_protocol::{
 
 use crate::core::measured::Size;
 
-use super::command::{AuditStep, Evidence, PrimaryOpening, Recalled, SavedSeat, TryKey};
+use super::{
+    command::{AuditStep, Evidence, PrimaryOpening, Recalled, SavedSeat, TryKey},
+    outlook::is_final,
+};
 
 /// Where the journal's part stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,9 +159,7 @@ impl Case {
 
     /// Whether the job and every panel that it had were read after the verdict.
     pub fn shows_its_end(&self) -> bool {
-        let resolved = |panel: &PanelData| panel.status == PanelStatus::Resolved as u8;
-        let shown =
-            |level: &u8| !self.job.has_panel(*level) || self.panel(*level).is_some_and(resolved);
+        let shown = |level: &u8| is_final(&self.job, *level, self.panel(*level));
         self.is_terminal() && [1, 2].iter().all(shown)
     }
 

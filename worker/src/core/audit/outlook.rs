@@ -165,16 +165,18 @@ pub fn outcome(evidence: &Evidence, me: &Address) -> Option<Outlook> {
     })
 }
 
+/// Whether a job's panel of this level, if it had one, was read after the verdict.
+pub(super) fn is_final(job: &JobData, level: u8, panel: Option<&PanelData>) -> bool {
+    let resolved = |panel: &PanelData| panel.status == PanelStatus::Resolved as u8;
+    !job.has_panel(level) || panel.is_some_and(resolved)
+}
+
 /// The verdict that ended an audit, by the protocol's rule. None if a panel was not read after it:
 /// what its seats have shown may not be all.
 pub fn resolution(evidence: &Evidence) -> Option<Resolution> {
     let job = &evidence.job;
     let [first, second] = &evidence.panels;
-    let read = |level: u8, panel: &Option<Box<PanelData>>| {
-        let resolved = |panel: &PanelData| panel.status == PanelStatus::Resolved as u8;
-        !job.has_panel(level) || panel.as_deref().is_some_and(resolved)
-    };
-    if !(read(1, first) && read(2, second)) {
+    if !(is_final(job, 1, first.as_deref()) && is_final(job, 2, second.as_deref())) {
         return None;
     }
     let shown = |panel: &Option<Box<PanelData>>| outcomes(panel.as_deref(), job, None);

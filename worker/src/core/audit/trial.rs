@@ -45,6 +45,7 @@ impl Audits {
             Need::Run(secs) => {
                 let run = Demand {
                     kind: Kind::Seat,
+                    begun: false,
                     from: panel.join_deadline.max(now.0),
                     secs,
                     until: self.policy.run_until(panel),
@@ -59,6 +60,7 @@ impl Audits {
                 let within = within.min(left.saturating_sub(now.0));
                 let trial = Demand {
                     kind: Kind::Seat,
+                    begun: false,
                     from: now.0,
                     secs: within,
                     until: left,
@@ -154,6 +156,7 @@ impl Audits {
         let usable = self.policy.usable_secs(panel);
         Some(Demand {
             kind: Kind::Seat,
+            begun: panel.join_deadline <= now.0,
             from: panel.join_deadline.max(now.0),
             secs: self.admission.counted(case.size(), usable),
             until,
@@ -190,6 +193,7 @@ fn trial_demand(case: &Case, now: UnixSeconds) -> Option<Demand> {
     let passed = now.0.saturating_sub(since.0);
     (case.files == Files::Trying).then_some(Demand {
         kind: Kind::Seat,
+        begun: true,
         from: now.0,
         secs: limit.saturating_sub(passed).max(1),
         until: i64::MAX,

@@ -136,6 +136,7 @@ fn held_seat_keeps_its_engine_time_from_new_jobs() {
     world.measured(5_000); // Counted as eight.
     let seat = |from: i64| Demand {
         kind: Kind::Seat,
+        begun: false,
         from,
         secs: 20,
         until: from + 22,
@@ -217,6 +218,7 @@ fn play(engines: usize, arrivals: &[Arrival], seats: &[(i64, i64)]) -> (usize, u
             let (from, until) = (start + from, start + from + secs);
             Demand {
                 kind: Kind::Seat,
+                begun: from <= now,
                 from: from.max(now),
                 secs: until - from.max(now),
                 until,
@@ -266,6 +268,21 @@ proptest! {
         let (_, released) = play(engines, &arrivals, &[seat]);
         prop_assert_eq!(released, 0);
     }
+}
+
+#[test]
+fn seat_under_way_leaves_one_engine_to_jobs() {
+    let arrivals = [(36, 24, 5), (33, 18, 9), (36, 17, 1), (34, 18, 2)];
+    let (_, released) = play(2, &arrivals, &[(21, 28)]);
+    assert_eq!(released, 0);
+}
+
+/// Two jobs are asked for in one second; the one that was asked for first has the engine.
+#[test]
+fn runs_have_engines_in_the_order_of_asking() {
+    let arrivals = [(35, 26, 3), (21, 38, 16), (17, 32, 18), (19, 13, 4)];
+    let (_, released) = play(2, &arrivals, &[(24, 20)]);
+    assert_eq!(released, 0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What an audit is said to bring, against what it brings.
 
-use assay_protocol::{JobStatus, UnixSeconds, verdict::Verdict};
+use assay_protocol::{JobStatus, UnixSeconds, panel::PanelStatus, verdict::Verdict};
 
 use super::{
     super::{AuditStep, Outlook, brought, outcome, outlooks},
@@ -13,6 +13,22 @@ fn gained(arena: &Arena, node: u8) -> i64 {
     let account = arena.providers[&provider(node)];
     let sum = account.stake + account.earnings;
     i64::try_from(sum).unwrap() - 100_000
+}
+
+/// Others may resolve, settle and close a panel between two readings: what was read before tells
+/// nothing of what it brought.
+#[test]
+fn panel_that_was_not_read_after_its_verdict_is_not_booked() {
+    let mut arena = Arena::new(2);
+    arena.audit();
+    finish(&mut arena);
+    let kept = arena.nodes[1].kept.clone().unwrap();
+    assert!(brought(&kept, &provider(1)).is_some());
+    let mut older = kept;
+    older.panels[0].as_mut().unwrap().status = PanelStatus::Live as u8;
+    assert!(brought(&older, &provider(1)).is_none());
+    older.panels[0] = None;
+    assert!(brought(&older, &provider(1)).is_none());
 }
 
 #[test]
