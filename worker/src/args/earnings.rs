@@ -3,10 +3,10 @@
 use clap::ValueEnum;
 
 const HELP: &str = "\
-Read from the journal alone: it may run beside the worker, and asks no chain. Amounts in CSV and JSON
-are whole lamports. `net` is what the job changed of stake, earnings and the operator's balance
-together: earned + audit fees - slashes - bonds lost - transaction fees - rent that has not come back.
-Energy is not in it: it is paid elsewhere.
+Read from the journal alone: it may run beside the worker, and asks no chain. Amounts in CSV and
+JSON are whole lamports. `net` is what the job changed of stake, earnings and the operator's
+balance together: earned + audit fees - slashes - bonds lost - transaction fees - rent that has
+not come back. Energy is not in it: it is paid elsewhere.
 
 A day begins at midnight UTC.
 

@@ -3,13 +3,13 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 const HELP: &str = "\
-At a terminal it asks for what no flag says, each question with a default; without one, or with --yes,
-the defaults are taken, and what was assumed is said. Nothing is written before the last answer; an
-existing configuration or key is never overwritten.
+At a terminal it asks for what no flag says, each question with a default; without one, or with
+--yes, the defaults are taken, and what was assumed is said. Nothing is written before the last
+answer; an existing configuration or key is never overwritten.
 
-The suggested price covers the transaction fees of a job and the energy of a run, with a margin. It is
-as good as the figures that it is made of: run time is measured on this machine, with the model that
---bench-model names if you know what you will serve.
+The suggested price covers the transaction fees of a job and the energy of a run, with a margin.
+It is as good as the figures that it is made of: run time is measured on this machine, with the
+model that --bench-model names if you know what you will serve.
 
 Examples:
   assay-worker init

@@ -24,8 +24,8 @@ Examples:
   assay-worker models show ./digits.onnx --json";
 
 const RM_HELP: &str = "\
-Refused without --force: what a live job or audit needs, what policy.models lists, and anything while
-a worker runs, which may be about to claim a job for it.
+Refused without --force: what a live job or audit needs, what policy.models lists, and anything
+while a worker runs, which may be about to claim a job for it.
 
 Examples:
   assay-worker models rm 26f5a1...";

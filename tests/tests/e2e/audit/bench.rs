@@ -4,6 +4,7 @@ use anyhow::Result;
 use assay_client::protocol::{Address, JobData, JobStatus, verdict::Verdict};
 use assay_tests::e2e::{Court, Process, Provider, SOL, Stage, binaries};
 use serde_json::Value;
+use solana_signer::Signer as _;
 
 /// What a provider's worker makes of a job's audit, from its journal alone, once that speaks of `wanted`.
 pub fn told(stage: &Stage, provider: &Provider, job: &Address, wanted: &str) -> Result<Value> {
@@ -25,6 +26,31 @@ pub fn told(stage: &Stage, provider: &Provider, job: &Address, wanted: &str) -> 
         };
         Ok(found.then_some(told))
     })
+}
+
+/// Holds that `assay-worker earnings` tells what the chain changed of a provider's stake, its earnings and its
+/// operator's wallet, to the lamport, for everybody of the court.
+pub fn assert_booked(court: &Court, job: &Address) -> Result<()> {
+    let signed = |lamports: u64| i64::try_from(lamports);
+    for provider in court.auditors.iter().chain([&court.primary]) {
+        let account = provider.data(court.stage)?;
+        let wallet = court.stage.balance(&provider.operator.pubkey())?;
+        let now = signed(account.stake + account.earnings + wallet)?;
+        let changed = now - signed(SOL / 2 + SOL / 10)?;
+        // What a transaction cost is asked for a moment after it landed.
+        let what = format!("`assay-worker earnings` to tell {changed} lamports");
+        court.stage.watch(job)?.until(&what, || {
+            let mut command = binaries::worker()?;
+            let config = provider.folder.join("worker.toml");
+            command.arg("--config").arg(config);
+            command.args(["earnings", "--json"]);
+            let exit = Process::run("assay-worker earnings", &mut command)?;
+            assert!(exit.status.success(), "{}", exit.stderr);
+            let told: Value = serde_json::from_str(&exit.stdout)?;
+            Ok((told["total"]["net"] == changed).then_some(()))
+        })?;
+    }
+    Ok(())
 }
 
 /// How a job ended.

@@ -10,7 +10,7 @@ use assay_tests::e2e::{
     digits::{Prediction, Sample},
 };
 
-use super::bench::{assert_slashed, earned_without_loss, ending, spent, told};
+use super::bench::{assert_booked, assert_slashed, earned_without_loss, ending, spent, told};
 
 #[test]
 fn provider_that_rounds_its_weights_is_found_out_and_slashed() -> Result<()> {
@@ -70,6 +70,7 @@ fn provider_that_rounds_its_weights_is_found_out_and_slashed() -> Result<()> {
     let came = told(&stage, &court.primary, &placed.job, "outcome")?;
     assert_eq!(came["outcome"]["ours"], loss, "{came}");
     assert_told(&court, &bench, &placed.job, fee)?;
+    assert_booked(&court, &placed.job)?;
     let after = Books::read(&stage, &court.wallets())?;
     assert_eq!(
         after.total() + network_fees(&court)? - paid_before,
