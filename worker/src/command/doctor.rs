@@ -13,6 +13,7 @@ use crate::{
     args,
     chain::{Endpoints, RpcChain},
     config::{Config, Layers},
+    wall_clock,
 };
 
 mod machine;
@@ -68,6 +69,7 @@ async fn examine(report: &mut Report, layers: &Layers, send: bool, patience: Dur
     report.section("configuration");
     let config = settings::check(report, layers);
     let operator = settings::key(report, &config);
+    settings::pauses(report, &config, wall_clock());
     let chain = RpcChain::new(&Endpoints {
         timeout: config.chain.endpoints().timeout.min(patience),
         ..config.chain.endpoints()

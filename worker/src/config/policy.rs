@@ -166,7 +166,7 @@ impl Config {
     }
 
     /// Hours without new work.
-    pub(super) fn pauses(&self) -> Result<Vec<Window>, ConfigError> {
+    pub fn pauses(&self) -> Result<Vec<Window>, ConfigError> {
         let read = |text: &String| {
             Window::parse(text).ok_or_else(|| ConfigError::Invalid {
                 key: "policy.pause",
