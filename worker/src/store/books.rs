@@ -63,8 +63,9 @@ pub struct Booked {
     pub audits_earned: i64,
     /// What seats took of the stake.
     pub bonds_lost: i64,
+    /// In which something was done for it; one that several jobs share counts for each of them.
     pub transactions: u64,
-    /// Transaction fees, the priority fees included.
+    /// Its part of their fees, the priority fees included.
     pub fees: u64,
     pub priority_fees: u64,
     /// Lamports lent as rent that have not come back.

@@ -10,6 +10,8 @@ use crate::chain::{
     fake::{Node, Trouble, World, chain},
 };
 
+mod batch;
+
 const JOB: Address = Address::new_from_array([3; 32]);
 const ME: Address = Address::new_from_array([4; 32]);
 
@@ -251,7 +253,7 @@ async fn offer_follows_recent_fees_grows_with_expiries_and_has_a_limit() {
         (offer(50, 100_000).await, offer(50, 3_000).await),
         (4_000, 3_000)
     );
-    submitter.memory.forget_expiry(key);
+    submitter.memory.forget_failures(key);
     assert_eq!(offer(50, 100_000).await, 300);
     assert_eq!(
         node.count("getRecentPrioritizationFees"),

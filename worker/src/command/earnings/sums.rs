@@ -91,6 +91,8 @@ pub struct Sums {
     pub slashed: i64,
     pub audits_earned: i64,
     pub bonds_lost: i64,
+    /// One that several jobs share counts for each of them, and so does its missing record; fees and
+    /// rent are shared.
     pub transactions: u64,
     pub fees: u64,
     pub priority_fees: u64,
