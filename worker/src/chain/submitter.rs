@@ -117,22 +117,29 @@ impl<C: Chain> Submitter<C> {
         }
     }
 
+    /// Asks for a blockhash that is about to be needed, while what is needed before is still under way.
+    pub async fn make_ready(&self) {
+        if let Err(error) = self.memory.blockhash(&*self.chain).await {
+            tracing::debug!(%error, "no blockhash beforehand");
+        }
+    }
+
     /// Up to the journal: what it returns may be sent.
     async fn start(&self, purposes: &[Purpose]) -> Result<Started, SubmitError> {
         let price = self.price(purposes).await;
-        let (budget, per_signature) = match self.known_budget(purposes, price) {
-            Some(budget) => (budget, LAMPORTS_PER_SIGNATURE),
-            None => match self.simulate(purposes, price).await? {
-                Ok(simulated) => simulated,
-                Err(failure) => {
-                    let before = Budget::generous(price).instructions().len();
-                    let member = failure.instruction.map(usize::from);
-                    let member = member.and_then(|position| position.checked_sub(before));
-                    return Ok(Started::Refused { failure, member });
-                }
-            },
+        // At the same time: nothing that is simulated waits for its blockhash.
+        let hash = self.memory.blockhash(&*self.chain);
+        let (planned, hash) = tokio::join!(self.plan(purposes, price), hash);
+        let (budget, per_signature) = match planned? {
+            Ok(planned) => planned,
+            Err(failure) => {
+                let before = Budget::generous(price).instructions().len();
+                let member = failure.instruction.map(usize::from);
+                let member = member.and_then(|position| position.checked_sub(before));
+                return Ok(Started::Refused { failure, member });
+            }
         };
-        let (hash, last_valid_block_height) = self.memory.blockhash(&*self.chain).await?;
+        let (hash, last_valid_block_height) = hash?;
         let (signature, bytes) = self.sign(budget, purposes, &hash)?;
         if bytes.len() > PACKET_BYTES {
             return Err(SubmitError::TooLarge(bytes.len()));
@@ -193,11 +200,14 @@ impl<C: Chain> Submitter<C> {
     }
 
     /// Its budget and the lamports for its signature, or how it would fail.
-    async fn simulate(
+    async fn plan(
         &self,
         purposes: &[Purpose],
         price: u64,
     ) -> Result<Result<(Budget, u64), Failure>, SubmitError> {
+        if let Some(budget) = self.known_budget(purposes, price) {
+            return Ok(Ok((budget, LAMPORTS_PER_SIGNATURE)));
+        }
         let draft = Budget::generous(price);
         let (_, bytes) = self.sign(draft, purposes, &Hash::default())?;
         let simulation = self.chain.simulate(&bytes).await?;

@@ -196,6 +196,8 @@ impl<C: Chain> Driver<C> {
     ) {
         let (store, now, halt) = (self.parts.store.clone(), self.now, self.parts.halt);
         let attempt = result.attempt;
+        // The commitment comes next, and is not simulated.
+        self.make_ready();
         self.spawn(async move {
             let saved = store.call(move |store| store.save_result(&job, &result, &body, now)).await;
             halt.at(HaltPoint::ResultSaved);

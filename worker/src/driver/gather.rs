@@ -84,6 +84,13 @@ impl<C: Chain> Driver<C> {
         }
     }
 
+    /// For what follows a write to the disk: its blockhash is asked for meanwhile.
+    pub(super) fn make_ready(&mut self) {
+        let submitter = Arc::clone(&self.parts.submitter);
+        self.tasks
+            .spawn(async move { submitter.make_ready().await });
+    }
+
     /// Sends what was gathered, unless more may be about to come.
     pub(super) fn send_gathered(&mut self) {
         let longest = self.parts.submitter.config.look_every;

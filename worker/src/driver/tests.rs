@@ -279,6 +279,7 @@ async fn acknowledgements_that_come_together_are_paid_in_one_transaction() {
         reply.await.unwrap().unwrap();
     }
     worker.until_settled(&[10, 11]).await;
+    assert_eq!(worker.node.count("getLatestBlockhash"), 1);
     let sent: Vec<_> = worker
         .node
         .world()

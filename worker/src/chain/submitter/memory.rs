@@ -66,7 +66,8 @@ fn open<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Memory {
-    /// A blockhash that is young enough to sign with.
+    /// A blockhash that is young enough to sign with. Whoever comes while it is asked for waits for the
+    /// same answer.
     pub async fn blockhash<C: Chain>(&self, chain: &C) -> Result<(Hash, u64), ChainError> {
         let mut kept = self.hash.lock().await;
         if let Some((hash, last, at)) = *kept
