@@ -77,6 +77,30 @@ pub struct Booked {
 }
 
 impl Booked {
+    pub fn is_own(&self) -> bool {
+        self.role == Role::Primary
+    }
+
+    /// A job of ours that ended with its price.
+    pub fn is_paid(&self) -> bool {
+        self.is_own() && self.ended && self.price > 0
+    }
+
+    /// A job of ours that was given back, or was too late.
+    pub fn is_lost(&self) -> bool {
+        self.is_own() && self.phase == "lost"
+    }
+
+    /// A job of ours whose collateral was slashed.
+    pub fn is_faulted(&self) -> bool {
+        self.is_own() && self.phase == "faulted"
+    }
+
+    /// A job of another that we had a seat for, or asked for one.
+    pub fn is_audit(&self) -> bool {
+        self.role == Role::Auditor
+    }
+
     /// What it changed of stake, earnings and the operator's balance together.
     pub fn net(&self) -> i64 {
         let fees = i64::try_from(self.fees).unwrap_or(i64::MAX);
