@@ -10,6 +10,7 @@ use bytemuck::Zeroable;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use solana_keypair::Keypair;
+use solana_signer::Signer;
 use tokio::task::JoinHandle;
 
 use assay_engine::{EngineError, Model, ModelInfo, Outcome};
@@ -22,12 +23,16 @@ use crate::{
         fake::{Account, Node, Refuse, World, chain, marks},
     },
     config::Config,
-    core::{Body, Report},
+    core::{Action, Body, Report},
     run::assembly::{self, Ground},
+    store::{Member, Quote, SentTransaction},
 };
+
+mod panel;
 
 const NOW: i64 = 1_700_000_000;
 const ME: Address = Address::new_from_array([5; 32]);
+
 /// No engine ever answers here: everything has been computed before.
 struct NoEngines;
 
@@ -136,18 +141,26 @@ struct Worker {
 impl Worker {
     /// With these jobs in its journal and on chain.
     async fn start(jobs: &[u8], challenge_secs: u32, refusing: bool) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("journal.sqlite")).unwrap();
-        let node = Node::start().await;
-        {
-            let mut world = node.world();
-            world.land = Some(settle);
+        let worker = Self::with(|world, store, _| {
             world.refuse = refusing.then_some(refuse as Refuse);
             for number in jobs {
                 let job = committed(*number, challenge_secs);
-                journal(&store, *number, &job);
+                journal(store, *number, &job);
                 world.accounts.insert(address(*number), owned(encode(&job)));
             }
+        });
+        worker.await
+    }
+
+    /// `prepare` is given the chain, the journal and the operator.
+    async fn with(prepare: impl FnOnce(&mut World, &Store, Address)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("journal.sqlite")).unwrap();
+        let node = Node::start().await;
+        let operator = Keypair::new();
+        {
+            let mut world = node.world();
+            world.land = Some(settle);
             let provider = ProviderData {
                 version: LAYOUT_VERSION,
                 status: 1,
@@ -155,9 +168,10 @@ impl Worker {
                 ..ProviderData::zeroed()
             };
             world.accounts.insert(ME, owned(encode(&provider)));
+            prepare(&mut world, &store, operator.pubkey());
         }
         let (inputs, waiting) = mpsc::channel(16);
-        let parts = parts(&node, store.clone(), folder.path());
+        let parts = parts(&node, store.clone(), folder.path(), operator);
         let stop = CancellationToken::new();
         let driver = Driver::new(parts, inputs.clone(), waiting).run(stop.clone());
         Self {
@@ -187,7 +201,7 @@ impl Worker {
     }
 }
 
-fn parts(node: &Node, store: Store, folder: &Path) -> Parts<RpcChain> {
+fn parts(node: &Node, store: Store, folder: &Path, operator: Keypair) -> Parts<RpcChain> {
     let cache = |name| Cache::open(name, &folder.join(name), 1_000).unwrap();
     let fetch = FetchSettings {
         network: NetworkPolicy::default(),
@@ -213,7 +227,7 @@ fn parts(node: &Node, store: Store, folder: &Path) -> Parts<RpcChain> {
         engine: EngineConfig::default(),
         runtime: String::new(),
         class: [0; 32],
-        operator: Arc::new(Keypair::new()),
+        operator: Arc::new(operator),
         provider: ME,
         halt: Halt::Never,
     };
@@ -288,5 +302,45 @@ async fn acknowledgements_that_come_together_are_paid_in_one_transaction() {
         .map(|sent| marks(sent))
         .collect();
     assert_eq!(sent, [[10, 11]]);
+    worker.end().await;
+}
+
+#[tokio::test]
+async fn batch_that_was_under_way_at_a_crash_ends_for_each_of_its_jobs() {
+    let bytes = [&[1][..], &[9; 64], &[10; 16], &[11; 16]].concat();
+    let member = |number| Member {
+        job: address(number),
+        attempt: 0,
+        action: Action::Job(Step::Finalize),
+    };
+    let under_way = SentTransaction {
+        signature: [9; 64],
+        members: [10, 11].map(member).to_vec(),
+        bytes: bytes.clone(),
+        last_valid_block_height: 10_000,
+        quote: Quote {
+            fee: 5_001,
+            priority_fee: 1,
+        },
+    };
+    let worker = Worker::with(|world, store, _| {
+        store
+            .save_transaction(&under_way, UnixSeconds(NOW))
+            .unwrap();
+        for number in [10, 11] {
+            let job = committed(number, 100);
+            journal(store, number, &job);
+            world.accounts.insert(address(number), owned(encode(&job)));
+        }
+    });
+    let worker = worker.await;
+    worker.until_settled(&[10, 11]).await;
+    assert_eq!(worker.node.world().sent, [bytes], "nothing else is sent");
+    let books = worker.store.books().unwrap();
+    let fees: Vec<_> = books
+        .iter()
+        .map(|booked| (booked.job, booked.fees))
+        .collect();
+    assert_eq!(fees, [(address(10), 2_501), (address(11), 2_500)]);
     worker.end().await;
 }
