@@ -4,6 +4,7 @@
 //! 255 downwards when it creates an account, so any other key costs more by chance and would hide a change.
 
 mod audit;
+mod batch;
 pub mod budget;
 mod job;
 mod others;
@@ -24,6 +25,7 @@ use serde_json::{Map, Value, json};
 use crate::{Batch, Model, Outcome, Provider, World, chain};
 
 pub use audit::AuditCost;
+pub use batch::BatchCost;
 pub use job::JobCost;
 
 /// What one instruction, alone in its transaction, costs at most.
@@ -65,6 +67,8 @@ pub struct Bench {
     pub job: JobCost,
     /// A level-1 audit by two, beyond the job itself.
     pub audit: AuditCost,
+    /// So many finalizes in one transaction.
+    pub finalizes: BTreeMap<u64, BatchCost>,
 }
 
 impl Bench {
@@ -86,6 +90,7 @@ impl Bench {
             account_bytes: account_bytes(),
             job: job::whole(),
             audit: audit::whole(),
+            finalizes: batch::finalizes(),
         }
     }
 
@@ -103,6 +108,18 @@ impl Bench {
                 ((*name).to_owned(), value)
             })
             .collect();
+        let finalizes: Map<String, Value> = self
+            .finalizes
+            .iter()
+            .map(|(count, cost)| {
+                let value = json!({
+                    "transaction_bytes": cost.transaction_bytes,
+                    "compute_units": cost.compute_units,
+                    "fee_lamports": cost.fee_lamports,
+                });
+                (count.to_string(), value)
+            })
+            .collect();
         json!({
             "instructions": instructions,
             "program_bytes": self.program_bytes,
@@ -117,6 +134,7 @@ impl Bench {
                 "transactions": self.audit.transactions,
                 "compute_units": self.audit.compute_units,
             },
+            "finalizes": finalizes,
         })
     }
 }

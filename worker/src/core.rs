@@ -46,7 +46,7 @@ pub use audit::{
     Evidence, Examined, PrimaryOpening, Recalled, SavedSeat, TryKey, brought,
 };
 pub use breaker::{BreakerPolicy, Outcome, PausedModel};
-pub use capacity::{Demand, Kind};
+pub use capacity::{Demand, Kind, Turn};
 pub use claims::Tried;
 pub use command::{
     AcknowledgeError, Acknowledgement, Action, Body, Command, Computed, Fresh, Intent,

@@ -36,6 +36,7 @@ mod admission;
 mod audits;
 mod effects;
 mod examine;
+mod gather;
 mod machine;
 mod measure;
 mod pace;
@@ -48,11 +49,14 @@ mod run;
 mod shared;
 mod stop;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 pub use acknowledge::AcknowledgeFailure;
 pub use admission::Answer;
 pub use audits::AuditEffect;
 use audits::Auditing;
+use gather::Gathering;
 pub use machine::{Engines, Random, Threads};
 use poll::{Listing, Reading};
 use preparations::Preparations;
@@ -181,6 +185,7 @@ pub struct Driver<C> {
     preparations: Preparations,
     runs: BTreeMap<Address, CancellationToken>,
     trials: Preparations,
+    gathering: Gathering,
     polling: bool,
     listing: bool,
     last_poll: Instant,
@@ -223,6 +228,7 @@ impl<C: Chain> Driver<C> {
             tasks: JoinSet::new(),
             prepared: BTreeMap::new(),
             runs: BTreeMap::new(),
+            gathering: Gathering::default(),
             polling: false,
             listing: false,
             last_poll: Instant::now(),
@@ -252,6 +258,7 @@ impl<C: Chain> Driver<C> {
         let mut draining_until = None;
         loop {
             self.carry_out().await?;
+            self.send_gathered();
             self.exchange();
             metrics::counts(&self.core.counts());
             self.publish();

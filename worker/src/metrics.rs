@@ -9,7 +9,7 @@ use crate::core::{Action, AuditCounts, AuditReport, Counts, Pause, Report, Stand
 pub const JOBS: &str = "assay_worker_jobs_total";
 /// Lamports earned by settled jobs.
 pub const EARNED: &str = "assay_worker_earned_lamports_total";
-/// Transactions, by `step` and `outcome`.
+/// Steps that were to be taken on chain, by `step` and `outcome`: a transaction of several counts for each.
 pub const TRANSACTIONS: &str = "assay_worker_transactions_total";
 /// What happened in audits, by `report`.
 pub const AUDITS: &str = "assay_worker_audits_total";
@@ -46,7 +46,10 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new().install_recorder()?;
     describe_counter!(JOBS, "What became of jobs, by report");
     describe_counter!(EARNED, "Lamports earned by settled jobs");
-    describe_counter!(TRANSACTIONS, "Transactions by step and outcome");
+    describe_counter!(
+        TRANSACTIONS,
+        "Steps on chain, alone or several in a transaction, by step and outcome"
+    );
     describe_counter!(AUDITS, "What happened in audits, by report");
     describe_counter!(AUDIT_EARNED, "Lamports earned by settled seats");
     describe_counter!(AUDIT_LOST, "Lamports of bonds lost by settled seats");

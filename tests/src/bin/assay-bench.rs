@@ -91,6 +91,18 @@ fn main() {
     for (what, figure, besides) in PEERS {
         println!("{what:<52}{figure:>20}   {besides}");
     }
+    println!(
+        "\n{:<24}{:>8}{:>10}{:>12}",
+        "finalizes at once", "bytes", "units", "fee a job"
+    );
+    for (count, cost) in &bench.finalizes {
+        println!(
+            "{count:<24}{:>8}{:>10}{:>12}",
+            cost.transaction_bytes,
+            thousands(cost.compute_units),
+            thousands(cost.fee_lamports / count)
+        );
+    }
     let rises = budget::rises(&baseline, &bench.to_json());
     for rise in &rises {
         eprintln!("above the baseline: {rise}");

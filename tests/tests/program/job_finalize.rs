@@ -2,6 +2,7 @@
 
 use assay_client::{
     Event,
+    budget::Budget,
     event::of_logs,
     protocol::{Error, JobStatus, UnixSeconds, args::JobFinalizeArgs},
 };
@@ -20,6 +21,32 @@ fn revealed(job: &Job) -> JobFinalizeArgs {
         requester_secret: job.secret,
         acknowledged: 1,
     }
+}
+
+/// As a worker sends those that are due together.
+#[test]
+fn job_finalize_of_several_jobs_pays_all_or_none() {
+    let (mut world, provider, model) = world();
+    let jobs = [0; 6].map(|_| {
+        let job = world.do_job_create(&model);
+        world.do_job_claim(&job, &provider);
+        world.do_job_commit(&job, &provider);
+        job
+    });
+    let finalizes = jobs
+        .iter()
+        .map(|job| world.job_finalize(job, &provider).instruction);
+    let batch = [Budget::generous(1).instructions(), finalizes.collect()].concat();
+    let mut late = world.clone();
+    late.do_job_finalize(&jobs[5], &provider);
+    late.send_from(provider.operator, batch.clone())
+        .refused(Error::JobNotCommitted);
+    world.send_from(provider.operator, batch).accepted();
+    for job in &jobs {
+        assert_eq!(world.job(&job.account).status(), Ok(JobStatus::Settled));
+    }
+    let holder = world.provider(&provider.account);
+    assert_eq!((holder.live_jobs, holder.jobs_settled), (0, 6));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use assay_client::{
     Event,
+    budget::Budget,
     event::of_logs,
     protocol::{Error, panel::SeatState, verdict::SeatOutcome},
 };
@@ -49,6 +50,28 @@ fn seat_settle_returns_the_bond_and_pays_the_fee() {
         (0, 5 * FEE, FEE)
     );
     assert_eq!((event.stake, event.earnings), (10 * SOL, FEE));
+}
+
+/// As a worker sends those that are due together.
+#[test]
+fn seat_settle_of_all_seats_fits_one_transaction() {
+    let (mut court, job, bench) = upheld();
+    let world = &mut court.world;
+    let settles = bench
+        .iter()
+        .map(|auditor| world.seat_settle(&job, 2, auditor).instruction);
+    let batch = [Budget::generous(1).instructions(), settles.collect()].concat();
+    let mut one_by_one = world.clone();
+    // All or nothing: one that is settled already keeps the others from it.
+    let mut late = world.clone();
+    late.do_seat_settle(&job, 2, &bench[4]);
+    late.send(batch.clone()).refused(Error::SeatSettled);
+    world.send(batch).accepted();
+    for auditor in &bench {
+        one_by_one.do_seat_settle(&job, 2, auditor);
+        let held = world.provider(&auditor.account);
+        assert_eq!(held, one_by_one.provider(&auditor.account));
+    }
 }
 
 #[test]

@@ -43,6 +43,9 @@ pub struct Account {
     pub executable: bool,
 }
 
+/// How this transaction would fail.
+pub type Refuse = fn(&World, &[u8]) -> Option<Value>;
+
 /// What a node knows.
 pub struct World {
     pub genesis: String,
@@ -56,6 +59,8 @@ pub struct World {
     pub metas: BTreeMap<String, Value>,
     pub fees: Vec<u64>,
     pub simulated: Value,
+    /// How a transaction fails, as the error in its simulation; none if it does not.
+    pub refuse: Option<Refuse>,
     /// By method; the empty word is meant for every method.
     pub trouble: BTreeMap<&'static str, Trouble>,
     /// Methods in the order in which they were asked for.
@@ -84,6 +89,7 @@ impl Default for World {
             metas: BTreeMap::new(),
             fees: Vec::new(),
             simulated: json!({ "err": null, "logs": [], "unitsConsumed": 5_000 }),
+            refuse: None,
             trouble: BTreeMap::new(),
             calls: Vec::new(),
             sent: Vec::new(),
@@ -175,10 +181,19 @@ impl World {
                 .iter()
                 .map(|fee| json!({ "slot": self.slot, "prioritizationFee": fee }))
                 .collect(),
-            "simulateTransaction" => of(self.simulated.clone()),
+            "simulateTransaction" => of(self.simulate(parameters[0].as_str().unwrap())),
             "sendTransaction" => self.receive(parameters[0].as_str().unwrap()),
             other => panic!("nobody should ask for {other}"),
         }
+    }
+
+    fn simulate(&self, transaction: &str) -> Value {
+        let mut simulated = self.simulated.clone();
+        let bytes = STANDARD.decode(transaction).unwrap();
+        if let Some(error) = self.refuse.and_then(|refuse| refuse(self, &bytes)) {
+            simulated["err"] = error;
+        }
+        simulated
     }
 
     fn receive(&mut self, transaction: &str) -> Value {
@@ -286,4 +301,20 @@ pub fn chain(nodes: &[&Node]) -> RpcChain {
         per_second: 10_000,
     })
     .unwrap()
+}
+
+/// Bytes from 10 to 49 that stand sixteen times in a row: whose instructions a transaction has, in
+/// their order, if their data says it so.
+pub fn marks(transaction: &[u8]) -> Vec<u8> {
+    let runs = transaction.windows(16);
+    let mut found: Vec<u8> = runs
+        .filter_map(|run| {
+            run.first()
+                .filter(|first| run.iter().all(|byte| byte == *first))
+        })
+        .copied()
+        .filter(|mark| (10..50).contains(mark))
+        .collect();
+    found.dedup();
+    found
 }

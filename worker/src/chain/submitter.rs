@@ -25,8 +25,10 @@ use crate::{
     metrics,
     store::{Member, Quote, SentTransaction, Store, StoreError},
 };
+pub use batch::Asked;
 pub use memory::Memory;
 
+mod batch;
 mod follow;
 mod memory;
 
@@ -35,6 +37,8 @@ mod tests;
 
 /// What the chain takes for a signature, by its rules of today.
 const LAMPORTS_PER_SIGNATURE: u64 = 5_000;
+/// What the chain takes for one transaction at most.
+const PACKET_BYTES: usize = 1_232;
 
 /// Limits on fees and on how often to look.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +66,16 @@ pub struct Purpose {
     pub steady: bool,
 }
 
+impl Purpose {
+    fn member(&self) -> Member {
+        Member {
+            job: self.job,
+            attempt: self.attempt,
+            action: self.action,
+        }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 enum SubmitError {
     #[error(transparent)]
@@ -70,7 +84,7 @@ enum SubmitError {
     Store(#[from] StoreError),
     #[error("the operator key could not sign: {0}")]
     Sign(#[from] solana_signer::SignerError),
-    #[error("the transaction has {0} bytes and a packet takes 1232")]
+    #[error("the transaction has {0} bytes and a packet takes {PACKET_BYTES}")]
     TooLarge(usize),
 }
 
@@ -88,8 +102,8 @@ pub struct Submitter<C> {
 impl<C: Chain> Submitter<C> {
     /// Builds, signs, saves, sends and follows a transaction.
     pub async fn submit(self: &Arc<Self>, purpose: Purpose) -> Submitted {
-        match self.start(&purpose).await {
-            Ok(Started::Refused(failure)) => {
+        match self.start(std::slice::from_ref(&purpose)).await {
+            Ok(Started::Refused { failure, .. }) => {
                 let step = purpose.action.name();
                 tracing::info!(job = %purpose.job, step, reason = %failure, "not sent: it would fail");
                 metrics::transaction(purpose.action, "refused");
@@ -97,70 +111,43 @@ impl<C: Chain> Submitter<C> {
             }
             Ok(Started::Sent(sent)) => self.follow_new(sent).await,
             Err(error) => {
-                tracing::warn!(job = %purpose.job, step = purpose.action.name(), %error, "not sent");
-                metrics::transaction(purpose.action, "unsent");
+                unsent(&purpose, &error);
                 Submitted::Expired
             }
         }
     }
 
-    async fn start(&self, purpose: &Purpose) -> Result<Started, SubmitError> {
-        let key = (purpose.job, purpose.action.name());
-        let SubmitterConfig {
-            fee_percentile,
-            max_unit_price,
-            ..
-        } = self.config;
-        let price = self
-            .memory
-            .unit_price(
-                &*self.chain,
-                self.provider,
-                key,
-                fee_percentile,
-                max_unit_price,
-            )
-            .await;
-        let known = self.memory.units(purpose.action);
-        let (budget, per_signature) = match known.filter(|_| purpose.steady) {
-            // What the last one of its kind used, and half as much again.
-            Some(units) => (
-                Budget::simulated(units.saturating_add(units / 2).saturating_add(4_000), price),
-                LAMPORTS_PER_SIGNATURE,
-            ),
-            None => {
-                let draft = Budget::generous(price);
-                let (_, bytes) = self.sign(draft, &purpose.instruction, &Hash::default())?;
-                let simulation = self.chain.simulate(&bytes).await?;
-                if let Some(error) = simulation.error {
-                    return Ok(Started::Refused(Failure::of(&error)));
-                }
-                if purpose.steady {
-                    self.memory.keep_units(purpose.action, simulation.units);
-                }
-                let told = simulation
-                    .fee
-                    .map(|fee| fee.saturating_sub(draft.priority_fee()));
-                (
-                    Budget::simulated(simulation.units, price),
-                    told.unwrap_or(LAMPORTS_PER_SIGNATURE),
-                )
+    /// Asks for a blockhash that is about to be needed, while what is needed before is still under way.
+    pub async fn make_ready(&self) {
+        if let Err(error) = self.memory.blockhash(&*self.chain).await {
+            tracing::debug!(%error, "no blockhash beforehand");
+        }
+    }
+
+    /// Up to the journal: what it returns may be sent.
+    async fn start(&self, purposes: &[Purpose]) -> Result<Started, SubmitError> {
+        let price = self.price(purposes).await;
+        // At the same time: nothing that is simulated waits for its blockhash.
+        let hash = self.memory.blockhash(&*self.chain);
+        let (planned, hash) = tokio::join!(self.plan(purposes, price), hash);
+        let (budget, per_signature) = match planned? {
+            Ok(planned) => planned,
+            Err(failure) => {
+                let before = Budget::generous(price).instructions().len();
+                let member = failure.instruction.map(usize::from);
+                let member = member.and_then(|position| position.checked_sub(before));
+                return Ok(Started::Refused { failure, member });
             }
         };
-        let (hash, last_valid_block_height) = self.memory.blockhash(&*self.chain).await?;
-        let (signature, bytes) = self.sign(budget, &purpose.instruction, &hash)?;
-        if bytes.len() > 1_232 {
+        let (hash, last_valid_block_height) = hash?;
+        let (signature, bytes) = self.sign(budget, purposes, &hash)?;
+        if bytes.len() > PACKET_BYTES {
             return Err(SubmitError::TooLarge(bytes.len()));
         }
-        let member = Member {
-            job: purpose.job,
-            attempt: purpose.attempt,
-            action: purpose.action,
-        };
         let priority_fee = budget.priority_fee();
         let sent = SentTransaction {
             signature: signature.into(),
-            members: vec![member],
+            members: purposes.iter().map(Purpose::member).collect(),
             bytes,
             last_valid_block_height,
             quote: Quote {
@@ -168,32 +155,107 @@ impl<C: Chain> Submitter<C> {
                 priority_fee,
             },
         };
-        let (journaled, now) = (sent.clone(), purpose.now);
+        let now = purposes.iter().map(|purpose| purpose.now).max();
+        let (journaled, now) = (sent.clone(), now.unwrap_or_default());
         self.store
             .call(move |store| store.save_transaction(&journaled, now))
             .await?;
-        if purpose.action == Action::Job(Step::Claim) {
+        let claim = |purpose: &Purpose| purpose.action == Action::Job(Step::Claim);
+        if purposes.iter().any(claim) {
             self.halt.at(HaltPoint::ClaimIntentSaved);
         }
         Ok(Started::Sent(sent))
     }
 
+    /// What is offered for a unit: as much as the most urgent of them asks for.
+    async fn price(&self, purposes: &[Purpose]) -> u64 {
+        let (percentile, most) = (self.config.fee_percentile, self.config.max_unit_price);
+        let mut highest = 0;
+        for purpose in purposes {
+            let (chain, provider, key) = (&*self.chain, self.provider, purpose.member().key());
+            let price = self
+                .memory
+                .unit_price(chain, provider, key, percentile, most);
+            highest = price.await.max(highest);
+        }
+        highest
+    }
+
+    /// What the last one of its kind used, and half as much again, where that is enough to know. Of
+    /// several in one transaction each could take the others along: they are always simulated.
+    fn known_budget(&self, purposes: &[Purpose], price: u64) -> Option<Budget> {
+        let [
+            Purpose {
+                action,
+                steady: true,
+                ..
+            },
+        ] = purposes
+        else {
+            return None;
+        };
+        let units = self.memory.units(*action)?;
+        let units = units.saturating_add(units / 2).saturating_add(4_000);
+        Some(Budget::simulated(units, price))
+    }
+
+    /// Its budget and the lamports for its signature, or how it would fail.
+    async fn plan(
+        &self,
+        purposes: &[Purpose],
+        price: u64,
+    ) -> Result<Result<(Budget, u64), Failure>, SubmitError> {
+        if let Some(budget) = self.known_budget(purposes, price) {
+            return Ok(Ok((budget, LAMPORTS_PER_SIGNATURE)));
+        }
+        let draft = Budget::generous(price);
+        let (_, bytes) = self.sign(draft, purposes, &Hash::default())?;
+        let simulation = self.chain.simulate(&bytes).await?;
+        if let Some(error) = simulation.error {
+            return Ok(Err(Failure::of(&error)));
+        }
+        if let [purpose @ Purpose { steady: true, .. }] = purposes {
+            self.memory.keep_units(purpose.action, simulation.units);
+        }
+        let told = simulation
+            .fee
+            .map(|fee| fee.saturating_sub(draft.priority_fee()));
+        Ok(Ok((
+            Budget::simulated(simulation.units, price),
+            told.unwrap_or(LAMPORTS_PER_SIGNATURE),
+        )))
+    }
+
     fn sign(
         &self,
         budget: Budget,
-        instruction: &Instruction,
+        purposes: &[Purpose],
         hash: &Hash,
     ) -> Result<(Signature, Vec<u8>), SubmitError> {
-        let mut instructions = budget.instructions();
-        instructions.push(instruction.clone());
-        let message =
-            Message::new_with_blockhash(&instructions, Some(&self.operator.pubkey()), hash);
-        let message = message.serialize();
+        let instructions = purposes.iter().map(|purpose| &purpose.instruction);
+        let message = self.message(budget, instructions, hash);
         let signature = self.operator.try_sign_message(&message)?;
         // A transaction is its signatures, counted in one byte, and the message.
         let bytes = [&[1], signature.as_ref(), message.as_slice()].concat();
         Ok((signature, bytes))
     }
+
+    fn message<'a>(
+        &self,
+        budget: Budget,
+        instructions: impl Iterator<Item = &'a Instruction>,
+        hash: &Hash,
+    ) -> Vec<u8> {
+        let mut all = budget.instructions();
+        all.extend(instructions.cloned());
+        Message::new_with_blockhash(&all, Some(&self.operator.pubkey()), hash).serialize()
+    }
+}
+
+fn unsent(purpose: &Purpose, error: &SubmitError) {
+    let step = purpose.action.name();
+    tracing::warn!(job = %purpose.job, step, %error, "not sent");
+    metrics::transaction(purpose.action, "unsent");
 }
 
 fn sent_point(action: Action) -> Option<HaltPoint> {
@@ -216,5 +278,9 @@ fn sent_point(action: Action) -> Option<HaltPoint> {
 
 enum Started {
     Sent(SentTransaction),
-    Refused(Failure),
+    Refused {
+        failure: Failure,
+        /// Whose instruction fails, where it is one of theirs.
+        member: Option<usize>,
+    },
 }

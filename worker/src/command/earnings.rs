@@ -68,23 +68,27 @@ fn read(config: &Config, flags: &args::Earnings) -> Result<Earnings, Ended> {
     let books = store.books().context(
         "the journal cannot be added up; if it is of an earlier worker, start this one once",
     )?;
-    let jobs = books.iter().filter(|booked| span.contains(booked.at));
-    let jobs: Vec<Job> = jobs.map(|booked| Job::new(booked, microwatts)).collect();
+    let booked = books.iter().filter(|booked| span.contains(booked.at));
+    let mut jobs = Vec::new();
     let mut total = Sums {
         group: "total".to_owned(),
         ..Sums::default()
     };
     let mut groups = BTreeMap::<String, Sums>::new();
-    for job in &jobs {
-        total.add(job);
+    for booked in booked {
+        let job = Job::new(booked, microwatts);
+        total.add(booked, &job);
         let name = match flags.by {
-            Grouping::Job => continue,
+            Grouping::Job => {
+                jobs.push(job);
+                continue;
+            }
             Grouping::Day => days::day(job.at),
             Grouping::Week => days::week(job.at),
             Grouping::Month => days::month(job.at),
             Grouping::Model => job.model.clone().unwrap_or_else(|| "not known".to_owned()),
         };
-        groups.entry(name).or_default().add(job);
+        groups.entry(name).or_default().add(booked, &job);
     }
     let groups = groups
         .into_iter()
@@ -95,11 +99,7 @@ fn read(config: &Config, flags: &args::Earnings) -> Result<Earnings, Ended> {
         by: days::name(flags.by),
         microwatts,
         watts_from,
-        jobs: if flags.by == Grouping::Job {
-            jobs
-        } else {
-            Vec::new()
-        },
+        jobs,
         groups: groups.collect(),
         total,
     })

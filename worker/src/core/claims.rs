@@ -10,7 +10,7 @@ use assay_protocol::{Address, Lamports, UnixSeconds};
 use super::{
     Core,
     admission::Need,
-    capacity::{Demand, Kind},
+    capacity::{Demand, Kind, Turn},
     command::{Command, RunFault, Step},
     conditions::has_closed,
     policy::Refusal,
@@ -127,9 +127,9 @@ impl Core {
         } else {
             self.admission.need(work.size(), usable)
         };
-        let demand = |secs, until| Demand {
+        let demand = |turn, secs, until| Demand {
             kind: Kind::Job,
-            begun: false,
+            turn,
             from: now.0,
             secs,
             until,
@@ -138,7 +138,7 @@ impl Core {
             Need::TooSlow => self.leave(address, Phase::Refused(Refusal::TooSlow), now),
             Need::Run(secs) => {
                 let pays = self.policy.price_reached_at(&work.job) <= now;
-                let run = demand(secs, now.0.saturating_add(usable));
+                let run = demand(Turn::Unasked, secs, now.0.saturating_add(usable));
                 if pays && self.admission.fits(&taken.promised, run) {
                     taken.busy += 1;
                     *taken.models.entry(model).or_default() += 1;
@@ -149,7 +149,7 @@ impl Core {
             }
             Need::Trial(within) => {
                 // Only if it can begin at once: nobody is owed a trial, and it delays nobody.
-                let trial = demand(within, now.0.saturating_add(within));
+                let trial = demand(Turn::Asked, within, now.0.saturating_add(within));
                 let few = taken.trying < self.admission.most_trials();
                 if few && self.admission.fits(&taken.promised, trial) {
                     taken.trying += 1;

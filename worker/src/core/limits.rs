@@ -14,6 +14,7 @@ use super::{Core, standing::Pause};
 const BEGIN: u32 = 3;
 /// Readings in a row clearly below it that end one; so many without a value are told.
 const END: u32 = 6;
+
 /// The operator's limits; 0 for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LimitPolicy {

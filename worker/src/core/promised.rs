@@ -4,7 +4,7 @@ use assay_protocol::{JobStatus, UnixSeconds};
 
 use super::{
     Core,
-    capacity::{Demand, Kind},
+    capacity::{Demand, Kind, Turn},
     command::Step,
     measured::{Measured, Size, Took},
     work::{Phase, Work},
@@ -102,7 +102,11 @@ impl Core {
         };
         Some(Demand {
             kind: Kind::Job,
-            begun: work.is_at_engine() && work.begun.is_some(),
+            turn: match (work.is_at_engine(), work.begun) {
+                (true, Some(_)) => Turn::Begun,
+                (true, None) => Turn::Asked,
+                (false, _) => Turn::Unasked,
+            },
             from: now.0,
             secs,
             until,

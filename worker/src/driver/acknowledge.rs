@@ -60,6 +60,7 @@ impl<C: Chain> Driver<C> {
         let saving = move |store: &crate::store::Store| {
             store.save_acknowledgement(&job, attempt, &secret, now)
         };
+        self.make_ready();
         self.parts.store.call(saving).await?;
         self.parts.halt.at(HaltPoint::AckSaved);
         tracing::info!(%job, attempt, "acknowledged by its requester");

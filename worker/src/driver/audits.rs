@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use assay_client::{address, protocol::Address};
 use assay_engine::Work;
+use futures_util::future::Either;
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -327,15 +328,18 @@ impl<C: Chain> super::Driver<C> {
             | AuditIntent::Settle { .. }
             | AuditIntent::Close { .. } => None,
         };
-        let (chain, submitter) = (
-            Arc::clone(&self.parts.chain),
-            Arc::clone(&self.parts.submitter),
-        );
+        let chain = Arc::clone(&self.parts.chain);
+        let end = match opening {
+            Some(level) => {
+                let (chain, submitter) = (Arc::clone(&chain), Arc::clone(&self.parts.submitter));
+                Either::Left(async move {
+                    open::open(&*chain, &submitter, sender, &job, purpose, level).await
+                })
+            }
+            None => Either::Right(self.bring(purpose, &job)),
+        };
         self.spawn(async move {
-            let outcome = match opening {
-                Some(level) => open::open(&*chain, &submitter, sender, &job, purpose, level).await,
-                None => submitter.submit(purpose).await,
-            };
+            let outcome = end.await;
             let reading = after(&*chain, outcome, address).await;
             Effect::Audit(AuditEffect::Submitted {
                 job: address,

@@ -110,24 +110,21 @@ impl<C: Chain> Driver<C> {
     }
 
     fn submit(&mut self, address: Address, attempt: u8, intent: crate::core::Intent) {
-        let Some(job) = self.core.job(&address) else {
+        let Some(job) = self.core.job(&address).copied() else {
             return;
         };
         let purpose = Purpose {
             job: address,
             attempt,
             action: Action::Job(intent.step()),
-            instruction: instructions::job(audits::sender(&self.parts), address, job, intent),
+            instruction: instructions::job(audits::sender(&self.parts), address, &job, intent),
             now: self.now,
             // A claim may come second, and an audited job may be drawn.
             steady: job.is_unaudited() && matches!(intent.step(), Step::Commit | Step::Finalize),
         };
-        let (chain, submitter) = (
-            Arc::clone(&self.parts.chain),
-            Arc::clone(&self.parts.submitter),
-        );
+        let (chain, end) = (Arc::clone(&self.parts.chain), self.bring(purpose, &job));
         self.spawn(async move {
-            let outcome = submitter.submit(purpose).await;
+            let outcome = end.await;
             let reading = after(&*chain, outcome, address).await;
             Effect::Submitted {
                 job: address,
@@ -199,6 +196,8 @@ impl<C: Chain> Driver<C> {
     ) {
         let (store, now, halt) = (self.parts.store.clone(), self.now, self.parts.halt);
         let attempt = result.attempt;
+        // The commitment comes next, and is not simulated.
+        self.make_ready();
         self.spawn(async move {
             let saved = store.call(move |store| store.save_result(&job, &result, &body, now)).await;
             halt.at(HaltPoint::ResultSaved);

@@ -63,8 +63,9 @@ pub struct Booked {
     pub audits_earned: i64,
     /// What seats took of the stake.
     pub bonds_lost: i64,
+    /// In which something was done for it; one that several jobs share counts for each of them.
     pub transactions: u64,
-    /// Transaction fees, the priority fees included.
+    /// Its part of their fees, the priority fees included.
     pub fees: u64,
     pub priority_fees: u64,
     /// Lamports lent as rent that have not come back.
@@ -76,6 +77,30 @@ pub struct Booked {
 }
 
 impl Booked {
+    pub fn is_own(&self) -> bool {
+        self.role == Role::Primary
+    }
+
+    /// A job of ours that ended with its price.
+    pub fn is_paid(&self) -> bool {
+        self.is_own() && self.ended && self.price > 0
+    }
+
+    /// A job of ours that was given back, or was too late.
+    pub fn is_lost(&self) -> bool {
+        self.is_own() && self.phase == "lost"
+    }
+
+    /// A job of ours whose collateral was slashed.
+    pub fn is_faulted(&self) -> bool {
+        self.is_own() && self.phase == "faulted"
+    }
+
+    /// A job of another that we had a seat for, or asked for one.
+    pub fn is_audit(&self) -> bool {
+        self.role == Role::Auditor
+    }
+
     /// What it changed of stake, earnings and the operator's balance together.
     pub fn net(&self) -> i64 {
         let fees = i64::try_from(self.fees).unwrap_or(i64::MAX);

@@ -34,7 +34,8 @@ pub struct CostRow {
     /// first takes what is left over, so that the rows add up to what was paid.
     pub fee: u64,
     pub priority_fee: u64,
-    /// Lamports lent as rent, below zero if they came back. None until the chain's record was read.
+    /// Lamports lent as rent, below zero if they came back; shared likewise, for what is lent in one
+    /// transaction is lent for accounts of one size. None until the chain's record was read.
     pub rent: Option<i64>,
     pub compute_units: Option<u64>,
     /// How many things the transaction did.
@@ -124,7 +125,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<CostRow, StoreError>> {
             landed: state == "landed",
             fee: share(loaded(fee), loaded(members), first),
             priority_fee: share(loaded(priority), loaded(members), first),
-            rent: if first { rent } else { rent.map(|_| 0) },
+            rent: rent.map(|rent| share_signed(rent, loaded(members), first)),
             compute_units: units.map(loaded),
             members: loaded(members),
             recorded,
@@ -137,6 +138,12 @@ fn share(whole: u64, members: u64, first: bool) -> u64 {
     let members = members.max(1);
     let left_over = if first { whole % members } else { 0 };
     (whole / members).saturating_add(left_over)
+}
+
+fn share_signed(whole: i64, members: u64, first: bool) -> i64 {
+    let part = share(whole.unsigned_abs(), members, first);
+    let part = i64::try_from(part).unwrap_or(i64::MAX);
+    part.saturating_mul(whole.signum())
 }
 
 fn signature(bytes: &[u8]) -> Result<[u8; 64], StoreError> {

@@ -14,6 +14,13 @@ pub struct Member {
     pub action: Action,
 }
 
+impl Member {
+    /// What tells it from other things that are under way.
+    pub fn key(&self) -> (Address, &'static str) {
+        (self.job, self.action.name())
+    }
+}
+
 /// What a transaction costs if it gets into a block, by what was signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quote {

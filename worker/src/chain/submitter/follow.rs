@@ -9,6 +9,7 @@ use assay_client::{
     Failure,
     protocol::{Address, JobData, JobStatus, UnixSeconds},
 };
+use futures_util::future::join_all;
 use solana_signature::Signature;
 use solana_transaction_error::TransactionError;
 use tokio::time::Instant;
@@ -55,11 +56,13 @@ impl<C: Chain> Submitter<C> {
     pub(super) async fn follow_new(self: &Arc<Self>, sent: SentTransaction) -> Submitted {
         let signed = Instant::now();
         self.memory.begin(sent.signature);
-        let key = sent.members.first().map(|one| (one.job, one.action.name()));
-        let Some(key) = key else {
+        let keys: Vec<_> = sent.members.iter().map(Member::key).collect();
+        if keys.is_empty() {
             return Submitted::Expired;
-        };
-        let shown = self.memory.wait_for(key);
+        }
+        // Of several, one alone may have come about otherwise: a dispute looks like a draw.
+        let shown: Vec<_> = keys.iter().map(|key| self.memory.wait_for(*key)).collect();
+        let shown = join_all(shown.iter().map(|member| member.notified()));
         let first = if self.memory.hinted.load(Ordering::Relaxed) {
             self.config.look_every.saturating_mul(LEFT_OUT)
         } else {
@@ -74,9 +77,11 @@ impl<C: Chain> Submitter<C> {
         let ended = tokio::select! {
             biased;
             end = self.until_its_end(&sent, Some(signed), waits) => Some(end),
-            () = shown.notified() => None,
+            _ = shown => None,
         };
-        self.memory.wait_no_more(key);
+        for key in keys {
+            self.memory.wait_no_more(key);
+        }
         match ended {
             Some(end) => self.end(&sent, end).await,
             None => {
@@ -209,11 +214,15 @@ impl<C: Chain> Submitter<C> {
                 (TransactionEnd::Expired, Submitted::Expired, "expired")
             }
         };
-        for Member { job, action, .. } in &sent.members {
-            let (job, step) = (*job, action.name());
+        if end != TransactionEnd::Landed && sent.members.len() > 1 {
+            self.memory.set_apart(sent.members.iter().map(Member::key));
+        }
+        for member in &sent.members {
+            let Member { job, action, .. } = member;
+            let step = action.name();
             match &end {
                 TransactionEnd::Landed => {
-                    self.memory.forget_expiry((job, step));
+                    self.memory.forget_failures(member.key());
                     tracing::info!(%job, step, %signature, fee = sent.quote.fee, "transaction landed");
                 }
                 TransactionEnd::Refused { error } => {
@@ -222,7 +231,7 @@ impl<C: Chain> Submitter<C> {
                     tracing::warn!(%job, step, %signature, reason = error, "transaction failed on chain");
                 }
                 TransactionEnd::Expired => {
-                    self.memory.note_expiry((job, step));
+                    self.memory.note_expiry(member.key());
                     tracing::warn!(%job, step, %signature, "transaction expired without landing");
                 }
             }

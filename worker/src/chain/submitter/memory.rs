@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -25,8 +25,13 @@ const HASH_FOR: Duration = Duration::from_secs(20);
 const FEES_FOR: Duration = Duration::from_secs(60);
 /// The least that is offered once something has expired, in micro-lamports a unit.
 const LEAST_AFTER_EXPIRY: u64 = 1_000;
+/// So many are remembered to go alone; one that is forgotten costs a simulation.
+const APART: usize = 1_024;
 /// Of so many costs that are computed, one is compared with the chain's record.
 const SAMPLE: u64 = 64;
+
+/// A job, and what is done for it.
+pub type Key = (Address, &'static str);
 
 /// Starts empty.
 #[derive(Default)]
@@ -38,11 +43,13 @@ pub struct Memory {
     /// Compute units of the last simulation, by what was done.
     units: Mutex<BTreeMap<&'static str, u64>>,
     /// Transactions in a row that expired.
-    expired: Mutex<BTreeMap<(Address, &'static str), u32>>,
+    expired: Mutex<BTreeMap<Key, u32>>,
+    /// What did not land together with others.
+    apart: Mutex<BTreeSet<Key>>,
     under_way: Mutex<BTreeSet<[u8; 64]>>,
     states: tokio::sync::Mutex<States>,
     /// Told when the chain shows what was wanted.
-    shown: Mutex<BTreeMap<(Address, &'static str), std::sync::Arc<Notify>>>,
+    shown: Mutex<BTreeMap<Key, Arc<Notify>>>,
     costs: AtomicU64,
     /// The chain has charged something else than was computed.
     pub distrusts_quotes: AtomicBool,
@@ -59,7 +66,8 @@ fn open<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Memory {
-    /// A blockhash that is young enough to sign with.
+    /// A blockhash that is young enough to sign with. Whoever comes while it is asked for waits for the
+    /// same answer.
     pub async fn blockhash<C: Chain>(&self, chain: &C) -> Result<(Hash, u64), ChainError> {
         let mut kept = self.hash.lock().await;
         if let Some((hash, last, at)) = *kept
@@ -83,7 +91,7 @@ impl Memory {
         &self,
         chain: &C,
         provider: Address,
-        key: (Address, &'static str),
+        key: Key,
         percentile: u8,
         most: u64,
     ) -> u64 {
@@ -111,14 +119,31 @@ impl Memory {
         wanted.min(most)
     }
 
-    pub fn note_expiry(&self, key: (Address, &'static str)) {
+    pub fn note_expiry(&self, key: Key) {
         let mut expired = open(&self.expired);
         let times = expired.entry(key).or_default();
         *times = times.saturating_add(1);
     }
 
-    pub fn forget_expiry(&self, key: (Address, &'static str)) {
+    /// It has landed: what failed before is no advice for the next time.
+    pub fn forget_failures(&self, key: Key) {
         open(&self.expired).remove(&key);
+        open(&self.apart).remove(&key);
+    }
+
+    /// From now on these go alone, until they have landed.
+    pub fn set_apart(&self, keys: impl Iterator<Item = Key>) {
+        let mut apart = open(&self.apart);
+        for key in keys {
+            if apart.len() >= APART {
+                apart.pop_first();
+            }
+            apart.insert(key);
+        }
+    }
+
+    pub fn is_apart(&self, key: &Key) -> bool {
+        open(&self.apart).contains(key)
     }
 
     pub fn units(&self, action: Action) -> Option<u64> {
@@ -162,15 +187,15 @@ impl Memory {
     }
 
     /// What is told when the chain shows the effect of this.
-    pub fn wait_for(&self, key: (Address, &'static str)) -> std::sync::Arc<Notify> {
-        std::sync::Arc::clone(open(&self.shown).entry(key).or_default())
+    pub fn wait_for(&self, key: Key) -> Arc<Notify> {
+        Arc::clone(open(&self.shown).entry(key).or_default())
     }
 
-    pub fn wait_no_more(&self, key: (Address, &'static str)) {
+    pub fn wait_no_more(&self, key: Key) {
         open(&self.shown).remove(&key);
     }
 
-    pub fn show(&self, key: (Address, &'static str)) {
+    pub fn show(&self, key: Key) {
         if let Some(waiting) = open(&self.shown).get(&key) {
             waiting.notify_one();
         }

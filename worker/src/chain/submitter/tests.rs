@@ -1,5 +1,7 @@
 //! Against nodes over real sockets: what is asked, what is believed, and what is noted of it.
 
+use std::sync::atomic::Ordering;
+
 use assay_client::protocol::{JobData, JobStatus};
 use bytemuck::Zeroable;
 use serde_json::{Value, json};
@@ -9,6 +11,8 @@ use crate::chain::{
     RpcChain,
     fake::{Node, Trouble, World, chain},
 };
+
+mod batch;
 
 const JOB: Address = Address::new_from_array([3; 32]);
 const ME: Address = Address::new_from_array([4; 32]);
@@ -88,6 +92,71 @@ async fn job_takes_at_most_eight_requests() {
     assert_eq!(asked(1, "getSignatureStatuses"), Some(3));
     assert_eq!(counts[1].total, 7, "{:?}", counts[1]);
     assert!(submitter.store.pending_transactions().unwrap().is_empty());
+}
+
+/// Its steps are further apart than a blockhash is signed with, and a websocket tells of them.
+#[tokio::test]
+async fn job_with_long_pauses_asks_for_three_blockhashes() {
+    let node = Node::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let submitter = submitter(&[&node], &folder);
+    submitter.memory.hinted.store(true, Ordering::Relaxed);
+    submitter.chain.check().await;
+    for step in [Step::Commit, Step::Finalize] {
+        submitter.memory.keep_units(Action::Job(step), 5_000);
+    }
+    let before = submitter.chain.calls();
+    let steps = [
+        (Step::Claim, JobStatus::Claimed),
+        (Step::Commit, JobStatus::Committed),
+        (Step::Finalize, JobStatus::Settled),
+    ];
+    for (sent, (step, status)) in (1..).zip(steps) {
+        submitter.memory.forget_blockhash().await;
+        let submitting = tokio::spawn({
+            let submitter = Arc::clone(&submitter);
+            async move { submitter.submit(purpose(step)).await }
+        });
+        while node.count("sendTransaction") < sent {
+            tokio::task::yield_now().await;
+        }
+        submitter.see(JOB, &shown(status));
+        assert_eq!(submitting.await.unwrap(), Submitted::Landed);
+    }
+    let calls = submitter.chain.calls().since(&before);
+    let asked = |method: &str| calls.by_method.get(method).copied();
+    assert_eq!(asked("getLatestBlockhash"), Some(3));
+    assert_eq!(asked("simulateTransaction"), Some(1));
+    assert_eq!(asked("sendTransaction"), Some(3));
+    assert_eq!(asked("getSignatureStatuses"), None, "read later, together");
+    assert_eq!(calls.total, 8, "recent fees once: {calls:?}");
+}
+
+#[tokio::test]
+async fn blockhash_is_asked_for_beside_the_simulation() {
+    let node = Node::start().await;
+    node.trouble("simulateTransaction", Trouble::Hang);
+    let folder = tempfile::tempdir().unwrap();
+    let submitter = submitter(&[&node], &folder);
+    tokio::spawn({
+        let submitter = Arc::clone(&submitter);
+        async move { submitter.submit(purpose(Step::Claim)).await }
+    });
+    while node.count("simulateTransaction") == 0 || node.count("getLatestBlockhash") == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn blockhash_that_is_there_is_not_asked_for_again() {
+    let node = Node::start().await;
+    node.world().land = Some(land);
+    let folder = tempfile::tempdir().unwrap();
+    let submitter = submitter(&[&node], &folder);
+    submitter.make_ready().await;
+    assert_eq!(node.count("getLatestBlockhash"), 1);
+    submitter.submit(purpose(Step::Commit)).await;
+    assert_eq!(node.count("getLatestBlockhash"), 1);
 }
 
 #[tokio::test]
@@ -251,7 +320,7 @@ async fn offer_follows_recent_fees_grows_with_expiries_and_has_a_limit() {
         (offer(50, 100_000).await, offer(50, 3_000).await),
         (4_000, 3_000)
     );
-    submitter.memory.forget_expiry(key);
+    submitter.memory.forget_failures(key);
     assert_eq!(offer(50, 100_000).await, 300);
     assert_eq!(
         node.count("getRecentPrioritizationFees"),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::store::{Booked, Role};
+use crate::store::Booked;
 
 /// One attempt at one job.
 #[derive(Clone, Debug, Serialize)]
@@ -91,6 +91,8 @@ pub struct Sums {
     pub slashed: i64,
     pub audits_earned: i64,
     pub bonds_lost: i64,
+    /// One that several jobs share counts for each of them, and so does its missing record; fees and
+    /// rent are shared.
     pub transactions: u64,
     pub fees: u64,
     pub priority_fees: u64,
@@ -102,15 +104,18 @@ pub struct Sums {
 }
 
 impl Sums {
-    pub fn add(&mut self, job: &Job) {
-        let own = job.role == Role::Primary.name();
-        let state = job.state.as_str();
-        self.jobs += u64::from(own);
-        self.settled += u64::from(own && job.price > 0 && job.ended);
-        self.lost += u64::from(own && state == "lost");
-        self.faulted += u64::from(own && state == "faulted");
-        self.audits += u64::from(job.role == Role::Auditor.name());
-        self.unknown += u64::from(job.unknown);
+    /// Adds a job as it stands in the books, and as it is written out.
+    pub fn add(&mut self, booked: &Booked, job: &Job) {
+        for (count, counts) in [
+            (&mut self.jobs, booked.is_own()),
+            (&mut self.settled, booked.is_paid()),
+            (&mut self.lost, booked.is_lost()),
+            (&mut self.faulted, booked.is_faulted()),
+            (&mut self.audits, booked.is_audit()),
+            (&mut self.unknown, booked.unknown),
+        ] {
+            *count += u64::from(counts);
+        }
         for (sum, amount) in [
             (&mut self.price, job.price),
             (&mut self.market_share, job.market_share),

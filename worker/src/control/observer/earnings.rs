@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     control::snapshot::{Day, Earnings, Sum},
-    store::{Booked, Role},
+    store::Booked,
 };
 
 /// Seconds of a day of UTC.
@@ -43,16 +43,14 @@ pub(super) fn sum(books: &[Booked], now: i64) -> Earnings {
 }
 
 fn one(booked: &Booked) -> Sum {
-    let own = booked.role == Role::Primary;
-    let failed = matches!(booked.phase.as_str(), "lost" | "faulted");
     Sum {
         earned: booked.earned.saturating_add(booked.audits_earned),
         slashed: booked.slashed.saturating_add(booked.bonds_lost),
         fees: booked.fees,
         net: booked.net(),
-        settled: u64::from(own && booked.ended && booked.price > 0),
-        failed: u64::from(own && failed),
-        audits: u64::from(booked.role == Role::Auditor),
+        settled: u64::from(booked.is_paid()),
+        failed: u64::from(booked.is_lost() || booked.is_faulted()),
+        audits: u64::from(booked.is_audit()),
     }
 }
 

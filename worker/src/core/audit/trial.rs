@@ -11,7 +11,7 @@ use super::{
 };
 use crate::core::{
     admission::Need,
-    capacity::{Demand, Kind},
+    capacity::{Demand, Kind, Turn},
     claims::Tried,
     command::RunFault,
     measured::{Measured, Size, Took},
@@ -45,7 +45,7 @@ impl Audits {
             Need::Run(secs) => {
                 let run = Demand {
                     kind: Kind::Seat,
-                    begun: false,
+                    turn: Turn::Unasked,
                     from: panel.join_deadline.max(now.0),
                     secs,
                     until: self.policy.run_until(panel),
@@ -60,7 +60,7 @@ impl Audits {
                 let within = within.min(left.saturating_sub(now.0));
                 let trial = Demand {
                     kind: Kind::Seat,
-                    begun: false,
+                    turn: Turn::Asked,
                     from: now.0,
                     secs: within,
                     until: left,
@@ -156,7 +156,11 @@ impl Audits {
         let usable = self.policy.usable_secs(panel);
         Some(Demand {
             kind: Kind::Seat,
-            begun: panel.join_deadline <= now.0,
+            turn: if panel.join_deadline <= now.0 {
+                Turn::Begun
+            } else {
+                Turn::Unasked
+            },
             from: panel.join_deadline.max(now.0),
             secs: self.admission.counted(case.size(), usable),
             until,
@@ -193,7 +197,7 @@ fn trial_demand(case: &Case, now: UnixSeconds) -> Option<Demand> {
     let passed = now.0.saturating_sub(since.0);
     (case.files == Files::Trying).then_some(Demand {
         kind: Kind::Seat,
-        begun: true,
+        turn: Turn::Begun,
         from: now.0,
         secs: limit.saturating_sub(passed).max(1),
         until: i64::MAX,

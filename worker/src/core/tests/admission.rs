@@ -136,7 +136,7 @@ fn held_seat_keeps_its_engine_time_from_new_jobs() {
     world.measured(5_000); // Counted as eight.
     let seat = |from: i64| Demand {
         kind: Kind::Seat,
-        begun: false,
+        turn: Turn::Unasked,
         from,
         secs: 20,
         until: from + 22,
@@ -218,7 +218,11 @@ fn play(engines: usize, arrivals: &[Arrival], seats: &[(i64, i64)]) -> (usize, u
             let (from, until) = (start + from, start + from + secs);
             Demand {
                 kind: Kind::Seat,
-                begun: from <= now,
+                turn: if from <= now {
+                    Turn::Begun
+                } else {
+                    Turn::Unasked
+                },
                 from: from.max(now),
                 secs: until - from.max(now),
                 until,
@@ -282,6 +286,25 @@ fn seat_under_way_leaves_one_engine_to_jobs() {
 fn runs_have_engines_in_the_order_of_asking() {
     let arrivals = [(35, 26, 3), (21, 38, 16), (17, 32, 18), (19, 13, 4)];
     let (_, released) = play(2, &arrivals, &[(24, 20)]);
+    assert_eq!(released, 0);
+}
+
+/// Claims that are under way at the same moment land in another order than they were counted in.
+#[test]
+fn claims_may_land_in_any_order() {
+    let short = (0, 8, 1);
+    let arrivals = [
+        short,
+        short,
+        (17, 35, 16),
+        short,
+        short,
+        short,
+        short,
+        (48, 27, 11),
+        (39, 8, 1),
+    ];
+    let (_, released) = play(1, &arrivals, &[(29, 8)]);
     assert_eq!(released, 0);
 }
 

@@ -112,6 +112,32 @@ fn costs_of_a_batch_are_shared_and_add_up() {
 }
 
 #[test]
+fn books_of_jobs_that_shared_a_transaction_add_up_to_what_was_paid() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    store.save_transaction(&batch(1), NOW).unwrap();
+    store
+        .end_transaction(&[1; 64], &TransactionEnd::Landed)
+        .unwrap();
+    for rent in [6_000_001, -6_000_001] {
+        let recorded = KnownCost::Recorded {
+            fee: 5_003,
+            compute_units: Some(4_000),
+            rent,
+        };
+        store.record_cost(&[1; 64], &recorded).unwrap();
+        let books = store.books().unwrap();
+        let mut shares: Vec<_> = books.iter().map(|one| (one.fees, one.rent)).collect();
+        shares.sort_unstable_by_key(|(fees, _)| std::cmp::Reverse(*fees));
+        let third = 2_000_000 * rent.signum();
+        let first = third + rent.signum();
+        assert_eq!(shares, [(1_669, first), (1_667, third), (1_667, third)]);
+        let net: i64 = books.iter().map(|one| one.net()).sum();
+        assert_eq!(net, -5_003 - rent);
+    }
+}
+
+#[test]
 fn cost_is_owed_until_the_chain_has_told_it() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);

@@ -7,7 +7,7 @@ use super::{
     arena::{Arena, Node, provider},
     finish,
 };
-use crate::core::{Demand, Kind, Size, Took, TrialRun, Tried};
+use crate::core::{Demand, Kind, Size, Took, TrialRun, Tried, Turn};
 
 fn count(node: &Node, name: &str) -> usize {
     node.sent.iter().filter(|sent| **sent == name).count()
@@ -17,7 +17,7 @@ fn count(node: &Node, name: &str) -> usize {
 fn busy() -> Demand {
     Demand {
         kind: Kind::Job,
-        begun: false,
+        turn: Turn::Unasked,
         from: 0,
         secs: i64::MAX / 2,
         until: i64::MAX,
@@ -130,7 +130,7 @@ fn held_seat_is_promised_its_run_until_it_is_made() {
     let whole = arena.nodes[1].policy.usable_secs(&panel);
     let expected = Demand {
         kind: Kind::Seat,
-        begun: false,
+        turn: Turn::Unasked,
         from: panel.join_deadline,
         secs: whole,
         until: panel.join_deadline + whole,
