@@ -15,6 +15,7 @@ use url::Url;
 
 mod cache;
 mod download;
+mod error;
 mod ipfs;
 mod network;
 mod transfers;
@@ -23,75 +24,14 @@ mod transfers;
 mod tests;
 
 pub use cache::{Cache, CacheError, Incoming};
+pub use error::FetchError;
 pub use ipfs::{check_gateway, gateway_url};
 pub use network::{NetworkPolicy, is_public};
 pub use transfers::Transfer;
 
 use download::Downloader;
+use error::{check_limit, check_size, missing, named, sized};
 use transfers::Transfers;
-
-/// Why bytes are not at hand.
-#[derive(Debug, thiserror::Error)]
-pub enum FetchError {
-    #[error("the {what} {digest} is not here and no uri says where to get it; {hint}")]
-    Missing {
-        what: &'static str,
-        digest: String,
-        hint: &'static str,
-    },
-    #[error(
-        "{source_name} holds other bytes than the chain names: sha256 {found} instead of {expected}"
-    )]
-    Digest {
-        source_name: String,
-        expected: String,
-        found: String,
-    },
-    #[error("{source_name} has {found} bytes and {expected} were announced")]
-    Size {
-        source_name: String,
-        expected: u64,
-        found: u64,
-    },
-    #[error("the {what} has {size} bytes and this worker takes at most {limit}")]
-    TooLarge {
-        what: &'static str,
-        size: u64,
-        limit: u64,
-    },
-    #[error("{uri} is not fetched: {reason}")]
-    Refused { uri: String, reason: String },
-    #[error("{uri} could not be fetched: {reason}")]
-    Network { uri: String, reason: String },
-    #[error(transparent)]
-    Cache(#[from] CacheError),
-}
-
-impl FetchError {
-    /// Whether the same try may succeed later.
-    pub fn may_pass(&self) -> bool {
-        match self {
-            Self::Missing { .. } | Self::Network { .. } | Self::Cache(_) => true,
-            Self::Digest { .. }
-            | Self::Size { .. }
-            | Self::TooLarge { .. }
-            | Self::Refused { .. } => false,
-        }
-    }
-
-    /// A stable name, for metrics.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Missing { .. } => "missing",
-            Self::Digest { .. } => "digest_mismatch",
-            Self::Size { .. } => "size_mismatch",
-            Self::TooLarge { .. } => "too_large",
-            Self::Refused { .. } => "uri_refused",
-            Self::Network { .. } => "fetch_failed",
-            Self::Cache(_) => "cache_failed",
-        }
-    }
-}
 
 /// What is wanted.
 #[derive(Clone, Debug)]
@@ -359,60 +299,5 @@ impl Artifacts {
             }
         }
         None
-    }
-}
-
-fn missing(what: &'static str, hint: &'static str, wanted: &Wanted) -> FetchError {
-    FetchError::Missing {
-        what,
-        digest: hex::encode(wanted.digest.0),
-        hint,
-    }
-}
-
-/// The cache's error, with the source that sent the wrong bytes.
-fn named(source: &Url, error: CacheError) -> FetchError {
-    match error {
-        CacheError::Digest { expected, found } => FetchError::Digest {
-            source_name: source.to_string(),
-            expected,
-            found,
-        },
-        other @ (CacheError::Io { .. }
-        | CacheError::Full { .. }
-        | CacheError::TooLong { .. }
-        | CacheError::Vanished { .. }) => other.into(),
-    }
-}
-
-fn sized(bytes: Vec<u8>, wanted: &Wanted, source: &str) -> Result<Vec<u8>, FetchError> {
-    let found = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    if found == wanted.size {
-        return Ok(bytes);
-    }
-    Err(FetchError::Size {
-        source_name: source.to_owned(),
-        expected: wanted.size,
-        found,
-    })
-}
-
-fn check_size(source: &Url, found: u64, expected: u64) -> Result<(), FetchError> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(FetchError::Size {
-        source_name: source.to_string(),
-        expected,
-        found,
-    })
-}
-
-fn check_limit(what: &'static str, wanted: &Wanted) -> Result<(), FetchError> {
-    let Wanted { size, limit, .. } = *wanted;
-    if size > limit {
-        Err(FetchError::TooLarge { what, size, limit })
-    } else {
-        Ok(())
     }
 }

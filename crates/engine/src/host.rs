@@ -8,7 +8,8 @@
 //! | module | does |
 //! |---|---|
 //! | `pool` | decides which engine serves whom, and which ends; knows no process |
-//! | `lease` | does what the pool decides; an engine lent to one caller |
+//! | `floor`, `sweep` | does what the pool decides, when it is asked and when time has passed |
+//! | `lease`, `load` | an engine lent to one caller; how it comes to have a model |
 //! | `spare` | a process started before it is needed |
 //! | `engine`, `control`, `tensors` | one process, the pipe to it, the memory shared with it |
 //! | `measure`, `memory`, `roster`, `ps` | what runs took, what processes hold, what they are doing |
@@ -33,7 +34,8 @@ use super::{
     sandbox::Confinement,
     settings::Mode,
 };
-use lease::{Floor, Granted};
+use floor::Floor;
+use lease::Granted;
 use measure::Measurements;
 use pool::{PoolLimits, Want};
 use roster::Roster;
@@ -43,7 +45,9 @@ mod attempts;
 mod control;
 mod ending;
 mod engine;
+mod floor;
 mod lease;
+mod load;
 mod measure;
 mod memory;
 mod pool;
@@ -51,6 +55,7 @@ mod ps;
 mod roster;
 mod spare;
 mod spawner;
+mod sweep;
 mod tensors;
 
 pub use measure::{Measured, Sample};
