@@ -229,6 +229,11 @@ impl Config {
         self.data_dir.join("journal.sqlite")
     }
 
+    /// The folder of models as they were optimised.
+    pub fn optimised(&self) -> PathBuf {
+        self.data_dir.join("optimised")
+    }
+
     pub fn poll_every(&self) -> Duration {
         Duration::from_millis(self.chain.poll_ms)
     }

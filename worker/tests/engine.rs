@@ -8,8 +8,14 @@
 
 #[path = "engine/faults.rs"]
 mod faults;
+#[cfg(target_os = "linux")]
+#[path = "determinism/jobs.rs"]
+mod jobs;
 #[path = "engine/kit.rs"]
 mod kit;
+#[cfg(target_os = "linux")]
+#[path = "engine/optimised.rs"]
+mod optimised;
 #[cfg(target_os = "linux")]
 #[path = "engine/pool.rs"]
 mod pool;

@@ -48,11 +48,12 @@ use std::{
 };
 
 use assay_engine::{
-    Dimension, EngineConfig, EngineError, Host, HostConfig, Limits, Model, ModelInfo, Outcome,
-    Tensor, inspect, to_safetensors,
+    Dimension, EngineConfig, EngineError, Host, HostConfig, Limits, Model, ModelInfo,
+    OptimisedModels, Outcome, Tensor, inspect, to_safetensors,
 };
 use futures_util::{StreamExt as _, stream};
 
+use tempfile::TempDir;
 use tripwire::Tripwire;
 
 /// The promise; the corpus is larger.
@@ -204,11 +205,14 @@ async fn sandbox_holds_models_that_nobody_looked_at() {
 struct Hosts {
     patient: Host,
     hasty: Host,
+    /// What they keep.
+    _kept: TempDir,
 }
 
 impl Hosts {
     /// Their engines start where the canary lies, so that a bare name would find it.
     fn new(wire: &Tripwire) -> Self {
+        let kept = tempfile::tempdir().unwrap();
         let host = |load_timeout_secs| {
             let limits = Limits {
                 memory_bytes: 512 << 20,
@@ -224,18 +228,21 @@ impl Hosts {
             let script = r#"cd "$1" && exec "$0" engine"#;
             let worker = env!("CARGO_BIN_EXE_assay-worker");
             let arguments = ["-c", script, worker].map(OsString::from);
-            Host::new(HostConfig {
+            let host = Host::new(HostConfig {
                 engine,
                 program: PathBuf::from("/bin/sh"),
                 arguments: arguments
                     .into_iter()
                     .chain([wire.inside().into()])
                     .collect(),
-            })
+            });
+            // As the worker does, which gives models one thing more that they could misuse.
+            host.keeping(OptimisedModels::open(kept.path(), 1 << 30).unwrap())
         };
         Self {
             patient: host(60),
             hasty: host(2),
+            _kept: kept,
         }
     }
 

@@ -13,18 +13,18 @@ use super::{
     backend::{Backend, LoadError, RunError},
     config::EngineConfig,
     error::RuntimeFault,
-    frame::{self, Request, Response},
-    info::{Dimension, ModelInfo},
+    frame::{self, Kept, Request, Response},
+    info::ModelInfo,
     runtime::OrtBackend,
     sandbox,
     settings::Mode,
-    tensor::Tensor,
 };
 use memory::Memory;
 use pipe::Pipe;
 
 mod memory;
 mod pipe;
+mod sample;
 
 /// Serves requests until they end. Called by `main` for the hidden subcommand `engine`, before
 /// configuration, logging or keys are touched.
@@ -71,8 +71,11 @@ impl Engine {
         let response = match request {
             Request::Share { sizes } => self.memory.share(sizes),
             Request::Start { config, mode } => self.start(config, mode),
-            Request::Load { shared } => self.load(shared, body, OrtBackend::load),
-            Request::LoadUnchecked => self.load(None, body, OrtBackend::load_unchecked),
+            Request::Load { shared, keep } => self.load(shared, body, Form::Model { keep }),
+            Request::LoadOptimised { shared, info } => {
+                self.load(shared, body, Form::Optimised(info))
+            }
+            Request::LoadUnchecked => self.load(None, body, Form::Unchecked),
             Request::Run { shapes, shared } => return self.run(shapes, shared, &body),
             Request::Attempt { attempt } => Response::Attempted {
                 denied: attempt.make(),
@@ -90,7 +93,7 @@ impl Engine {
             Ok(backend) => backend,
             Err(fault) => return Response::Fault { fault },
         };
-        let entered = sandbox::enter(&config, &config.settings(mode));
+        let entered = sandbox::enter(&config, &config.settings(mode), self.memory.take_blank());
         // The sandbox holds the thread that enters it, and those that this one starts afterwards.
         if let Err(error) = end_with_host() {
             return unexpected(error.to_string());
@@ -108,38 +111,41 @@ impl Engine {
         }
     }
 
-    fn load(
-        &mut self,
-        shared: Option<u64>,
-        body: Vec<u8>,
-        load: fn(&mut OrtBackend, &[u8]) -> Result<ModelInfo, LoadError>,
-    ) -> Response {
+    fn load(&mut self, shared: Option<u64>, body: Vec<u8>, form: Form) -> Response {
         let Some((config, backend)) = &mut self.started else {
             return out_of_order();
         };
         let Some(model) = self.memory.model(shared, &body) else {
             return unexpected("a model that lies nowhere".into());
         };
-        let info = match load(backend, model) {
-            Ok(info) => info,
+        let loaded = load(backend, model, form);
+        // Whether or not it was written, nothing is from now on.
+        sandbox::close_blank();
+        let (info, kept) = match loaded {
+            Ok(loaded) => loaded,
             Err(LoadError::Refused(refused)) => return Response::Refused { refused },
             Err(LoadError::Fault(fault)) => return Response::Fault { fault },
         };
         drop(body);
-        if config.warm_up
-            && let Some(zeros) = zeros(&info, config.limits.input_bytes)
-        {
-            // A model may rightly fail on zeros; what counts is that its kernels have run.
-            if let Err(RunError::Fault(fault)) = backend.run(&zeros) {
-                return Response::Fault { fault };
+        let sample = if config.warm_up {
+            match sample::run(backend, &info, config.limits.input_bytes) {
+                Ok(sample) => sample,
+                Err(fault) => return Response::Fault { fault },
             }
-        }
+        } else {
+            None
+        };
         let placement = match backend.placement() {
             Ok(placement) => placement,
             Err(fault) => return Response::Fault { fault },
         };
         self.info = Some(info.clone());
-        Response::Loaded { info, placement }
+        Response::Loaded {
+            info,
+            placement,
+            sample,
+            kept,
+        }
     }
 
     fn run(&mut self, shapes: Vec<Vec<usize>>, shared: bool, body: &[u8]) -> (Response, Vec<u8>) {
@@ -163,6 +169,37 @@ impl Engine {
     }
 }
 
+/// What is to be loaded.
+enum Form {
+    Model { keep: bool },
+    Unchecked,
+    Optimised(ModelInfo),
+}
+
+fn load(
+    backend: &mut OrtBackend,
+    model: &[u8],
+    form: Form,
+) -> Result<(ModelInfo, Kept), LoadError> {
+    let plain = |info| (info, Kept::NotAsked);
+    match form {
+        Form::Unchecked => backend.load_unchecked(model).map(plain),
+        Form::Optimised(info) => backend.load_optimised(model, info).map(plain),
+        Form::Model { keep: false } => backend.load(model).map(plain),
+        Form::Model { keep: true } => {
+            let Some(path) = sandbox::blank_path() else {
+                let reason = "there is nothing that it could be written to".into();
+                let info = backend.load(model)?;
+                return Ok((info, Kept::Not { reason }));
+            };
+            let is_touched = || sandbox::blank_path().is_none();
+            let (info, reason) = backend.load_and_keep(model, path, is_touched)?;
+            let kept = reason.map_or(Kept::Written, |reason| Kept::Not { reason });
+            Ok((info, kept))
+        }
+    }
+}
+
 fn out_of_order() -> Response {
     unexpected("a request came before those it builds on".into())
 }
@@ -171,32 +208,4 @@ fn unexpected(reason: String) -> Response {
     Response::Fault {
         fault: RuntimeFault::Unexpected { reason },
     }
-}
-
-/// The smallest input of the model's types and shapes; None if it would be larger than any job's.
-fn zeros(info: &ModelInfo, limit: u64) -> Option<Vec<Tensor>> {
-    let mut room = usize::try_from(limit).ok()?;
-    info.inputs
-        .iter()
-        .map(|input| {
-            let sizes = input
-                .shape
-                .iter()
-                .flatten()
-                .map(|dimension| match dimension {
-                    Dimension::Fixed(size) => *size,
-                    Dimension::Named(_) | Dimension::Any => 1,
-                });
-            let shape: Vec<usize> = sizes.collect();
-            let size = super::tensor::data_size(input.dtype, &shape)?;
-            room = room.checked_sub(size)?;
-            let (name, dtype) = (input.name.clone(), input.dtype);
-            Some(Tensor {
-                name,
-                dtype,
-                shape,
-                data: vec![0; size],
-            })
-        })
-        .collect()
 }

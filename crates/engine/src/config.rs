@@ -26,7 +26,8 @@ pub struct EngineConfig {
     /// Kernels that repeat their own result: what an auditor's run can be compared with.
     pub deterministic: bool,
     pub optimization: Optimization,
-    /// Runs a model once on zeros after loading, so that the first paid run is not the slow one.
+    /// Runs a model once on a sample after loading, so that the first paid run is not the slow one. Only
+    /// by that is a model that was kept optimised known to be the same, so without it none is.
     pub warm_up: bool,
     /// Longest time to start a child and load a model before it is killed.
     pub load_timeout_secs: u64,
@@ -38,6 +39,9 @@ pub struct EngineConfig {
     /// first; a model that alone needs more is refused. 0: three quarters of what the machine has, or the
     /// container is held to.
     pub memory_bytes: u64,
+    /// Bytes on disk of models as they were optimised, so that the next load needs not do it again; 0
+    /// keeps none. Where they lie is said by whoever makes a host.
+    pub optimised_cache_bytes: u64,
     /// Keeps a process ready that the next model is loaded into.
     pub spare: bool,
     /// Inferences at the same time; each has its own process.
@@ -68,6 +72,7 @@ impl Default for EngineConfig {
             warm_models: 8,
             keep_alive_secs: 300,
             memory_bytes: 0,
+            optimised_cache_bytes: 4 << 30,
             spare: true,
             concurrency: 2,
             instances: 0,

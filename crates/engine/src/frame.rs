@@ -38,8 +38,18 @@ pub enum Request {
         #[serde(default)]
         mode: Mode,
     },
-    /// The model, of so many bytes if they lie in shared memory, else in the body.
-    Load { shared: Option<u64> },
+    /// The model, of so many bytes if they lie in shared memory, else in the body; its optimised graph
+    /// is wanted, too.
+    Load {
+        shared: Option<u64>,
+        #[serde(default)]
+        keep: bool,
+    },
+    /// The optimised graph of a model that was loaded before, likewise, and what was said of it then.
+    LoadOptimised {
+        shared: Option<u64>,
+        info: ModelInfo,
+    },
     /// The inputs' shapes, in the model's order; their elements likewise.
     Run {
         shapes: Vec<Vec<usize>>,
@@ -57,6 +67,9 @@ pub enum Response {
     /// The numbers of the files that hold what is given and what is made, until the next request.
     Sharing {
         numbers: [i32; 2],
+        /// The file to which an optimised graph is written, until the model is loaded.
+        #[serde(default)]
+        blank: Option<i32>,
     },
     /// Everything is to go through the pipe.
     NotSharing {
@@ -69,6 +82,11 @@ pub enum Response {
     Loaded {
         info: ModelInfo,
         placement: Placement,
+        /// Digest in hex of what a sample gave; none if none was run.
+        #[serde(default)]
+        sample: Option<String>,
+        #[serde(default)]
+        kept: Kept,
     },
     /// The outputs' shapes, in the model's order; their elements as those of the inputs.
     Outputs {
@@ -87,6 +105,19 @@ pub enum Response {
     /// What the system said to the attempt; nothing if it let it pass.
     Attempted {
         denied: Option<String>,
+    },
+}
+
+/// What became of the wish for the optimised graph.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kept", rename_all = "snake_case")]
+pub enum Kept {
+    #[default]
+    NotAsked,
+    /// It is in the file.
+    Written,
+    Not {
+        reason: String,
     },
 }
 
@@ -194,7 +225,10 @@ mod tests {
             mode: Mode::Fast,
         };
         write(&mut pipe, &start, b"").unwrap();
-        let load = Request::Load { shared: None };
+        let load = Request::Load {
+            shared: None,
+            keep: false,
+        };
         write(&mut pipe, &load, b"tensors").unwrap();
         let mut from = pipe.as_slice();
         assert_eq!(read(&mut from, 7).unwrap(), Some((start, vec![])));
@@ -208,7 +242,7 @@ mod tests {
     #[test]
     fn bad_frames_are_errors() {
         let mut good = Vec::new();
-        write(&mut good, &Request::Load { shared: None }, b"tensors").unwrap();
+        write(&mut good, &Request::LoadUnchecked, b"tensors").unwrap();
         let refused = |bytes: &[u8], max_body: u64| {
             read::<Request>(&mut &bytes[..], max_body)
                 .unwrap_err()

@@ -10,6 +10,7 @@
 //! | `pool` | decides which engine serves whom, and which ends; knows no process |
 //! | `floor`, `sweep` | does what the pool decides, when it is asked and when time has passed |
 //! | `lease`, `load` | an engine lent to one caller; how it comes to have a model |
+//! | `optimised` | models as they were optimised before, on disk |
 //! | `spare` | a process started before it is needed |
 //! | `engine`, `control`, `tensors` | one process, the pipe to it, the memory shared with it |
 //! | `measure`, `memory`, `roster`, `ps` | what runs took, what processes hold, what they are doing |
@@ -27,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     backend::{ModelRefused, Outcome},
-    config::EngineConfig,
+    config::{EngineConfig, Provider},
     error::EngineError,
     info::ModelInfo,
     runtime::Runtime,
@@ -50,6 +51,7 @@ mod lease;
 mod load;
 mod measure;
 mod memory;
+mod optimised;
 mod pool;
 mod ps;
 mod roster;
@@ -59,6 +61,7 @@ mod sweep;
 mod tensors;
 
 pub use measure::{Measured, Sample};
+pub use optimised::{OptimisedError, OptimisedModels, kept_of};
 pub use pool::Work;
 pub use ps::{EngineState, EngineStatus, Ps};
 
@@ -129,21 +132,30 @@ struct Inner {
     wake_sweeper: Arc<Notify>,
     roster: Arc<Roster>,
     times: Mutex<Measurements>,
+    optimised: Option<Arc<OptimisedModels>>,
     stop: CancellationToken,
 }
 
 impl Host {
     pub fn new(config: HostConfig) -> Self {
-        Self::for_mode(config, Mode::default())
+        Self::for_mode(config, Mode::default(), None)
+    }
+
+    /// The same, but keeps models as they were optimised. Before any engine is started.
+    #[must_use]
+    pub fn keeping(self, models: OptimisedModels) -> Self {
+        let inner = &self.inner;
+        Self::for_mode(inner.config.clone(), inner.mode, Some(Arc::new(models)))
     }
 
     /// The same for work of another kind. Engines of one kind never do the other's.
     #[must_use]
     pub fn in_mode(self, mode: Mode) -> Self {
-        Self::for_mode(self.inner.config.clone(), mode)
+        let inner = &self.inner;
+        Self::for_mode(inner.config.clone(), mode, inner.optimised.clone())
     }
 
-    fn for_mode(config: HostConfig, mode: Mode) -> Self {
+    fn for_mode(config: HostConfig, mode: Mode, optimised: Option<Arc<OptimisedModels>>) -> Self {
         let limits = limits(&config.engine);
         let inner = Inner {
             mode,
@@ -153,6 +165,7 @@ impl Host {
             wake_sweeper: Arc::default(),
             roster: Arc::default(),
             times: Mutex::default(),
+            optimised,
             stop: CancellationToken::new(),
             config,
         };
@@ -244,6 +257,13 @@ impl Host {
         self.inner.times().of(model)
     }
 
+    /// Returns once the models that were loaded so far are on disk, as far as they are kept.
+    pub async fn settled(&self) {
+        if let Some(models) = &self.inner.optimised {
+            models.settled().await;
+        }
+    }
+
     /// Kills every engine, also those at work, and starts no more.
     pub fn kill(&self) {
         self.inner.stop.cancel();
@@ -285,6 +305,14 @@ impl Inner {
         self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The most that a process may hand out of what it has made of its model; 0 for nothing.
+    fn optimised_bytes(&self) -> u64 {
+        let kept = self.optimised.as_ref();
+        let limit = kept.filter(|_| self.config.engine.provider == Provider::Cpu);
+        let limit = limit.map_or(0, |models| models.limit());
+        limit.min(self.config.engine.limits.model_bytes)
+    }
+
     fn deadline(&self) -> Deadline {
         Deadline::within(self.config.engine.load_timeout())
     }
@@ -320,5 +348,10 @@ impl Deadline {
             at: now.checked_add(limit).unwrap_or(now),
             limit,
         }
+    }
+
+    /// The middle between now and then.
+    fn first_half(self) -> Self {
+        Self::within(self.at.saturating_duration_since(Instant::now()) / 2)
     }
 }

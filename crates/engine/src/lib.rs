@@ -56,7 +56,8 @@ pub use hardware::{
     Readings, RuntimeLibrary, Sensors, instruction_sets,
 };
 pub use host::{
-    EngineState, EngineStatus, Host, HostConfig, Measured, Model, Probe, Ps, Sample, Work,
+    EngineState, EngineStatus, Host, HostConfig, Measured, Model, OptimisedError, OptimisedModels,
+    Probe, Ps, Sample, Work, kept_of,
 };
 pub use info::{Dimension, InputMismatch, ModelInfo, TensorInfo};
 pub use inspect::inspect;

@@ -6,7 +6,6 @@ use ort::{
     environment::Environment,
     error::ErrorCode,
     session::{Session, SessionInputValue},
-    value::{Outlet, TensorElementType, ValueType},
 };
 use serde::{Deserialize, Serialize};
 
@@ -15,19 +14,22 @@ use super::{
     config::{EngineConfig, Limits, Provider},
     error::RuntimeFault,
     hardware::instruction_sets,
-    info::{Dimension, ModelInfo, TensorInfo},
+    info::{ModelInfo, TensorInfo},
     inspect::{Inspected, inspect},
     placement::Placement,
     settings::{Mode, Settings},
-    tensor::{DType, Tensor, View},
+    tensor::{Tensor, View},
 };
 
 mod assignment;
 mod library;
+mod ports;
 mod session;
 mod values;
 
 pub use library::locate;
+
+use session::Graph;
 
 /// The process's one environment: ONNX Runtime allows no second, nor a second library.
 static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
@@ -148,15 +150,59 @@ impl OrtBackend {
         self.commit(model, &Inspected::default())
     }
 
-    fn commit(&mut self, model: &[u8], inspected: &Inspected) -> Result<ModelInfo, LoadError> {
-        let mut builder = session::builder(&self.environment, &self.settings)?;
-        let committed = builder.commit_from_memory(model);
-        let session = committed.map_err(|error| refusal(&error, self.settings.provider))?;
-        let info = ModelInfo {
-            inputs: ports(session.inputs(), inspected)?,
-            outputs: ports(session.outputs(), inspected)?,
-            metadata: metadata(&session)?,
+    /// As [`Backend::load`], and has the optimised graph written to a path. A graph that cannot be written
+    /// is loaded all the same; then this says why it was not.
+    pub(crate) fn load_and_keep(
+        &mut self,
+        model: &[u8],
+        path: &Path,
+        is_touched: impl FnOnce() -> bool,
+    ) -> Result<(ModelInfo, Option<String>), LoadError> {
+        self.loaded = None;
+        let inspected = inspect(model, self.limits.model_bytes)?;
+        let reason = match self.make(model, Graph::Kept(path)) {
+            Ok(session) => return Ok((self.take(session, &inspected)?, None)),
+            Err(error) if is_touched() => error.to_string(),
+            // It did not get as far as to be written.
+            Err(error) => return Err(error),
         };
+        let session = self.make(model, Graph::AsMade)?;
+        Ok((self.take(session, &inspected)?, Some(reason)))
+    }
+
+    /// Loads what was written before, by a process that was given a model of which it said `info`. Such a
+    /// graph has operators of ONNX Runtime's own, so it is not looked at: this is for a sandbox.
+    pub(crate) fn load_optimised(
+        &mut self,
+        graph: &[u8],
+        info: ModelInfo,
+    ) -> Result<ModelInfo, LoadError> {
+        self.loaded = None;
+        let session = self.make(graph, Graph::Optimised)?;
+        if !ports::fit(&session, &info) {
+            let reason = "the optimised model has other inputs or outputs".into();
+            return Err(RuntimeFault::Unexpected { reason }.into());
+        }
+        self.loaded = Some(Loaded {
+            session,
+            outputs: info.outputs.clone(),
+        });
+        Ok(info)
+    }
+
+    fn commit(&mut self, model: &[u8], inspected: &Inspected) -> Result<ModelInfo, LoadError> {
+        let session = self.make(model, Graph::AsMade)?;
+        self.take(session, inspected)
+    }
+
+    fn make(&self, model: &[u8], graph: Graph<'_>) -> Result<Session, LoadError> {
+        let mut builder = session::builder(&self.environment, &self.settings, graph)?;
+        let committed = builder.commit_from_memory(model);
+        committed.map_err(|error| refusal(&error, self.settings.provider))
+    }
+
+    fn take(&mut self, session: Session, inspected: &Inspected) -> Result<ModelInfo, LoadError> {
+        let info = ports::info(&session, inspected)?;
         self.loaded = Some(Loaded {
             session,
             outputs: info.outputs.clone(),
@@ -249,77 +295,6 @@ fn unexpected<T>(error: &ort::Error<T>) -> RuntimeFault {
     RuntimeFault::Unexpected {
         reason: said(error),
     }
-}
-
-fn ports(outlets: &[Outlet], inspected: &Inspected) -> Result<Vec<TensorInfo>, ModelRefused> {
-    outlets
-        .iter()
-        .map(|outlet| port(outlet, inspected))
-        .collect()
-}
-
-fn port(outlet: &Outlet, inspected: &Inspected) -> Result<TensorInfo, ModelRefused> {
-    let name = outlet.name().to_string();
-    let refuse = |found: String| ModelRefused::Type {
-        name: name.clone(),
-        found,
-    };
-    let (ty, sizes, symbols) = match outlet.dtype() {
-        ValueType::Tensor {
-            ty,
-            shape,
-            dimension_symbols,
-        } => (*ty, shape, dimension_symbols),
-        ValueType::Sequence(_) => return Err(refuse("a sequence".into())),
-        ValueType::Map { .. } => return Err(refuse("a map".into())),
-        ValueType::Optional(_) => return Err(refuse("optional".into())),
-    };
-    let dtype = carried(ty).ok_or_else(|| refuse(format!("a tensor of {ty}")))?;
-    let dimension = |(index, size): (usize, &i64)| match usize::try_from(*size) {
-        Ok(size) => Dimension::Fixed(size),
-        Err(_) => match symbols.get(index) {
-            Some(symbol) if !symbol.is_empty() => Dimension::Named(symbol.clone()),
-            Some(_) | None => Dimension::Any,
-        },
-    };
-    let ranked = !inspected.unranked.contains(&name);
-    let shape = ranked.then(|| sizes.iter().enumerate().map(dimension).collect());
-    Ok(TensorInfo { name, dtype, shape })
-}
-
-fn carried(ty: TensorElementType) -> Option<DType> {
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the foreign enum is non-exhaustive"
-    )]
-    match ty {
-        TensorElementType::Bool => Some(DType::Bool),
-        TensorElementType::Uint8 => Some(DType::U8),
-        TensorElementType::Int8 => Some(DType::I8),
-        TensorElementType::Uint16 => Some(DType::U16),
-        TensorElementType::Int16 => Some(DType::I16),
-        TensorElementType::Uint32 => Some(DType::U32),
-        TensorElementType::Int32 => Some(DType::I32),
-        TensorElementType::Uint64 => Some(DType::U64),
-        TensorElementType::Int64 => Some(DType::I64),
-        TensorElementType::Float16 => Some(DType::F16),
-        TensorElementType::Bfloat16 => Some(DType::BF16),
-        TensorElementType::Float32 => Some(DType::F32),
-        TensorElementType::Float64 => Some(DType::F64),
-        _ => None,
-    }
-}
-
-fn metadata(session: &Session) -> Result<std::collections::BTreeMap<String, String>, RuntimeFault> {
-    let read = || -> ort::Result<_> {
-        let metadata = session.metadata()?;
-        let pairs = metadata.custom_keys()?.into_iter().filter_map(|key| {
-            let value = metadata.custom(&key)?;
-            Some((key, value))
-        });
-        Ok(pairs.collect())
-    };
-    read().map_err(|error| unexpected(&error))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 //! | `landlock` | files, ports and signals, by the kernel's access control |
 //! | `seccomp` | system calls, by list |
 //! | `limits` | memory, processor time, descriptors, processes |
+//! | `opening` | the one file that may be "opened": memory for an optimised model |
 //! | `attempt` | tries to get out, to show that the walls stand |
 
 use std::path::PathBuf;
@@ -22,17 +23,22 @@ use super::{
     config::{EngineConfig, Provider, Sandbox},
     error::RuntimeFault,
     settings::Settings,
+    shared::Blank,
 };
 
 pub use attempt::{Attempt, Call};
 #[cfg(target_os = "linux")]
 pub use limits::allow_cpu;
+#[cfg(target_os = "linux")]
+pub use opening::{close as close_blank, path as blank_path};
 
 mod attempt;
 #[cfg(target_os = "linux")]
 mod landlock;
 #[cfg(target_os = "linux")]
 mod limits;
+#[cfg(target_os = "linux")]
+mod opening;
 #[cfg(target_os = "linux")]
 mod seccomp;
 
@@ -92,6 +98,20 @@ struct Needs {
     /// GPU providers talk to a driver by files and `ioctl`, and load libraries with a model.
     driver: bool,
     library: Option<PathBuf>,
+    /// Where an optimised model may be written, if it may.
+    writes: Option<Writes>,
+}
+
+/// Memory that is open for writing.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "there is no sandbox to fit")
+)]
+struct Writes {
+    descriptor: i32,
+    /// Bytes.
+    limit: u64,
 }
 
 /// A sandbox entered by this thread and by those that it starts from now on, but not closed yet.
@@ -101,14 +121,18 @@ pub struct Entered {
 }
 
 /// Gives up files, network and memory. Must be called while the process has one thread: Landlock
-/// holds the thread that asks for it and its later children.
-pub fn enter(config: &EngineConfig, settings: &Settings) -> Entered {
+/// holds the thread that asks for it and its later children. What is blank stays open to be written
+/// once, if seccomp is there to see to it that nothing else is opened.
+pub fn enter(config: &EngineConfig, settings: &Settings, blank: Option<Blank>) -> Entered {
+    let held = config.sandbox != Sandbox::Off && settings.provider == Provider::Cpu;
+    let writes = blank.filter(|_| held).and_then(keep_open);
     let needs = Needs {
         sandbox: config.sandbox,
         threads: settings.threads,
         memory_bytes: config.limits.memory_bytes,
         driver: settings.provider != Provider::Cpu,
         library: config.library.clone(),
+        writes,
     };
     let confinement = if needs.sandbox == Sandbox::Off {
         off()
@@ -127,6 +151,21 @@ impl Entered {
         }
         self.confinement.required_by(self.needs.sandbox)
     }
+}
+
+#[cfg(target_os = "linux")]
+fn keep_open(blank: Blank) -> Option<Writes> {
+    use std::os::fd::AsRawFd as _;
+    let writes = Writes {
+        descriptor: blank.file.as_raw_fd(),
+        limit: blank.limit,
+    };
+    opening::prepare(blank.file).ok().map(|()| writes)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn keep_open(_: Blank) -> Option<Writes> {
+    None
 }
 
 fn off() -> Confinement {
@@ -156,7 +195,13 @@ fn walls(needs: &Needs) -> Confinement {
 #[cfg(target_os = "linux")]
 fn close(needs: &Needs, confinement: &mut Confinement) {
     confinement.note(limits::nothing_new(needs));
-    confinement.note(seccomp::filter(needs));
+    let filtered = seccomp::filter(needs);
+    if filtered.is_err() {
+        // Nobody would answer in the kernel's place, and what can be opened shall not be written.
+        opening::close();
+        limits::nothing_written();
+    }
+    confinement.note(filtered);
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -174,6 +219,15 @@ fn walls(_: &Needs) -> Confinement {
 
 #[cfg(not(target_os = "linux"))]
 fn close(_: &Needs, _: &mut Confinement) {}
+
+/// Nothing is written here.
+#[cfg(not(target_os = "linux"))]
+pub fn blank_path() -> Option<&'static std::path::Path> {
+    None
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn close_blank() {}
 
 /// There is no such limit here; the deadline stands alone.
 #[cfg(not(target_os = "linux"))]
@@ -220,7 +274,7 @@ mod tests {
             sandbox: Sandbox::Off,
             ..EngineConfig::default()
         };
-        let confinement = enter(&config, &config.settings(Mode::Audited))
+        let confinement = enter(&config, &config.settings(Mode::Audited), None)
             .close()
             .unwrap();
         assert!(!confinement.is_complete());

@@ -4,7 +4,8 @@
 //! files, and the engine then closes them. The host maps nothing: it reads and writes by system
 //! calls, which copy. So an engine that a model has taken over may change the memory at any time, or
 //! shrink it, and the host works on one copy, or gets an error. Two places: what is `given` to the
-//! engine (the model, later the inputs) and what it has `made` (the outputs).
+//! engine (the model, later the inputs) and what it has `made` (the outputs). Where an optimised model
+//! is to be kept there is a third one, not mapped: [`Blank`], which the engine may write once.
 
 use std::ops::Range;
 
@@ -13,10 +14,14 @@ use serde::{Deserialize, Serialize};
 use super::config::Limits;
 
 #[cfg(target_os = "linux")]
+pub use blank::{Blank, Written};
+#[cfg(target_os = "linux")]
 pub use linux::{Offer, Shared, Window};
 #[cfg(not(target_os = "linux"))]
-pub use none::{Shared, Window};
+pub use none::{Blank, Shared, Window, Written};
 
+#[cfg(target_os = "linux")]
+mod blank;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(not(target_os = "linux"))]
@@ -33,6 +38,9 @@ pub struct Sizes {
     pub model: u64,
     pub inputs: u64,
     pub made: u64,
+    /// Of an optimised model; 0 where none is to be kept.
+    #[serde(default)]
+    pub optimised: u64,
 }
 
 impl From<&Limits> for Sizes {
@@ -41,6 +49,7 @@ impl From<&Limits> for Sizes {
             model: limits.model_bytes,
             inputs: limits.input_bytes.saturating_add(GAPS),
             made: limits.output_bytes.saturating_add(GAPS),
+            optimised: 0,
         }
     }
 }

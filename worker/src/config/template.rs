@@ -168,6 +168,9 @@ keep_alive_secs = 300
 memory_bytes = 0
 # A process that waits for the next model, with ONNX Runtime loaded.
 spare = true
+# Models as ONNX Runtime has optimised them, kept on disk in data_dir/optimised so that the next load is quick (CPU only);
+# the longest unused go first. 0 keeps none.
+optimised_cache_bytes = 4294967296
 # Runs at the same time, and engines with the same model; 0: as many as run.
 concurrency = 2
 instances = 0

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use assay_engine::{Class, Confinement, EngineConfig, Host, HostConfig, Probe};
+use assay_engine::{Class, Confinement, EngineConfig, Host, HostConfig, OptimisedModels, Probe};
 
 use crate::config::Config;
 
@@ -18,15 +18,15 @@ pub struct Engines {
 
 impl Engines {
     /// Starts one to see that it works.
-    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+    pub async fn start(worker: &Config) -> anyhow::Result<Self> {
         let fails = "the inference engine does not start";
-        let host = HostConfig::new(config.engine.clone())?.resolve().await;
+        let host = HostConfig::new(worker.engine.clone())?.resolve().await;
         let (host, selection) = host.context(fails)?;
         for tried in selection.iter().flat_map(|selection| &selection.tried) {
             tracing::info!("{tried}");
         }
         let config = host.engine.clone();
-        let host = Arc::new(Host::new(host));
+        let host = Arc::new(keeping(Host::new(host), worker));
         let Probe {
             runtime,
             confinement,
@@ -41,6 +41,21 @@ impl Engines {
             runtime: format!("{runtime}, {provider}, {threads} threads"),
             class,
         })
+    }
+}
+
+/// Has models kept on disk as they are optimised, where that is wanted and possible.
+fn keeping(host: Host, config: &Config) -> Host {
+    let limit = config.engine.optimised_cache_bytes;
+    if limit == 0 {
+        return host;
+    }
+    match OptimisedModels::open(&config.optimised(), limit) {
+        Ok(models) => host.keeping(models),
+        Err(error) => {
+            tracing::warn!(%error, "models are optimised at each load");
+            host
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use std::{
 };
 
 use assay_engine::{
-    DType, EngineConfig, EngineError, Host, HostConfig, Model, Outcome, Tensor, to_safetensors,
+    DType, EngineConfig, EngineError, Host, HostConfig, Model, OptimisedModels, Outcome, Tensor,
+    to_safetensors,
 };
 
 pub const LONG: Duration = Duration::from_secs(60);
@@ -34,6 +35,11 @@ pub fn host_with(engine: EngineConfig) -> Host {
 
 pub fn host() -> Host {
     host_with(EngineConfig::default())
+}
+
+/// A host that keeps models in this folder, with engines of its own.
+pub fn keeping(folder: &Path, engine: EngineConfig) -> Host {
+    host_with(engine).keeping(OptimisedModels::open(folder, 1 << 30).unwrap())
 }
 
 /// A host whose engine is a shell script instead.

@@ -3,7 +3,7 @@
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process,
     time::Duration,
 };
@@ -11,7 +11,7 @@ use std::{
 use assay_engine::{Attempt, Call, EngineConfig, EngineError, Fault, Host, Limits, Sandbox};
 use assay_protocol::OutputProfile;
 
-use crate::kit::{LONG, host, host_with, model, models};
+use crate::kit::{LONG, host, host_with, keeping, model, models};
 
 /// Every call that ends the process that makes it.
 const DEADLY: [Call; 17] = [
@@ -56,18 +56,26 @@ fn without_sandbox() -> Host {
     })
 }
 
+/// A host, and one whose engines may write their optimised model to memory, in this folder.
+fn both(folder: &Path) -> [Host; 2] {
+    [host(), keeping(folder, EngineConfig::default())]
+}
+
 #[tokio::test]
 async fn sandbox_of_this_machine_is_complete() {
-    let confinement = host().probe().await.unwrap().confinement;
-    assert_eq!(confinement.missing, vec![]);
-    let parts = confinement.in_force.join(", ");
-    for part in [
-        "Landlock ABI",
-        "seccomp",
-        "limits on memory",
-        "no new privileges",
-    ] {
-        assert!(parts.contains(part), "{parts}");
+    let folder = tempfile::tempdir().unwrap();
+    for host in both(folder.path()) {
+        let confinement = host.probe().await.unwrap().confinement;
+        assert_eq!(confinement.missing, vec![]);
+        let parts = confinement.in_force.join(", ");
+        for part in [
+            "Landlock ABI",
+            "seccomp",
+            "limits on memory",
+            "no new privileges",
+        ] {
+            assert!(parts.contains(part), "{parts}");
+        }
     }
 }
 
@@ -76,7 +84,8 @@ async fn engine_reads_and_writes_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let secret = folder.path().join("operator.json");
     fs::write(&secret, "key").unwrap();
-    let host = host();
+    let kept = tempfile::tempdir().unwrap();
+    let [plain, keeps] = both(kept.path());
     let worker = |file: &str| PathBuf::from(format!("/proc/{}/{file}", process::id()));
     for path in [
         secret.clone(),
@@ -88,7 +97,8 @@ async fn engine_reads_and_writes_no_file() {
         worker("mem"),
         worker("fd/0"),
     ] {
-        is_denied(&host, Attempt::ReadFile(path)).await;
+        is_denied(&plain, Attempt::ReadFile(path.clone())).await;
+        is_denied(&keeps, Attempt::ReadFile(path)).await;
     }
     let canary = folder.path().join("canary");
     for path in [
@@ -96,7 +106,8 @@ async fn engine_reads_and_writes_no_file() {
         secret.clone(),
         PathBuf::from("/dev/shm/assay-canary"),
     ] {
-        is_denied(&host, Attempt::CreateFile(path)).await;
+        is_denied(&plain, Attempt::CreateFile(path.clone())).await;
+        is_denied(&keeps, Attempt::CreateFile(path)).await;
     }
     assert!(!canary.exists());
     assert_eq!(fs::read_to_string(&secret).unwrap(), "key");
@@ -104,21 +115,9 @@ async fn engine_reads_and_writes_no_file() {
 
 #[tokio::test]
 async fn engine_reaches_no_network_and_no_other_process() {
-    let host = host();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    is_killed(&host, Attempt::Connect(listener.local_addr().unwrap())).await;
-    assert!(listener.accept().is_err(), "somebody connected");
-    // With one thread there is no reason to start another, or a process.
-    is_denied(&host, Attempt::Call(Call::Fork)).await;
-    is_denied(&host, Attempt::Call(Call::OpenDescriptor)).await;
-    is_denied(&host, Attempt::Call(Call::BecomeDumpable)).await;
-    is_denied(&host, Attempt::RunProgram("/bin/true".into())).await;
-    for call in DEADLY {
-        is_killed(&host, Attempt::Call(call)).await;
-    }
-    if cfg!(target_arch = "x86_64") {
-        is_killed(&host, Attempt::Call(Call::ForeignCall)).await;
+    let folder = tempfile::tempdir().unwrap();
+    for host in both(folder.path()) {
+        reaches_nothing(&host).await;
     }
     // With threads, `clone` starts those and nothing else.
     let threaded = host_with(EngineConfig {
@@ -127,6 +126,24 @@ async fn engine_reaches_no_network_and_no_other_process() {
     });
     is_killed(&threaded, Attempt::Call(Call::Fork)).await;
     is_killed(&threaded, Attempt::RunProgram("/bin/true".into())).await;
+}
+
+async fn reaches_nothing(host: &Host) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    is_killed(host, Attempt::Connect(listener.local_addr().unwrap())).await;
+    assert!(listener.accept().is_err(), "somebody connected");
+    // With one thread there is no reason to start another, or a process.
+    is_denied(host, Attempt::Call(Call::Fork)).await;
+    is_denied(host, Attempt::Call(Call::OpenDescriptor)).await;
+    is_denied(host, Attempt::Call(Call::BecomeDumpable)).await;
+    is_denied(host, Attempt::RunProgram("/bin/true".into())).await;
+    for call in DEADLY {
+        is_killed(host, Attempt::Call(call)).await;
+    }
+    if cfg!(target_arch = "x86_64") {
+        is_killed(host, Attempt::Call(Call::ForeignCall)).await;
+    }
 }
 
 /// What shows that the attempts above are none that fail by themselves.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::{
     frame::Response,
     info::TensorInfo,
-    shared::{Layout, Sizes, Window},
+    shared::{Blank, Layout, Sizes, Window},
     tensor::{View, data_size},
 };
 
@@ -18,16 +18,22 @@ pub struct Memory {
     window: Option<Window>,
     #[cfg(target_os = "linux")]
     offer: Option<Offer>,
+    blank: Option<Blank>,
 }
 
 impl Memory {
     #[cfg(target_os = "linux")]
     pub fn share(&mut self, sizes: Sizes) -> Response {
+        // Without it models are optimised at each load, and nothing else is lost.
+        let limit = sizes.optimised;
+        let blank = (limit > 0).then(|| Blank::open(limit).ok()).flatten();
         match Window::open(sizes) {
             Ok((window, offer)) => {
                 let numbers = offer.numbers();
                 (self.window, self.offer) = (Some(window), Some(offer));
-                Response::Sharing { numbers }
+                self.blank = blank;
+                let blank = self.blank.as_ref().map(Blank::number);
+                Response::Sharing { numbers, blank }
             }
             Err(error) => Response::NotSharing {
                 reason: error.to_string(),
@@ -42,7 +48,12 @@ impl Memory {
         }
     }
 
-    /// Leaves this process without a file that a model could write or grow.
+    /// For the sandbox, which lets it be written or closes it.
+    pub fn take_blank(&mut self) -> Option<Blank> {
+        self.blank.take()
+    }
+
+    /// Leaves this process without a file that a model could write or grow, but for what is blank.
     pub fn close_offer(&mut self) {
         #[cfg(target_os = "linux")]
         {

@@ -27,11 +27,15 @@ use crate::{
     error::EngineError,
     frame::{Request, Response},
     info::ModelInfo,
+    runtime::Runtime,
     sandbox,
-    shared::{Shared, Sizes},
+    shared::{Shared, Sizes, Written},
 };
 
+mod loading;
 mod talk;
+
+pub use loading::Optimised;
 
 /// What an engine needs of the host's environment: to find its libraries and its device. Keys,
 /// endpoints and everything else stay behind.
@@ -63,6 +67,8 @@ pub struct Engine {
     _lifeline: Option<ChildStdin>,
     control: Control,
     shared: Option<Shared>,
+    /// Where it may write its optimised model, until it has loaded one.
+    written: Option<Written>,
     sizes: Sizes,
     said: Arc<Mutex<VecDeque<u8>>>,
     listener: JoinHandle<()>,
@@ -71,6 +77,8 @@ pub struct Engine {
     shown: bool,
     /// Until when the processor time that it may use suffices, whatever it does.
     cpu_until: Option<Instant>,
+    /// What it said of itself when it started.
+    pub runtime: Option<Runtime>,
     /// Of the loaded model.
     pub info: ModelInfo,
     roster: Arc<Roster>,
@@ -84,7 +92,12 @@ impl Drop for Engine {
 }
 
 impl Engine {
-    pub fn spawn(config: &HostConfig, roster: &Arc<Roster>) -> Result<Self, EngineError> {
+    /// `optimised` bounds the bytes of an optimised model that it may hand out; 0 asks for none.
+    pub fn spawn(
+        config: &HostConfig,
+        roster: &Arc<Roster>,
+        optimised: u64,
+    ) -> Result<Self, EngineError> {
         let failed = |source| EngineError::Spawn {
             program: config.program.clone(),
             source,
@@ -125,12 +138,17 @@ impl Engine {
             _lifeline: lifeline,
             control,
             shared: None,
-            sizes: Sizes::from(limits),
+            written: None,
+            sizes: Sizes {
+                optimised,
+                ..Sizes::from(limits)
+            },
             said,
             listener,
             output_limit: limits.output_bytes,
             shown: false,
             cpu_until: None,
+            runtime: None,
             info: ModelInfo::default(),
             roster: Arc::clone(roster),
             number,

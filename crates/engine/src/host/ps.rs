@@ -41,6 +41,8 @@ pub struct EngineStatus {
     pub mode: Mode,
     /// Where the model's nodes run; empty before it has got one.
     pub placement: Placement,
+    /// Whether the model was loaded as it was optimised before.
+    pub optimised: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -121,6 +123,7 @@ mod tests {
                 operator: "Gemm".into(),
                 nodes: 3,
             }]),
+            optimised: true,
         };
         let ps = Ps {
             engines: vec![status],
@@ -132,6 +135,7 @@ mod tests {
                 "started_secs": 2.5, "loaded_secs": 2.0, "idle_secs": null, "runs": 3,
                 "provider": "cpu", "mode": "audited",
                 "placement": [{"provider": "CPUExecutionProvider", "operator": "Gemm", "nodes": 3}],
+                "optimised": true,
             }],
             "models": [],
         });

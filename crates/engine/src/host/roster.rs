@@ -26,6 +26,8 @@ pub struct Entry {
     pub used: Instant,
     pub runs: u64,
     pub placement: Placement,
+    /// Whether the model was loaded as it was optimised before.
+    pub optimised: bool,
 }
 
 /// All engines of a host by number; one is on it exactly as long as its process is held.
@@ -49,6 +51,7 @@ impl Roster {
             used: now,
             runs: 0,
             placement: Placement::default(),
+            optimised: false,
         };
         entries.insert(*last, entry);
         *last
@@ -78,6 +81,7 @@ impl Roster {
             provider,
             mode,
             placement: entry.placement.clone(),
+            optimised: entry.optimised,
         };
         entries.iter().map(status).collect()
     }

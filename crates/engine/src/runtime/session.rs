@@ -1,5 +1,7 @@
 //! A session's settings in `ort`'s words.
 
+use std::path::Path;
+
 use ort::{
     environment::Environment,
     ep::{self, ExecutionProviderDispatch},
@@ -17,15 +19,27 @@ use crate::{
     settings::Settings,
 };
 
+/// What becomes of a model's graph.
+#[derive(Clone, Copy, Debug)]
+pub enum Graph<'a> {
+    /// It is optimised.
+    AsMade,
+    /// It is optimised, and then written to a path.
+    Kept(&'a Path),
+    /// It was optimised before, and stays as it is.
+    Optimised,
+}
+
 pub fn builder(
     environment: &Environment,
     settings: &Settings,
+    graph: Graph<'_>,
 ) -> Result<SessionBuilder, LoadError> {
     let Some(provider) = provider(settings) else {
         let reason = "`auto` is a choice to be made before an engine starts".into();
         return Err(RuntimeFault::Unexpected { reason }.into());
     };
-    let builder = plain(environment, settings).map_err(|error| unexpected(&error))?;
+    let builder = plain(environment, settings, graph).map_err(|error| unexpected(&error))?;
     builder
         .with_execution_providers([provider.error_on_failure()])
         .map_err(|error| {
@@ -34,12 +48,20 @@ pub fn builder(
         })
 }
 
-fn plain(environment: &Environment, settings: &Settings) -> ort::Result<SessionBuilder> {
+fn plain(
+    environment: &Environment,
+    settings: &Settings,
+    graph: Graph<'_>,
+) -> ort::Result<SessionBuilder> {
+    let optimization = match graph {
+        Graph::AsMade | Graph::Kept(_) => settings.optimization,
+        Graph::Optimised => Optimization::Off,
+    };
     let mut builder = Session::builder(environment)?
         .with_no_environment_execution_providers()?
         .with_config_entry("session.load_model_format", "ONNX")?
         .with_config_entry("session.record_ep_graph_assignment_info", "1")?
-        .with_optimization_level(level(settings.optimization))?
+        .with_optimization_level(level(optimization))?
         .with_parallel_execution(false)?
         .with_inter_threads(1)?
         .with_intra_threads(settings.threads)?
@@ -51,6 +73,11 @@ fn plain(environment: &Environment, settings: &Settings) -> ort::Result<SessionB
     }
     if settings.provider != Provider::Cpu {
         builder = builder.with_disable_cpu_fallback()?;
+    }
+    if let Graph::Kept(path) = graph {
+        builder = builder
+            .with_config_entry("session.save_model_format", "ONNX")?
+            .with_optimized_model_path(path)?;
     }
     Ok(builder)
 }

@@ -56,7 +56,8 @@ pub fn limits(needs: &Needs) -> Result<String, Missing> {
             "limits on core dumps and stack (not on memory and files: a driver needs them)".into(),
         );
     }
-    close_foreign_descriptors().map_err(|error| missing(error.to_string()))?;
+    let kept = needs.writes.map(|writes| writes.descriptor);
+    close_foreign_descriptors(kept).map_err(|error| missing(error.to_string()))?;
     let held = Held::now().ok_or_else(|| missing("/proc/self/statm cannot be read".into()))?;
     let memory = needs.memory_bytes;
     let threads = u64::try_from(needs.threads).unwrap_or(u64::MAX);
@@ -64,7 +65,9 @@ pub fn limits(needs: &Needs) -> Result<String, Missing> {
     set(Resource::Data, held.data.saturating_add(memory))?;
     let space = held.space.saturating_add(memory).saturating_add(reserved);
     set(Resource::As, space)?;
-    set(Resource::Fsize, 0)?;
+    // Memory is the only file that can be written, and only if there is a place for an optimised model.
+    let written = needs.writes.map_or(0, |writes| writes.limit);
+    set(Resource::Fsize, written)?;
     set(Resource::Memlock, 0)?;
     Ok(format!(
         "limits on memory ({} MiB), files, core dumps, stack",
@@ -87,6 +90,12 @@ pub fn nothing_new(needs: &Needs) -> Result<String, Missing> {
         lower(Resource::Nofile, 0).map_err(missing)?;
     }
     Ok("limit on processes and descriptors".into())
+}
+
+/// Files, from now on.
+pub fn nothing_written() {
+    // Where this fails, the limit stays what it was said to be.
+    let _: rustix::io::Result<()> = lower(Resource::Fsize, 0);
 }
 
 /// A backstop for a worker that is itself stuck: an engine may use as much processor time as the
@@ -153,18 +162,19 @@ impl Held {
 }
 
 /// The worker opens everything so that it closes in its children; this is for what did not.
-fn close_foreign_descriptors() -> std::io::Result<()> {
+fn close_foreign_descriptors(kept: Option<i32>) -> std::io::Result<()> {
     let open: Vec<i32> = fs::read_dir("/proc/self/fd")?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|descriptor| *descriptor > 2)
+        .filter(|descriptor| *descriptor > 2 && Some(*descriptor) != kept)
         .collect();
     for descriptor in open {
         #[expect(
             unsafe_code,
             reason = "closing what nobody here owns is nobody's safe function"
         )]
-        // SAFETY: nothing in this process has opened a file that it still holds: it has read its
-        // first request, loaded a library and listed this directory, whose own descriptor is closed.
+        // SAFETY: nothing in this process has opened a file that it still holds, but the one to be
+        // kept: it has read its first request, loaded a library and listed this directory, whose own
+        // descriptor is closed.
         unsafe {
             libc::close(descriptor);
         }

@@ -1,7 +1,7 @@
 //! The system calls that an inference needs; every other ends the process.
 //!
-//! Four filters, of which the kernel obeys the strictest: the list of what is allowed, behind which
-//! everything ends the process; and three that answer an error to what libraries try and do without.
+//! Several filters, of which the kernel obeys the strictest: the list of what is allowed, behind which
+//! everything ends the process; and others that answer an error to what libraries try and do without.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub fn filter(needs: &Needs) -> Result<String, Missing> {
     let filters = if needs.driver {
         driver_filters()
     } else {
-        cpu_filters(needs.threads)
+        cpu_filters(needs)
     };
     for filter in filters.map_err(|error| missing(error.to_string()))? {
         seccompiler::apply_filter_all_threads(&filter)
@@ -49,8 +49,14 @@ pub fn filter(needs: &Needs) -> Result<String, Missing> {
 }
 
 /// The one that ends the process comes last: it allows no further filter.
-fn cpu_filters(threads: usize) -> Result<Vec<BpfProgram>, BackendError> {
+fn cpu_filters(needs: &Needs) -> Result<Vec<BpfProgram>, BackendError> {
     let mut denied = any(calls::DENIED);
+    let mut told = Rules::new();
+    if needs.writes.is_some() {
+        // Denied as well, but by this process itself: see `opening`.
+        denied.remove(&libc::SYS_openat);
+        told.insert(libc::SYS_openat, vec![]);
+    }
     let unless = |argument, values: &[i32]| {
         let conditions: Vec<_> = values.iter().map(|value| (argument, not(*value))).collect();
         Ok::<_, BackendError>(vec![all_of(&conditions)?])
@@ -63,20 +69,25 @@ fn cpu_filters(threads: usize) -> Result<Vec<BpfProgram>, BackendError> {
     unknown.extend(calls::YOUNGER.map(|call| (call, vec![])));
     let mut allowed = any(calls::ALLOWED);
     let mut later = Rules::new();
-    if threads > 1 {
+    if needs.threads > 1 {
         allowed.insert(libc::SYS_clone, vec![all_of(&[(0, only_a_thread())])?]);
     } else {
         later.insert(libc::SYS_clone, vec![]);
     }
     allowed.extend(by_arguments()?);
-    for answered in [&denied, &unknown, &later] {
+    for answered in [&denied, &unknown, &later, &told] {
         allowed.extend(answered.keys().map(|call| (*call, vec![])));
     }
-    let errors = [(denied, EACCES), (unknown, ENOSYS), (later, EAGAIN)];
-    let mut filters = errors
+    let answers = [
+        (denied, answer(EACCES)),
+        (unknown, answer(ENOSYS)),
+        (later, answer(EAGAIN)),
+        (told, SeccompAction::Trap),
+    ];
+    let mut filters = answers
         .into_iter()
         .filter(|(rules, _)| !rules.is_empty())
-        .map(|(rules, error)| program(rules, SeccompAction::Allow, answer(error)))
+        .map(|(rules, answer)| program(rules, SeccompAction::Allow, answer))
         .collect::<Result<Vec<_>, _>>()?;
     filters.push(program(
         allowed,

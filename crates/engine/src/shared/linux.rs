@@ -42,7 +42,7 @@ impl Window {
         let size = |bytes: u64| usize::try_from(bytes).map_err(io::Error::other);
         let (given, made) = (file("assay-given")?, file("assay-made")?);
         rustix::fs::ftruncate(&made, sizes.made)?;
-        let largest = size(sizes.model.max(sizes.inputs))?;
+        let largest = size(sizes.model.max(sizes.inputs).max(sizes.optimised))?;
         #[expect(unsafe_code, reason = "mapping a file has no safe form")]
         // SAFETY: nobody but the host has these files, and it changes what it has given only while it
         // waits for no answer, which is when nothing here looks. Beyond the files' ends nothing is
@@ -84,16 +84,8 @@ impl Shared {
     /// Opens the files that a process has offered by their numbers. It must be one that was started
     /// by this process, runs its program still, and was not waited for: then the number is its.
     pub fn take(process: u32, numbers: [i32; 2], sizes: Sizes) -> io::Result<Self> {
-        let open = |number: i32| {
-            let path = format!("/proc/{process}/fd/{number}");
-            let file = File::options().read(true).write(true).open(path)?;
-            if !file.metadata()?.is_file() {
-                return Err(io::Error::other("it offers what is no memory"));
-            }
-            Ok(file)
-        };
         let [given, made] = numbers;
-        let (given, made) = (open(given)?, open(made)?);
+        let (given, made) = (open(process, given)?, open(process, made)?);
         // It may not grow what counts as nobody's memory.
         fcntl_add_seals(&made, fixed())?;
         Ok(Self { given, made, sizes })
@@ -144,11 +136,21 @@ impl Shared {
     }
 }
 
-fn fixed() -> SealFlags {
+/// A file of memory by its number in a process of ours.
+pub(super) fn open(process: u32, number: i32) -> io::Result<File> {
+    let path = format!("/proc/{process}/fd/{number}");
+    let file = File::options().read(true).write(true).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it offers what is no memory"));
+    }
+    Ok(file)
+}
+
+pub(super) fn fixed() -> SealFlags {
     SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW
 }
 
-fn file(name: &str) -> io::Result<OwnedFd> {
+pub(super) fn file(name: &str) -> io::Result<OwnedFd> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     // Kernels before 6.3 do not know the flag that keeps code out of it.
     memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL)
@@ -173,6 +175,7 @@ mod tests {
             model: 5_000_000,
             inputs: 10_000,
             made: 20_000,
+            optimised: 0,
         }
     }
 

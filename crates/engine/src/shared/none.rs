@@ -44,3 +44,17 @@ impl Shared {
         match self.0 {}
     }
 }
+
+/// There is none.
+#[derive(Debug)]
+pub struct Blank(Infallible);
+
+/// There is none.
+#[derive(Debug)]
+pub struct Written(Infallible);
+
+impl Written {
+    pub fn read(&self) -> io::Result<Vec<u8>> {
+        match self.0 {}
+    }
+}

@@ -53,10 +53,10 @@ pub fn remove(config: &Config, flags: &Remove) -> Result<(), Ended> {
             )));
         }
     }
-    shelf.remove(&digest)?;
+    let freed = shelf.remove(&held)?;
     let removed = Removed {
         digest: hex::encode(digest.0),
-        freed: held.size,
+        freed,
         used: shelf.used()?,
         limit: shelf.limit(),
     };

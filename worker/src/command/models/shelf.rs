@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use assay_engine::kept_of;
 use assay_protocol::Digest;
 use indicatif::HumanBytes;
 
@@ -17,6 +18,8 @@ const LEAST: u64 = 4_096;
 
 pub struct Shelf {
     folder: PathBuf,
+    /// Of the same models as they were optimised.
+    optimised: PathBuf,
     limit: u64,
 }
 
@@ -33,6 +36,7 @@ impl Shelf {
     pub fn new(config: &Config) -> Self {
         Self {
             folder: config.data_dir.join("models"),
+            optimised: config.optimised(),
             limit: config.artifacts.model_cache_bytes,
         }
     }
@@ -116,14 +120,21 @@ impl Shelf {
             })
     }
 
-    pub fn remove(&self, digest: &Digest) -> anyhow::Result<()> {
-        let path = self.path(digest);
-        fs::remove_file(&path).with_context(|| {
-            format!(
-                "{} cannot be removed; run as the worker's user",
-                path.display()
-            )
-        })
+    /// Removes a model, and what was made of it; bytes that this frees.
+    pub fn remove(&self, model: &Held) -> anyhow::Result<u64> {
+        let made = kept_of(&self.optimised, &model.digest)
+            .with_context(|| format!("{} cannot be read", self.optimised.display()))?;
+        let mut files = vec![(self.path(&model.digest), model.size)];
+        files.extend(made);
+        for (path, _) in &files {
+            fs::remove_file(path).with_context(|| {
+                format!(
+                    "{} cannot be removed; run as the worker's user",
+                    path.display()
+                )
+            })?;
+        }
+        Ok(files.iter().map(|(_, size)| size).sum())
     }
 
     fn files(&self) -> anyhow::Result<Vec<(String, fs::Metadata)>> {

@@ -1,29 +1,26 @@
-//! What is said to an engine, in its order: share, start, load, run.
+//! What is said to an engine, in its order: share, start, run. Between the last two it loads a model.
 
 use std::io;
 
-use assay_protocol::Digest;
 use tokio::time::Instant;
 
 use super::Engine;
 use crate::{
     backend::Outcome,
     config::EngineConfig,
-    error::{EngineError, RuntimeFault},
+    error::EngineError,
     frame::{Request, Response},
     host::{
-        Deadline, Model, Probe,
+        Deadline, Probe,
         ps::EngineState,
         tensors::{self, Made},
     },
-    info::ModelInfo,
-    placement::Placement,
     settings::Mode,
     tensor::View,
 };
 
 #[cfg(target_os = "linux")]
-use crate::shared::Shared;
+use crate::shared::{Shared, Written};
 
 impl Engine {
     /// Agrees on memory to share; where there is none, everything goes through the pipe.
@@ -32,11 +29,17 @@ impl Engine {
         let sizes = self.sizes;
         let request = Request::Share { sizes };
         let response = self.call("start", &request, &[], deadline).await?.0;
-        if let Response::Sharing { numbers } = response {
+        if let Response::Sharing { numbers, blank } = response {
             let process = self.child.id().unwrap_or_default();
             match Shared::take(process, numbers, sizes) {
                 Ok(shared) => self.shared = Some(shared),
                 Err(error) => tracing::warn!(%error, "no memory is shared with the engine"),
+            }
+            if let Some(number) = blank {
+                match Written::take(process, number, sizes.optimised) {
+                    Ok(written) => self.written = Some(written),
+                    Err(error) => tracing::warn!(%error, "no optimised model is kept"),
+                }
             }
             Ok(())
         } else if let Response::NotSharing { reason } = response {
@@ -69,38 +72,13 @@ impl Engine {
             confinement,
         } = response
         {
+            self.runtime = Some(runtime.clone());
             return Ok(Probe {
                 runtime,
                 confinement,
             });
         }
         Err(self.refused("start", response))
-    }
-
-    /// Has it load a model, the only one that it will ever see.
-    pub async fn load(&mut self, model: &Model, deadline: Deadline) -> Result<(), EngineError> {
-        let memory = |error: io::Error| RuntimeFault::OutOfMemory {
-            reason: format!("the model finds no place: {error}"),
-        };
-        let (doing, bytes) = ("load the model", &model.bytes);
-        let response = if let Some(shared) = &self.shared {
-            shared.give_model(bytes).map_err(memory)?;
-            let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-            let shared = Some(length);
-            let request = Request::Load { shared };
-            self.call(doing, &request, &[], deadline).await?.0
-        } else {
-            let request = Request::Load { shared: None };
-            self.call(doing, &request, bytes, deadline).await?.0
-        };
-        if let Some(shared) = &self.shared {
-            shared.take_model_back().map_err(memory)?;
-        }
-        let Response::Loaded { info, placement } = response else {
-            return Err(self.refused(doing, response));
-        };
-        self.loaded(model.digest, info, placement);
-        Ok(())
     }
 
     /// Has it run its model on inputs that fit it. After an error it is not to be used again: what
@@ -139,7 +117,7 @@ impl Engine {
     }
 
     /// What an answer other than the hoped for means.
-    fn refused(&mut self, doing: &'static str, response: Response) -> EngineError {
+    pub(super) fn refused(&mut self, doing: &'static str, response: Response) -> EngineError {
         if let Response::Fault { fault } = response {
             fault.into()
         } else if let Response::Refused { refused } = response {
@@ -147,17 +125,6 @@ impl Engine {
         } else {
             self.nonsense(doing, &format!("{response:?}"))
         }
-    }
-
-    /// Takes the model over that it has just loaded.
-    fn loaded(&mut self, digest: Digest, info: ModelInfo, placement: Placement) {
-        self.info = info;
-        let now = Instant::now();
-        self.roster.change(self.number, |entry| {
-            (entry.state, entry.model) = (EngineState::Idle, Some(digest));
-            (entry.loaded, entry.used) = (Some(now), now);
-            entry.placement = placement;
-        });
     }
 
     /// Says that it runs, or that it has run.

@@ -1,0 +1,155 @@
+//! How an engine is given the only model that it will ever see: as its author made it, or as
+//! another engine has optimised it.
+
+use std::io;
+
+use assay_protocol::Digest;
+use tokio::time::Instant;
+
+use super::Engine;
+use crate::{
+    error::{EngineError, RuntimeFault},
+    frame::{Kept, Request, Response},
+    host::{
+        Deadline, Model,
+        ps::{EngineState, Hex},
+    },
+    info::ModelInfo,
+    placement::Placement,
+};
+
+const DOING: &str = "load the model";
+
+/// A model as an engine has optimised it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Optimised {
+    /// What was said of the model when it was loaded as its author made it.
+    pub info: ModelInfo,
+    /// Digest in hex of what it gave on a sample.
+    pub sample: String,
+    pub graph: Vec<u8>,
+}
+
+impl Engine {
+    /// Has it load a model; if that is asked for and works, hands out what it made of it.
+    pub async fn load(
+        &mut self,
+        model: &Model,
+        keep: bool,
+        deadline: Deadline,
+    ) -> Result<Option<Optimised>, EngineError> {
+        let request = |shared| Request::Load { shared, keep };
+        let response = self.give(&model.bytes, request, deadline).await?;
+        let Response::Loaded {
+            info,
+            placement,
+            sample,
+            kept,
+        } = response
+        else {
+            return Err(self.refused(DOING, response));
+        };
+        let optimised = match self.optimised(&info, sample, kept) {
+            Ok(optimised) => optimised,
+            Err(reason) => {
+                let reason: String = reason.chars().take(300).collect();
+                tracing::debug!(model = %Hex(&model.digest), reason, "the optimised model is not kept");
+                None
+            }
+        };
+        // Its memory is free from now on.
+        self.written = None;
+        self.loaded(model.digest, info, placement, false);
+        Ok(optimised)
+    }
+
+    /// Has it load what another engine has made of the model. It must say and compute the same.
+    pub async fn load_optimised(
+        &mut self,
+        model: Digest,
+        optimised: &Optimised,
+        deadline: Deadline,
+    ) -> Result<(), EngineError> {
+        self.written = None;
+        let request = |shared| Request::LoadOptimised {
+            shared,
+            info: optimised.info.clone(),
+        };
+        let response = self.give(&optimised.graph, request, deadline).await?;
+        let Response::Loaded {
+            info,
+            placement,
+            sample,
+            ..
+        } = response
+        else {
+            return Err(self.refused(DOING, response));
+        };
+        if info != optimised.info || sample.as_ref() != Some(&optimised.sample) {
+            let reason = "the optimised model does not compute what the model does";
+            return Err(self.nonsense(DOING, reason));
+        }
+        self.loaded(model, info, placement, true);
+        Ok(())
+    }
+
+    /// Hands a file over and has it loaded.
+    async fn give(
+        &mut self,
+        bytes: &[u8],
+        request: impl FnOnce(Option<u64>) -> Request,
+        deadline: Deadline,
+    ) -> Result<Response, EngineError> {
+        let memory = |error: io::Error| RuntimeFault::OutOfMemory {
+            reason: format!("the model finds no place: {error}"),
+        };
+        let response = if let Some(shared) = &self.shared {
+            shared.give_model(bytes).map_err(memory)?;
+            let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            let request = request(Some(length));
+            self.call(DOING, &request, &[], deadline).await?.0
+        } else {
+            let request = request(None);
+            self.call(DOING, &request, bytes, deadline).await?.0
+        };
+        if let Some(shared) = &self.shared {
+            shared.take_model_back().map_err(memory)?;
+        }
+        Ok(response)
+    }
+
+    /// What it has written, or why there is nothing to keep.
+    fn optimised(
+        &self,
+        info: &ModelInfo,
+        sample: Option<String>,
+        kept: Kept,
+    ) -> Result<Option<Optimised>, String> {
+        match kept {
+            Kept::NotAsked => Ok(None),
+            Kept::Not { reason } => Err(reason),
+            Kept::Written => {
+                let sample = sample.ok_or("no sample of it could be run")?;
+                let written = self.written.as_ref().ok_or("it was written nowhere")?;
+                let graph = written.read().map_err(|error| error.to_string())?;
+                let info = info.clone();
+                Ok(Some(Optimised {
+                    info,
+                    sample,
+                    graph,
+                }))
+            }
+        }
+    }
+
+    /// Takes the model over that it has just loaded.
+    fn loaded(&mut self, digest: Digest, info: ModelInfo, placement: Placement, optimised: bool) {
+        self.info = info;
+        let now = Instant::now();
+        self.roster.change(self.number, |entry| {
+            (entry.state, entry.model) = (EngineState::Idle, Some(digest));
+            (entry.loaded, entry.used) = (Some(now), now);
+            (entry.placement, entry.optimised) = (placement, optimised);
+        });
+    }
+}

@@ -1,0 +1,282 @@
+//! Models as an engine has optimised them, kept on disk.
+//!
+//! To optimise a model is what most of a load takes, and gives the same graph each time. So the graph
+//! is kept under everything that it depends on: the model, ONNX Runtime's library, the processor, the
+//! settings. What is kept was written by a process that its model may have taken over. So it is never
+//! used for another model, is loaded in the sandbox alone, and must say and compute on a sample what
+//! the model did. What does not is dropped, and the model itself is loaded.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
+
+use assay_protocol::Digest;
+use tempfile::NamedTempFile;
+use tokio::sync::watch;
+
+use super::{engine::Optimised, ps::Hex};
+
+pub use key::Key;
+
+mod entry;
+mod key;
+
+/// What files of the folder end with. Nothing else in it is touched.
+const ENDING: &str = ".optimised";
+/// What files begin with that are being written.
+const UNFINISHED: &str = "unfinished-";
+/// What the smallest file counts, as on most disks.
+const LEAST: u64 = 4_096;
+/// So often a model is kept again whose kept form did not load. By then it is the model.
+const TRIES: u8 = 2;
+/// Models of which that is remembered.
+const REMEMBERED: usize = 512;
+
+/// Why a model is not kept, or not as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum OptimisedError {
+    #[error(
+        "optimised models cannot be kept in {path}: {source}; check that the disk has space and is writable, or \
+         set `engine.optimised_cache_bytes = 0`"
+    )]
+    Io { path: PathBuf, source: io::Error },
+    #[error("it has {size} bytes, and `engine.optimised_cache_bytes` is {limit}")]
+    TooLarge { size: u64, limit: u64 },
+    #[error("the file is not what was written: {0}")]
+    Spoiled(&'static str),
+}
+
+/// A folder of optimised models, of limited size. The longest unused go first. Several processes may
+/// have the same one.
+#[derive(Debug)]
+pub struct OptimisedModels {
+    folder: PathBuf,
+    /// Bytes.
+    limit: u64,
+    /// How often each of these did not load.
+    failed: Mutex<BTreeMap<Key, u8>>,
+    /// How many are being written.
+    writing: watch::Sender<usize>,
+}
+
+impl OptimisedModels {
+    /// Opens the folder, and makes it if there is none. An error if nothing can be written there.
+    pub fn open(folder: &Path, limit: u64) -> Result<Self, OptimisedError> {
+        let models = Self {
+            folder: folder.to_owned(),
+            limit,
+            failed: Mutex::default(),
+            writing: watch::Sender::default(),
+        };
+        fs::create_dir_all(folder)
+            .and_then(|()| models.unfinished())
+            .map_err(|source| models.failed_by(source))?;
+        Ok(models)
+    }
+
+    /// Bytes of all kept models together, and so of one.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// What was kept, if anything was, and is whole and this model's.
+    pub(super) async fn get(self: &Arc<Self>, key: Key) -> Option<Optimised> {
+        let models = Arc::clone(self);
+        let getting = tokio::task::spawn_blocking(move || models.read(&key));
+        getting.await.ok().flatten()
+    }
+
+    fn read(&self, key: &Key) -> Option<Optimised> {
+        let path = self.path(key);
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(source) => Err(self.failed_by(source)),
+            Ok(bytes) => Ok(bytes),
+        };
+        let read = bytes.and_then(|bytes| entry::read(key, bytes));
+        match read {
+            Ok(optimised) => {
+                // An entry whose use cannot be noted is an older one.
+                let _: io::Result<()> = File::open(&path).and_then(|file| file.set_modified(now()));
+                Some(optimised)
+            }
+            Err(error) => {
+                tracing::warn!(model = %Hex(&key.model), %error, "an optimised model is dropped");
+                self.drop_file(&path);
+                None
+            }
+        }
+    }
+
+    /// Drops what did not load.
+    pub(super) fn reject(&self, key: &Key) {
+        self.drop_file(&self.path(key));
+        let mut failed = self.failed();
+        if failed.len() >= REMEMBERED && !failed.contains_key(key) {
+            failed.pop_first();
+        }
+        let times = failed.entry(*key).or_default();
+        *times = times.saturating_add(1);
+    }
+
+    /// Whether a model is worth to be kept.
+    pub(super) fn wants(&self, key: &Key) -> bool {
+        self.failed().get(key).is_none_or(|failed| *failed < TRIES)
+    }
+
+    /// Writes in the background: nobody waits for it.
+    pub(super) fn keep(self: &Arc<Self>, key: Key, optimised: Optimised) {
+        let models = Arc::clone(self);
+        self.writing.send_modify(|writing| *writing += 1);
+        tokio::task::spawn_blocking(move || {
+            let model = Hex(&key.model);
+            match models.write(&key, &optimised) {
+                Ok(()) => tracing::debug!(%model, "an optimised model is kept"),
+                Err(error @ OptimisedError::Io { .. }) => {
+                    tracing::warn!(%model, %error, "an optimised model is not kept");
+                }
+                Err(error) => tracing::debug!(%model, %error, "an optimised model is not kept"),
+            }
+            models.writing.send_modify(|writing| *writing -= 1);
+        });
+    }
+
+    /// Returns once nothing is being written.
+    pub(super) async fn settled(&self) {
+        // The sender is this very value, so it is not gone.
+        let _ = self
+            .writing
+            .subscribe()
+            .wait_for(|writing| *writing == 0)
+            .await;
+    }
+
+    fn write(&self, key: &Key, optimised: &Optimised) -> Result<(), OptimisedError> {
+        let failed = |source| self.failed_by(source);
+        let (before, after) = entry::write(key, optimised)?;
+        let pieces = [&before[..], &optimised.graph, &after];
+        self.make_room(pieces.iter().map(|piece| count(piece.len())).sum())?;
+        let mut file = self.unfinished().map_err(failed)?;
+        for piece in pieces {
+            file.write_all(piece).map_err(failed)?;
+        }
+        file.as_file().set_modified(now()).map_err(failed)?;
+        file.persist(self.path(key))
+            .map_err(|error| failed(error.error))?;
+        Ok(())
+    }
+
+    fn unfinished(&self) -> io::Result<NamedTempFile> {
+        tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .suffix(ENDING)
+            .tempfile_in(&self.folder)
+    }
+
+    /// Removes the longest unused until so many bytes fit.
+    fn make_room(&self, size: u64) -> Result<(), OptimisedError> {
+        let limit = self.limit;
+        if size.max(LEAST) > limit {
+            return Err(OptimisedError::TooLarge { size, limit });
+        }
+        let mut files = files(&self.folder).map_err(|source| self.failed_by(source))?;
+        files.sort_unstable_by_key(|file| std::cmp::Reverse(file.used));
+        let mut held: u64 = files.iter().map(|file| file.size).sum();
+        while held.saturating_add(size.max(LEAST)) > limit {
+            let Some(oldest) = files.pop() else { break };
+            self.drop_file(&oldest.path);
+            held = held.saturating_sub(oldest.size);
+        }
+        Ok(())
+    }
+
+    fn path(&self, key: &Key) -> PathBuf {
+        self.folder.join(format!("{key}{ENDING}"))
+    }
+
+    fn drop_file(&self, path: &Path) {
+        // Another process may have been quicker.
+        if let Err(error) = fs::remove_file(path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            let error = self.failed_by(error);
+            tracing::warn!(%error, "an optimised model is not removed");
+        }
+    }
+
+    fn failed_by(&self, source: io::Error) -> OptimisedError {
+        let path = self.folder.clone();
+        OptimisedError::Io { path, source }
+    }
+
+    fn failed(&self) -> MutexGuard<'_, BTreeMap<Key, u8>> {
+        // Whole after every statement, so a panic elsewhere does not spoil it.
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is kept of a model in a folder, for whatever runtime and settings: paths and bytes.
+pub fn kept_of(folder: &Path, model: &Digest) -> io::Result<Vec<(PathBuf, u64)>> {
+    let beginning = Hex(model).to_string();
+    let mut found = match files(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        files => files?,
+    };
+    found.retain(|file| file.name.starts_with(&beginning));
+    Ok(found
+        .into_iter()
+        .map(|file| (file.path, file.size))
+        .collect())
+}
+
+struct Found {
+    name: String,
+    path: PathBuf,
+    size: u64,
+    used: SystemTime,
+}
+
+fn files(folder: &Path) -> io::Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        // One that is gone by now is none.
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
+        if !name.ends_with(ENDING) || !metadata.is_file() {
+            continue;
+        }
+        found.push(Found {
+            name,
+            path: entry.path(),
+            size: metadata.len().max(LEAST),
+            used: metadata.modified()?,
+        });
+    }
+    Ok(found)
+}
+
+/// When a file was used is compared with other files' alone.
+fn now() -> SystemTime {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "files have times, and no decision but which of them goes first depends on it"
+    )]
+    SystemTime::now()
+}
+
+fn count(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;
