@@ -5,6 +5,7 @@
 #   scripts/bootstrap.sh node         of that, Node.js and the packages of the migration script
 #   scripts/bootstrap.sh page         of that, Chromium and what looks at the worker's status page in it
 #   scripts/bootstrap.sh python       a virtual environment with what trains models/digits.onnx
+#   scripts/bootstrap.sh bench        a virtual environment with the Python server that `make bench` compares with
 #   scripts/bootstrap.sh lint         cargo-deny
 #   scripts/bootstrap.sh all
 #   scripts/bootstrap.sh --print-env  shell lines that let you run the binaries without make
@@ -141,17 +142,23 @@ install_onnxruntime() {
     rm -rf "$folder.new" "$wheel"
 }
 
+# install_python FOLDER REQUIREMENTS PURPOSE: a virtual environment in the cache.
 install_python() {
-    requirements=models/requirements.txt
-    done=$ASSAY_CACHE/python/$(sha256sum "$requirements" | cut -c1-16)
+    done=$ASSAY_CACHE/$1/$(sha256sum "$2" | cut -c1-16)
     [ ! -e "$done" ] || return 0
     dpkg-query -W python3-venv >/dev/null 2>&1 || python3 -c 'import ensurepip' 2>/dev/null ||
-        echo "python3-venv a virtual environment for the training script" | install_packages
-    say "installing $requirements into $ASSAY_CACHE/python (trains models/digits.onnx)"
-    { logged python3 -m venv --clear "$ASSAY_CACHE/python" &&
-        logged "$ASSAY_CACHE/python/bin/pip" install --requirement "$requirements"; } ||
+        echo "python3-venv a virtual environment: $3" | install_packages
+    say "installing $2 into $ASSAY_CACHE/$1 ($3)"
+    { logged python3 -m venv --clear "$ASSAY_CACHE/$1" &&
+        logged "$ASSAY_CACHE/$1/bin/pip" install --requirement "$2"; } ||
         die "the Python packages could not be installed (see above)" "if PyPI could not be reached, mend the network and run this again"
     touch "$done"
+}
+
+install_training() { install_python python models/requirements.txt "trains models/digits.onnx"; }
+
+install_bench() {
+    install_python bench crates/engine/benches/serving/python/requirements.txt "what make bench compares with"
 }
 
 install_lint() {
@@ -192,8 +199,8 @@ print_env() {
 
 case ${1:-build} in
 --print-env) print_env; exit ;;
-build | node | page | python | lint | all) ;;
-*) die "unknown part '$1'" "use build, node, page, python, lint, all or --print-env" ;;
+build | node | page | python | bench | lint | all) ;;
+*) die "unknown part '$1'" "use build, node, page, python, bench, lint, all or --print-env" ;;
 esac
 
 mkdir -p "$ASSAY_CACHE"
@@ -204,7 +211,8 @@ case ${1:-build} in
 build) install_build ;;
 node) node_packages | install_packages && install_node migrations ;;
 page) { node_packages; page_packages; } | install_packages && install_node tests/page ;;
-python) install_python ;;
+python) install_training ;;
+bench) install_bench ;;
 lint) check_rust; install_lint ;;
-all) install_build; install_python; install_lint ;;
+all) install_build; install_training; install_bench; install_lint ;;
 esac
