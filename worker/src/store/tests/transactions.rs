@@ -52,6 +52,21 @@ fn transaction_is_pending_until_its_end_is_known() {
     );
 }
 
+#[test]
+fn what_is_in_a_block_does_not_expire_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    store.save_transaction(&sent(1), NOW).unwrap();
+    for end in [
+        TransactionEnd::Expired,
+        TransactionEnd::Landed,
+        TransactionEnd::Expired,
+    ] {
+        store.end_transaction(&[1; 64], &end).unwrap();
+    }
+    assert_eq!(store.totals().unwrap().fees, 5_100);
+}
+
 fn batch(number: u8) -> SentTransaction {
     SentTransaction {
         members: (1..=3).map(|job| member(job, Step::Finalize)).collect(),
