@@ -7,9 +7,9 @@ use assay_worker::store::Store;
 use super::{link::Link, node::Node, sim::Sim};
 
 /// A node to which nothing happens for so long does everything that is due: longer than a blockhash lives, which
-/// is how long a transaction that was lost may keep its step waiting, with the margin where only one endpoint
-/// tells the height, and the worker's own longest pause between two tries.
-const REACTION_MS: u64 = 125_000;
+/// is how long a transaction that was lost may keep its step waiting. What is missed with good reason had less than
+/// half of it.
+const REACTION_MS: u64 = 75_000;
 /// Transactions of one intent that may fail in a block, at most: more than one node, or one after a restart, may
 /// have been quicker between simulation and landing.
 const MOST_FAILED: u32 = 3;

@@ -26,6 +26,15 @@ const PARAMS: MarketParams = MarketParams {
     ..MarketParams::LOCAL
 };
 
+/// Windows that a storm can fill.
+const BRISK: MarketParams = MarketParams {
+    panel_open_secs: 60,
+    panel_join_secs: 15,
+    panel_commit_secs: 20,
+    panel_reveal_secs: 60,
+    ..PARAMS
+};
+
 #[derive(Clone)]
 pub struct Market {
     pub world: World,
@@ -41,14 +50,16 @@ pub fn operator(node: usize) -> Keypair {
 
 impl Market {
     /// A copy of the one that is made once a process: a market, its model, and providers old enough to audit.
-    pub fn open(nodes: usize) -> Self {
-        static MADE: [OnceLock<Market>; MOST_NODES + 1] =
-            [const { OnceLock::new() }; MOST_NODES + 1];
-        MADE[nodes].get_or_init(|| Self::make(nodes)).clone()
+    pub fn open(nodes: usize, brisk: bool) -> Self {
+        static MADE: [[OnceLock<Market>; 2]; MOST_NODES + 1] =
+            [const { [const { OnceLock::new() }; 2] }; MOST_NODES + 1];
+        let params = if brisk { BRISK } else { PARAMS };
+        let made = &MADE[nodes][usize::from(brisk)];
+        made.get_or_init(|| Self::make(nodes, params)).clone()
     }
 
-    fn make(nodes: usize) -> Self {
-        let mut world = World::with_params(PARAMS);
+    fn make(nodes: usize, params: MarketParams) -> Self {
+        let mut world = World::with_params(params);
         let author = world.wallet();
         let model = Model::of(author, Digest::of(&[MODEL]));
         let args = ModelArgs {

@@ -42,12 +42,16 @@ pub struct JobPlan {
     /// Chance of an audit in basis points; 0 for a job that nobody audits.
     pub audit_bps: u16,
     pub manner: Manner,
+    /// From claim to commitment.
+    pub compute_secs: u32,
 }
 
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub seed: u64,
     pub nodes: usize,
+    /// Panels have short windows: some of them are missed with good reason.
+    pub brisk: bool,
     /// From then on everything works.
     pub faults_until_ms: u64,
     /// Slots from being processed to being confirmed.
@@ -85,6 +89,7 @@ impl Plan {
         let mut plan = Self {
             seed,
             nodes,
+            brisk: dice.chance(0.5),
             faults_until_ms: end,
             lag: within(&mut dice, 1, 12),
             agreed: dice.chance(0.5),
@@ -111,12 +116,14 @@ impl Plan {
             at_ms,
             audit_bps,
             manner: Manner::Kind,
+            compute_secs: 230,
         };
         let mut kills = vec![Vec::new(); 3];
         kills[node] = vec![point];
         Self {
             seed: 0,
             nodes: 3,
+            brisk: false,
             faults_until_ms: 1,
             lag: 2,
             agreed: true,
@@ -186,6 +193,7 @@ fn job(dice: &mut Dice) -> JobPlan {
     JobPlan {
         at_ms: dice.draw() % 40_000,
         audit_bps: [0, 10_000, 10_000, 5_000][dice.below(4)],
+        compute_secs: [40, 90, 230][dice.below(3)],
         manner: [
             Manner::Kind,
             Manner::Kind,

@@ -5,7 +5,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use assay_client::{
     delivery::{self, Acknowledgement, Delivery, Request},
     instruction::{JobClose, JobExpire},
-    protocol::{Address, Digest, JobData, JobStatus, UnixSeconds, commitment::secret_hash},
+    protocol::{
+        Address, Digest, JobData, JobStatus, UnixSeconds, commitment::secret_hash,
+        job::JOB_ACKNOWLEDGED,
+    },
 };
 use assay_tests::{Job, Model, SOL, World, sim::Dice};
 use axum::{
@@ -58,7 +61,7 @@ impl Requester {
         tokio::time::sleep_until(self.sim.at(self.plan.at_ms)).await;
         let job = self.create();
         let mut handed = vec![false; self.nodes.len()];
-        let (mut disputed, mut done) = (false, false);
+        let (mut disputed, mut done, mut acknowledged) = (false, false, false);
         loop {
             for (node, handed) in handed.iter_mut().enumerate() {
                 *handed = *handed || self.hand_over(node).await;
@@ -69,13 +72,24 @@ impl Requester {
             let status = data.status().expect("the program writes known statuses");
             if status == JobStatus::Committed && !done {
                 match self.plan.manner {
-                    Manner::Kind => done = self.acknowledge(&job, &data).await,
+                    Manner::Kind => {
+                        done = self.acknowledge(&job, &data).await;
+                        // Later, what finalizes it without may be on its way.
+                        let deadline = data.challenge_deadline().expect("small");
+                        acknowledged = done && deadline.allows(self.now());
+                    }
                     Manner::Silent => done = true,
                     Manner::Disputing => {
                         disputed = disputed || self.dispute(&job, &data);
                         done = disputed;
                     }
                 }
+            }
+            let lost = acknowledged && data.flags & JOB_ACKNOWLEDGED == 0;
+            if lost && status != JobStatus::Committed {
+                let wrong = format!("job {}: its acknowledgement was lost", job.account);
+                self.sim.net().trail.wrongs.push(wrong);
+                acknowledged = false;
             }
             self.end_what_is_late(&job, &data, status);
             if status.is_terminal() && data.live_panels == 0 {
@@ -107,7 +121,7 @@ impl Requester {
                 }
                 terms.ramp_secs = 5;
                 terms.claim_secs = 90;
-                terms.compute_secs = 230;
+                terms.compute_secs = self.plan.compute_secs;
                 terms.challenge_secs = 40;
                 terms.input_digest = Digest::of(&[&self.input]).0;
                 terms.input_bytes = u32::try_from(self.input.len()).expect("a small input");

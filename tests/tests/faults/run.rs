@@ -46,7 +46,7 @@ pub fn run(plan: Plan, aloud: bool) -> Outcome {
 }
 
 async fn play(plan: Plan, aloud: bool) -> Outcome {
-    let market = Market::open(plan.nodes);
+    let market = Market::open(plan.nodes, plan.brisk);
     node::seed_random(plan.seed);
     let operators = market.operators();
     let sim = Sim::new(plan, market.world, operators, aloud);
