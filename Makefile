@@ -18,6 +18,9 @@ BINARIES := $(or $(CARGO_TARGET_DIR),target)/debug
 # What `make fuzz` does; replay one run with FUZZ_SEED.
 FUZZ_STEPS ?= 1000000
 FUZZ_SEED ?=
+# How many seeds `make faults` simulates; SEED replays one with everything that happens in it.
+SEEDS ?= 1000
+SEED ?=
 # How long `make fuzz-parsers` spends on each parser.
 FUZZ_SECONDS ?= 60
 
@@ -29,7 +32,7 @@ SIM_JOBS ?= 3000
 SIM_SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap program build test demo lint fmt bench e2e fuzz fuzz-parsers sim determinism idl idl-check program-id clean
+.PHONY: help bootstrap program build test demo lint fmt bench e2e faults fuzz fuzz-parsers sim determinism idl idl-check program-id clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -63,6 +66,10 @@ bench: build ## compute units and costs beside others' figures; time and memory 
 
 e2e: build ## the end-to-end tests alone: local chain and real binaries
 	cargo test --workspace --test e2e
+
+faults: program ## real workers under faulty chain, network, disk and clocks [SEEDS=1000 SEED=replay]
+	ASSAY_FAULT_SEEDS=$(SEEDS) $(if $(SEED),ASSAY_FAULT_SEED=$(SEED)) \
+		cargo test --workspace --test faults $(if $(SEED),seeds_keep) -- --nocapture
 
 fuzz: program ## random instruction sequences [FUZZ_STEPS=1000000 FUZZ_SEED=replay]
 	ASSAY_FUZZ_STEPS=$(FUZZ_STEPS) $(if $(FUZZ_SEED),ASSAY_FUZZ_SEED=$(FUZZ_SEED)) \

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use assay_client::protocol::Error;
+use litesvm::types::TransactionMetadata;
 use solana_instruction::error::InstructionError;
 use solana_transaction_error::TransactionError;
 
@@ -10,6 +11,8 @@ use solana_transaction_error::TransactionError;
 #[derive(Debug)]
 pub struct Outcome {
     pub result: Result<(), Refusal>,
+    /// The refusal in the chain's own words.
+    pub error: Option<TransactionError>,
     pub logs: Vec<String>,
     pub compute_units: u64,
     /// Lamports the fee payer paid.
@@ -21,6 +24,23 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    pub(crate) fn of(
+        error: Option<TransactionError>,
+        meta: TransactionMetadata,
+        bytes: usize,
+        accounts: usize,
+    ) -> Self {
+        Self {
+            result: error.as_ref().map_or(Ok(()), |error| Err(error.into())),
+            error,
+            logs: meta.logs,
+            compute_units: meta.compute_units_consumed,
+            fee: meta.fee,
+            bytes,
+            accounts,
+        }
+    }
+
     /// Fails the test unless the transaction was accepted.
     #[track_caller]
     pub fn accepted(self) -> Self {

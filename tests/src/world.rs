@@ -19,7 +19,7 @@ use solana_signature::Signature;
 use solana_transaction::versioned::VersionedTransaction;
 
 use crate::{
-    Batch, Outcome, Refusal, chain,
+    Batch, Outcome, chain,
     ledger::{Deed, Ledger},
     panel::OPENER,
 };
@@ -164,6 +164,20 @@ impl World {
         self.retain_every_slot();
     }
 
+    /// Lets the clock stand at this slot and moment, neither of them earlier than now.
+    pub fn pass_until(&mut self, slot: u64, moment: UnixSeconds) {
+        let mut clock = self.clock();
+        if (clock.slot, clock.unix_timestamp) == (slot, moment.0) {
+            return;
+        }
+        assert!(
+            slot >= clock.slot && moment >= self.now(),
+            "time does not go back"
+        );
+        (clock.slot, clock.unix_timestamp) = (slot, moment.0);
+        self.set_clock(&clock);
+    }
+
     /// Moves on to another recent blockhash.
     pub fn expire_blockhash(&mut self) {
         self.chain.expire_blockhash();
@@ -242,35 +256,28 @@ impl World {
     #[track_caller]
     pub fn send_from(&mut self, payer: Address, batch: impl Batch) -> Outcome {
         let instructions = batch.instructions();
-        let blockhash = self.chain.latest_blockhash();
-        let message = Message::new_with_blockhash(&instructions, Some(&payer), &blockhash);
-        let signatures = usize::from(message.header.num_required_signatures);
-        let bytes = bytes_of(&message);
+        let (transaction, bytes) = self.transaction(payer, &instructions);
         assert!(
             bytes <= PACKET_BYTES,
             "invariant 8: {bytes} bytes exceed a packet of {PACKET_BYTES}"
         );
-        let addresses = message.account_keys.clone();
-        let transaction = VersionedTransaction {
-            signatures: vec![Signature::default(); signatures],
-            message: VersionedMessage::Legacy(message),
-        };
+        let addresses = transaction.message.static_account_keys().to_vec();
         let before = self.accounts(&addresses);
         let sent = self.chain.send_transaction(transaction);
-        let (result, meta) = match sent {
-            Ok(meta) => (Ok(()), meta),
-            Err(failed) => (Err(Refusal::from(&failed.err)), failed.meta),
+        let (error, meta) = match sent {
+            Ok(meta) => (None, meta),
+            Err(failed) => (Some(failed.err), failed.meta),
         };
         let deed = Deed {
             instructions: &instructions,
             payer,
             // A transaction that never ran costs nothing.
-            fee: if meta.logs.is_empty() && result.is_err() {
+            fee: if meta.logs.is_empty() && error.is_some() {
                 0
             } else {
                 meta.fee
             },
-            accepted: result.is_ok(),
+            accepted: error.is_none(),
             before: &before,
             after: &self.accounts(&addresses),
             slot: self.slot(),
@@ -282,14 +289,35 @@ impl World {
         if let Err(violation) = self.ledger.enter(&deed, rent) {
             panic!("{violation}\n{instructions:#?}\n{}", meta.logs.join("\n"));
         }
-        Outcome {
-            result,
-            logs: meta.logs,
-            compute_units: meta.compute_units_consumed,
-            fee: meta.fee,
-            bytes,
-            accounts: addresses.len(),
-        }
+        Outcome::of(error, meta, bytes, addresses.len())
+    }
+
+    /// How a transaction whose fees this wallet pays would end now. Nothing changes.
+    pub fn preview(&self, payer: Address, batch: impl Batch) -> Outcome {
+        let (transaction, bytes) = self.transaction(payer, &batch.instructions());
+        let accounts = transaction.message.static_account_keys().len();
+        let (error, meta) = match self.chain.simulate_transaction(transaction) {
+            Ok(simulated) => (None, simulated.meta),
+            Err(failed) => (Some(failed.err), failed.meta),
+        };
+        Outcome::of(error, meta, bytes, accounts)
+    }
+
+    /// A transaction of these instructions, with the bytes that it travels as.
+    fn transaction(
+        &self,
+        payer: Address,
+        instructions: &[Instruction],
+    ) -> (VersionedTransaction, usize) {
+        let blockhash = self.chain.latest_blockhash();
+        let message = Message::new_with_blockhash(instructions, Some(&payer), &blockhash);
+        let signatures = usize::from(message.header.num_required_signatures);
+        let bytes = bytes_of(&message);
+        let transaction = VersionedTransaction {
+            signatures: vec![Signature::default(); signatures],
+            message: VersionedMessage::Legacy(message),
+        };
+        (transaction, bytes)
     }
 
     fn accounts(&self, addresses: &[Address]) -> Vec<(Address, Account)> {

@@ -213,6 +213,9 @@ impl Core {
             }
             work.job = *job;
             work.touched = now;
+            if job.provider == self.me.provider || status.is_terminal() {
+                work.sought = false;
+            }
         } else {
             let ours = job.provider == self.me.provider && !status.is_terminal();
             let restored = self.restored.remove(&address);
@@ -264,6 +267,7 @@ impl Core {
             if slot <= since.saturating_add(patience) {
                 return;
             }
+            work.sought = false;
             self.report(address, Report::Gone, now);
             self.leave(address, Phase::Over, now);
         }

@@ -23,7 +23,7 @@ use crate::{
     core::{Action, AuditStep, Step, Submitted},
     halt::{Halt, HaltPoint},
     metrics,
-    store::{Member, Quote, SentTransaction, Store, StoreError},
+    store::{Member, Quote, SentTransaction, Store, StoreError, TransactionEnd},
 };
 pub use batch::Asked;
 pub use memory::Memory;
@@ -157,9 +157,14 @@ impl<C: Chain> Submitter<C> {
         };
         let now = purposes.iter().map(|purpose| purpose.now).max();
         let (journaled, now) = (sent.clone(), now.unwrap_or_default());
-        self.store
-            .call(move |store| store.save_transaction(&journaled, now))
-            .await?;
+        let saving = move |store: &Store| store.save_transaction(&journaled, now);
+        if let Err(error) = self.store.call(saving).await {
+            // It may be there all the same, and was never sent: no restart is to send it. The next try must
+            // not have the same signature.
+            self.memory.forget_blockhash().await;
+            self.note_end(sent.signature, TransactionEnd::Expired).await;
+            return Err(error.into());
+        }
         let claim = |purpose: &Purpose| purpose.action == Action::Job(Step::Claim);
         if purposes.iter().any(claim) {
             self.halt.at(HaltPoint::ClaimIntentSaved);

@@ -29,9 +29,15 @@ impl Core {
         outcome: Submitted,
         now: UnixSeconds,
     ) {
+        let provider = self.me.provider;
         let Some(work) = self.work.get_mut(&address) else {
             return;
         };
+        let unseen = work.job.provider != provider && work.ours.is_none_or(|ours| ours < attempt);
+        if (outcome, step) == (Submitted::Landed, Step::Claim) && unseen {
+            // A claim names no attempt: sent for one that somebody else got, it may have landed in the next.
+            work.sought = work.phase != Phase::Sending(step);
+        }
         if work.phase != Phase::Sending(step) || !work.in_flight || work.job.attempt != attempt {
             return;
         }

@@ -269,6 +269,28 @@ fn claim_refused_for_a_lasting_reason_is_given_up() {
     );
 }
 
+/// It names no attempt: sent for one that a rival got, it lands in the next, and no list of open jobs
+/// shows the job any more.
+#[test]
+fn claim_that_lands_in_a_later_attempt_is_looked_for() {
+    let mut world = World::new(1);
+    while !world.seen.contains(&"claim") {
+        world.step();
+    }
+    world.taken_by_another(0);
+    world.reads(0);
+    assert!(world.core.live_jobs().is_empty(), "in other hands");
+    world.lost_by_another(0);
+    world.land_unseen();
+    assert_eq!(world.job(0).provider, PROVIDER);
+    assert_eq!(world.core.live_jobs(), [address(0)]);
+    world.drain();
+    assert_eq!(world.status(0), JobStatus::Committed);
+    world.acknowledge(0);
+    world.drain();
+    assert!(world.core.live_jobs().is_empty());
+}
+
 /// Terms under which the job is always drawn.
 fn audited(job: &mut JobData) {
     (job.audit_bps, job.panel_size) = (10_000, 2);

@@ -72,6 +72,8 @@ pub(super) struct Work {
     pub touched: UnixSeconds,
     /// Slot of the first of the readings in a row that did not find the account.
     pub missing_since: Option<u64>,
+    /// A claim of ours landed after readings had shown the job elsewhere: it may be ours.
+    pub sought: bool,
 }
 
 impl Work {
@@ -95,6 +97,7 @@ impl Work {
             blamed: None,
             touched: now,
             missing_since: None,
+            sought: false,
         }
     }
 
@@ -145,6 +148,7 @@ impl Work {
     /// Whether it is ours, or about to be, and not at an end.
     pub fn is_live(&self) -> bool {
         self.is_busy()
+            || self.sought
             || matches!(
                 self.phase,
                 Phase::Waiting | Phase::Audited | Phase::Stuck | Phase::Sending(_)

@@ -114,11 +114,17 @@ impl Store {
         })
     }
 
-    /// What a restarted core has to know: every attempt that has not ended.
+    /// What a restarted core has to know: every attempt that has not ended, and every claim that landed and
+    /// that no reading has shown yet. A list of our jobs, read once at the start, may leave one out.
     pub fn live_jobs(&self) -> Result<Vec<(Address, Restored)>, StoreError> {
         let attempts = self.with(|connection| {
-            let mut statement = connection
-                .prepare("SELECT job, attempt FROM jobs WHERE ended = 0 ORDER BY job, attempt")?;
+            let mut statement = connection.prepare(
+                "SELECT job, attempt FROM jobs WHERE ended = 0
+                 UNION SELECT members.job, members.attempt FROM members JOIN transactions USING (signature)
+                 WHERE members.step = 'claim' AND state = 'landed' AND NOT EXISTS (
+                     SELECT 1 FROM jobs WHERE jobs.job = members.job AND jobs.attempt >= members.attempt)
+                 ORDER BY 1, 2",
+            )?;
             let rows = statement.query_map([], |row| {
                 Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, u8>(1)?))
             })?;

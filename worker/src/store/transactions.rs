@@ -105,6 +105,7 @@ impl Store {
         })
     }
 
+    /// Notes how it ended. What is in a block does not expire, whatever was noted later.
     pub fn end_transaction(
         &self,
         signature: &[u8; 64],
@@ -117,7 +118,8 @@ impl Store {
         };
         self.with(|connection| {
             connection.execute(
-                "UPDATE transactions SET state = ?2, error = ?3 WHERE signature = ?1",
+                "UPDATE transactions SET state = ?2, error = ?3
+                 WHERE signature = ?1 AND (state IN ('pending', 'expired') OR ?2 <> 'expired')",
                 params![&signature[..], state, error],
             )?;
             Ok(())

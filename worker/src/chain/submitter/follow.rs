@@ -26,7 +26,8 @@ use crate::{
 const LEAST_LIFE: Duration = Duration::from_secs(20);
 /// Blocks beyond the last one that a single endpoint must show: its height alone is not proof.
 const MARGIN: u64 = 32;
-/// How long the state of what a reading has already shown may wait to be read with others'.
+/// How long what is not urgent waits: the state of what a reading has already shown, to be read with others',
+/// and what the journal did not take.
 const LATER: Duration = Duration::from_secs(10);
 /// Looks that are left out while a websocket most likely tells it before.
 const LEFT_OUT: u32 = 4;
@@ -238,15 +239,33 @@ impl<C: Chain> Submitter<C> {
             metrics::transaction(*action, word);
         }
         let landed = end != TransactionEnd::Expired;
-        let key = sent.signature;
-        let noting = move |store: &Store| store.end_transaction(&key, &end);
-        if let Err(error) = self.store.call(noting).await {
-            tracing::warn!(%signature, %error, "the end of a transaction is not in the journal");
-        }
+        self.note_end(sent.signature, end).await;
         if landed {
             self.note_cost(sent).await;
         }
         outcome
+    }
+
+    /// Notes how a transaction ended, later and again if the journal does not take it now: until then it is
+    /// one whose end nobody knows, and its fee is in no sum.
+    pub(super) async fn note_end(&self, key: [u8; 64], end: TransactionEnd) {
+        let noting =
+            move |end: TransactionEnd| move |store: &Store| store.end_transaction(&key, &end);
+        let Err(error) = self.store.call(noting(end.clone())).await else {
+            return;
+        };
+        let signature = Signature::from(key);
+        tracing::warn!(%signature, %error, "the end of a transaction is not in the journal; trying on");
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LATER).await;
+                match store.call(noting(end.clone())).await {
+                    Ok(()) => return,
+                    Err(error) => tracing::debug!(%signature, %error, "still not in the journal"),
+                }
+            }
+        });
     }
 
     /// Steps of jobs move none of the operator's lamports but the fee, which follows from what was

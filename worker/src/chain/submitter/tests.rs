@@ -1,15 +1,23 @@
 //! Against nodes over real sockets: what is asked, what is believed, and what is noted of it.
 
-use std::sync::atomic::Ordering;
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use assay_client::protocol::{JobData, JobStatus};
 use bytemuck::Zeroable;
+use futures_util::future::BoxFuture;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::chain::{
-    RpcChain,
-    fake::{Node, Trouble, World, chain},
+use crate::{
+    chain::{
+        RpcChain,
+        fake::{Node, Trouble, World, chain},
+    },
+    store::Disk,
 };
 
 mod batch;
@@ -18,9 +26,14 @@ const JOB: Address = Address::new_from_array([3; 32]);
 const ME: Address = Address::new_from_array([4; 32]);
 
 fn submitter(nodes: &[&Node], folder: &tempfile::TempDir) -> Arc<Submitter<RpcChain>> {
+    let store = Store::open(&folder.path().join("journal.sqlite")).unwrap();
+    over(nodes, store)
+}
+
+fn over(nodes: &[&Node], store: Store) -> Arc<Submitter<RpcChain>> {
     Arc::new(Submitter {
         chain: Arc::new(chain(nodes)),
-        store: Store::open(&folder.path().join("journal.sqlite")).unwrap(),
+        store,
         operator: Arc::new(Keypair::new()),
         provider: ME,
         config: SubmitterConfig {
@@ -201,6 +214,38 @@ async fn transaction_is_in_the_journal_before_it_is_sent() {
         tokio::task::yield_now().await;
     }
     assert_eq!(submitter.store.pending_transactions().unwrap().len(), 1);
+}
+
+/// Says of its first call that it failed, although it was carried out.
+#[derive(Default)]
+struct Liar(AtomicBool);
+
+impl Disk for Liar {
+    fn before<'a>(&'a self, _: &'a Mutex<Connection>) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn after<'a>(&'a self, _: &'a Mutex<Connection>) -> BoxFuture<'a, Result<(), StoreError>> {
+        let lied = self.0.swap(true, Ordering::Relaxed);
+        Box::pin(async move { if lied { Ok(()) } else { Err(StoreError::Gone) } })
+    }
+}
+
+#[tokio::test]
+async fn transaction_that_was_not_sent_is_not_left_to_a_restart() {
+    let node = Node::start().await;
+    node.world().land = Some(land);
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal.sqlite");
+    let store = Store::open_simulated(&journal, Arc::new(Liar::default())).unwrap();
+    let submitter = over(&[&node], store);
+    let outcome = submitter.submit(purpose(Step::Commit)).await;
+    assert_eq!(outcome, Submitted::Expired, "not sent");
+    assert_eq!(node.count("sendTransaction"), 0);
+    assert!(submitter.store.pending_transactions().unwrap().is_empty());
+    // Another blockhash is asked for: the same bytes would be taken for the ones that were given up.
+    submitter.submit(purpose(Step::Commit)).await;
+    assert_eq!(node.count("getLatestBlockhash"), 2);
 }
 
 fn sent(last_valid_block_height: u64) -> SentTransaction {

@@ -88,6 +88,15 @@ impl Audits {
             may && case.job.convened_at.saturating_add(patience) <= now.0
         });
         if due {
+            if self
+                .cases
+                .get(&address)
+                .is_some_and(|case| case.kept.is_none())
+            {
+                // On disk first: whoever restarts, or has let go of the audit by then, must find the rent
+                // that it lent.
+                self.keep(address, false);
+            }
             self.submit(address, AuditIntent::Open { level }, now);
         }
     }

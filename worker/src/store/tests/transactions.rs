@@ -52,6 +52,45 @@ fn transaction_is_pending_until_its_end_is_known() {
     );
 }
 
+#[test]
+fn what_is_in_a_block_does_not_expire_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    store.save_transaction(&sent(1), NOW).unwrap();
+    for end in [
+        TransactionEnd::Expired,
+        TransactionEnd::Landed,
+        TransactionEnd::Expired,
+    ] {
+        store.end_transaction(&[1; 64], &end).unwrap();
+    }
+    assert_eq!(store.totals().unwrap().fees, 5_100);
+}
+
+/// The worker may stop between the claim's landing and the reading that shows the job.
+#[test]
+fn claim_that_landed_is_live_until_the_job_was_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let claim = SentTransaction {
+        members: vec![member(1, Step::Claim)],
+        ..sent(1)
+    };
+    store.save_transaction(&claim, NOW).unwrap();
+    let live = || store.live_jobs().unwrap().into_iter().map(|(job, _)| job);
+    assert_eq!(live().count(), 0, "it may never land");
+    store
+        .end_transaction(&claim.signature, &TransactionEnd::Landed)
+        .unwrap();
+    assert_eq!(live().collect::<Vec<_>>(), [job(1)]);
+    let report = |report| store.report(&job(1), 0, &data(), report, NOW).unwrap();
+    let price = Lamports(1);
+    report(Report::Claimed { price });
+    assert_eq!(live().count(), 1);
+    report(Report::Lost);
+    assert_eq!(live().count(), 0);
+}
+
 fn batch(number: u8) -> SentTransaction {
     SentTransaction {
         members: (1..=3).map(|job| member(job, Step::Finalize)).collect(),

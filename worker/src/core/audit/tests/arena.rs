@@ -323,8 +323,8 @@ impl Arena {
             let saved = |seat: &SavedSeat| seat.commitment.0 == args.commitment;
             assert!(node.journal.iter().any(saved), "committed, not saved");
         }
-        if matches!(intent, AuditIntent::Join { .. }) {
-            assert!(node.kept.is_some(), "joined, not kept");
+        if matches!(intent, AuditIntent::Join { .. } | AuditIntent::Open { .. }) {
+            assert!(node.kept.is_some(), "{} not kept before", step.name());
         }
         let outcome = match node.expire.get_mut(&step) {
             Some(left @ 1..) => {

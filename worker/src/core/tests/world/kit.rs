@@ -66,6 +66,27 @@ impl World {
         self.rival(address(number));
     }
 
+    /// Whoever has claimed it is late, and loses it.
+    pub fn lost_by_another(&mut self, number: u8) {
+        self.now = self.job(number).compute_deadline().unwrap().0 + 1;
+        self.crank(address(number));
+    }
+
+    /// What is under way lands and its end is told; no reading is.
+    pub fn land_unseen(&mut self) {
+        while !self.transactions.is_empty() {
+            self.land(0);
+        }
+        for event in std::mem::take(&mut self.events) {
+            self.deliver(event);
+        }
+    }
+
+    /// A reading of one job.
+    pub fn reads(&mut self, number: u8) {
+        self.tell_job(address(number));
+    }
+
     /// Runs that were asked for since the last look.
     pub fn begun(&mut self) -> Vec<Address> {
         std::mem::take(&mut self.begun)

@@ -1,0 +1,314 @@
+//! One node's ties to the world: the points at which it may be killed, and what its storms do to its calls.
+
+use std::{
+    cell::RefCell,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use assay_tests::sim::Dice;
+use assay_worker::halt::HaltPoint;
+use tokio::sync::Notify;
+
+use super::{
+    disk,
+    mishaps::{self, Call, Fault, Mood},
+    plan::{Storm, within},
+    sim::Sim,
+};
+
+/// Where a node may be killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Before(Call),
+    After(Call),
+    DiskBefore,
+    /// The journal's log had so many bytes before the call.
+    DiskAfter(u64),
+    Halt(HaltPoint),
+}
+
+impl Place {
+    fn name(self) -> String {
+        match self {
+            Self::Before(call) => format!("before {call:?}"),
+            Self::After(call) => format!("after {call:?}"),
+            Self::DiskBefore => "before disk".into(),
+            Self::DiskAfter(_) => "after disk".into(),
+            Self::Halt(point) => format!("at {point}"),
+        }
+    }
+}
+
+pub struct Link {
+    pub id: usize,
+    pub name: String,
+    pub sim: Arc<Sim>,
+    /// Told when the node is killed.
+    pub died: Notify,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// Counts the node's lives; what belongs to an earlier one never answers again.
+    life: u32,
+    alive: bool,
+    points: u64,
+    kill_at: Option<u64>,
+    dice: Dice,
+    journal: PathBuf,
+    /// Times in which the node was not up.
+    down: Vec<(u64, u64)>,
+    down_since: u64,
+    /// When its disk failed.
+    disk_failed: Vec<u64>,
+    calls: u64,
+}
+
+impl Link {
+    pub fn new(id: usize, sim: Arc<Sim>) -> Self {
+        let folder = sim.folder.path().join(id.to_string());
+        std::fs::create_dir_all(&folder).expect("the temporary folder can be written");
+        let seed = sim.plan.seed;
+        let state = State {
+            life: 0,
+            alive: false,
+            points: 0,
+            kill_at: None,
+            dice: Dice::new(seed, 100 + id as u64),
+            journal: folder.join("journal-0.sqlite"),
+            down: Vec::new(),
+            down_since: 0,
+            disk_failed: Vec::new(),
+            calls: 0,
+        };
+        Self {
+            id,
+            name: format!("node {id}"),
+            sim,
+            died: Notify::new(),
+            state: Mutex::new(state),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn note(&self, what: impl FnOnce() -> String) {
+        self.sim.log.note(self.sim.ms(), &self.name, what);
+    }
+
+    pub fn journal(&self) -> PathBuf {
+        self.state().journal.clone()
+    }
+
+    pub fn calls(&self) -> u64 {
+        self.state().calls
+    }
+
+    /// How many points its present life has come through.
+    pub fn points(&self) -> u64 {
+        self.state().points
+    }
+
+    /// Begins a life.
+    pub fn rise(self: &Arc<Self>) -> Life {
+        let ms = self.sim.ms();
+        let mut state = self.state();
+        let kills = &self.sim.plan.kills[self.id];
+        state.kill_at = kills
+            .get(state.life as usize)
+            .copied()
+            .filter(|_| ms < self.sim.plan.faults_until_ms);
+        state.life += 1;
+        state.alive = true;
+        state.points = 0;
+        if state.life > 1 {
+            let since = state.down_since;
+            state.down.push((since, ms));
+        }
+        Life {
+            link: Arc::clone(self),
+            number: state.life,
+        }
+    }
+
+    /// Ends the life that there is; its journal stays as it is, or torn.
+    fn fall(&self, state: &mut State, torn: Option<u64>) {
+        state.alive = false;
+        state.down_since = self.sim.ms();
+        let next = state
+            .journal
+            .with_file_name(format!("journal-{}.sqlite", state.life));
+        let tear = torn.map(|from| (from, &mut state.dice));
+        let how = disk::keep(&state.journal, &next, tear);
+        state.journal = next;
+        self.sim.count(how);
+        self.died.notify_one();
+    }
+
+    /// How long until it is started again.
+    pub fn rest_ms(&self) -> u64 {
+        let mut state = self.state();
+        within(&mut state.dice, 200, 15_000)
+    }
+
+    pub fn draw(&self, low: u64, high: u64) -> u64 {
+        within(&mut self.state().dice, low, high)
+    }
+
+    fn storm(&self, ms: u64) -> Option<&Storm> {
+        let storms = self.sim.plan.storms[self.id].iter();
+        let mut now = storms.filter(|storm| (storm.from_ms..storm.until_ms).contains(&ms));
+        now.next()
+    }
+
+    /// What goes wrong with a call now.
+    pub fn mishap(&self, call: Call) -> Option<Fault> {
+        let mut state = self.state();
+        state.calls += 1;
+        let storm = self.storm(self.sim.ms())?;
+        let choices = mishaps::choices(storm.mood, call);
+        if choices.is_empty() || state.dice.draw() % 100 >= storm.percent {
+            return None;
+        }
+        let fault = choices[state.dice.below(choices.len())];
+        drop(state);
+        self.sim.count(format!("fault: {fault:?}"));
+        self.note(|| format!("{call:?} goes wrong: {fault:?}"));
+        Some(fault)
+    }
+
+    /// Whether hints come through now.
+    pub fn hears(&self) -> bool {
+        let storm = self.storm(self.sim.ms());
+        storm.is_none_or(|storm| storm.mood != Mood::Cut)
+    }
+
+    /// What the disk does to a call: it fails before or after it, or takes so long.
+    pub fn disk_mishap(&self) -> Option<disk::Mishap> {
+        let storm = self.storm(self.sim.ms())?;
+        if storm.mood != Mood::Disk {
+            return None;
+        }
+        let mut state = self.state();
+        if state.dice.draw() % 100 >= storm.percent / 4 {
+            return None;
+        }
+        let mishap = match state.dice.below(4) {
+            0 => disk::Mishap::Before,
+            1 => disk::Mishap::After,
+            _ => disk::Mishap::Slow(within(&mut state.dice, 10, 3_000)),
+        };
+        if !matches!(mishap, disk::Mishap::Slow(_)) {
+            let ms = self.sim.ms();
+            state.disk_failed.push(ms);
+        }
+        drop(state);
+        self.sim.count(format!("disk: {}", mishap.name()));
+        self.note(|| format!("disk: {}", mishap.name()));
+        Some(mishap)
+    }
+
+    pub fn disk_failed(&self, from_ms: u64, until_ms: u64) -> bool {
+        let failed = &self.state().disk_failed;
+        failed.iter().any(|ms| (from_ms..=until_ms).contains(ms))
+    }
+
+    /// The longest time within these moments in which it was up and nothing went wrong for it.
+    pub fn longest_calm(&self, from_ms: u64, until_ms: u64) -> u64 {
+        let state = self.state();
+        let plan = &self.sim.plan;
+        let mut bad = state.down.clone();
+        if !state.alive {
+            bad.push((state.down_since, u64::MAX));
+        }
+        let storms = plan.storms[self.id].iter();
+        bad.extend(storms.map(|storm| (storm.from_ms, storm.until_ms)));
+        bad.extend(plan.halts.iter().map(|halt| (halt.from_ms, halt.until_ms)));
+        let forks = plan.forks.iter().map(|fork| self.sim.fork_ms(fork));
+        bad.extend(forks);
+        bad.sort_unstable();
+        let (mut at, mut longest) = (from_ms, 0);
+        for (from, until) in bad {
+            if from >= until_ms {
+                break;
+            }
+            longest = longest.max(from.saturating_sub(at));
+            at = at.max(until);
+        }
+        longest.max(until_ms.saturating_sub(at))
+    }
+}
+
+/// One life of a node, from its start to its end.
+#[derive(Clone)]
+pub struct Life {
+    pub link: Arc<Link>,
+    pub number: u32,
+}
+
+thread_local! {
+    /// Whose code runs on this thread, for halts, which are not told.
+    static CURRENT: RefCell<Option<Life>> = const { RefCell::new(None) };
+}
+
+impl Life {
+    pub fn is_alive(&self) -> bool {
+        let state = self.link.state();
+        state.alive && state.life == self.number
+    }
+
+    /// From here on, until somebody else's code runs, a halt is this node's.
+    pub fn is_current(&self) {
+        CURRENT.with_borrow_mut(|current| *current = Some(self.clone()));
+    }
+
+    /// Whether the node is still there after this point.
+    fn survives(&self, place: Place) -> bool {
+        let mut state = self.link.state();
+        if !state.alive || state.life != self.number {
+            return false;
+        }
+        state.points += 1;
+        if state.kill_at != Some(state.points) {
+            return true;
+        }
+        let point = state.points;
+        let torn = match place {
+            Place::DiskAfter(from) => Some(from),
+            Place::Before(_) | Place::After(_) | Place::DiskBefore | Place::Halt(_) => None,
+        };
+        self.link.fall(&mut state, torn);
+        drop(state);
+        self.link.sim.count(format!("killed {}", place.name()));
+        self.link
+            .note(|| format!("killed at point {point}, {}", place.name()));
+        false
+    }
+
+    /// A point at which the node may be killed; it never returns in a life that has ended.
+    pub async fn pass(&self, place: Place) {
+        if !self.survives(place) {
+            std::future::pending::<()>().await;
+        }
+        self.is_current();
+    }
+
+    /// The process has ended by itself.
+    pub fn end(&self) {
+        let mut state = self.link.state();
+        if state.alive && state.life == self.number {
+            self.link.fall(&mut state, None);
+        }
+    }
+}
+
+/// Told of every halt point by whichever node's code runs.
+pub fn told(point: HaltPoint) {
+    let current = CURRENT.with_borrow(Clone::clone);
+    let life = current.expect("halts are passed by nodes");
+    life.link.sim.count(format!("halt: {point}"));
+    life.survives(Place::Halt(point));
+}

@@ -1,0 +1,294 @@
+//! Requesters: they create jobs, hand inputs over, fetch results, acknowledge, dispute, and end what nobody serves.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use assay_client::{
+    delivery::{self, Acknowledgement, Delivery, Request},
+    instruction::{JobClose, JobExpire},
+    protocol::{
+        Address, Digest, JobData, JobStatus, UnixSeconds, commitment::secret_hash,
+        job::JOB_ACKNOWLEDGED,
+    },
+};
+use assay_tests::{Job, Model, SOL, World, sim::Dice};
+use axum::{
+    body::{Body, to_bytes},
+    extract::ConnectInfo,
+    http::StatusCode,
+};
+use solana_keypair::Keypair;
+use solana_signer::Signer;
+use tower_service::Service;
+
+use super::{
+    engines,
+    node::Node,
+    plan::{JobPlan, Manner, within},
+    sim::Sim,
+};
+
+/// Between two looks at its job.
+const LOOK: Duration = Duration::from_millis(1_500);
+/// Longest wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct Requester {
+    sim: Arc<Sim>,
+    nodes: Vec<Arc<Node>>,
+    key: Keypair,
+    dice: Dice,
+    plan: JobPlan,
+    model: Model,
+    input: Vec<u8>,
+}
+
+impl Requester {
+    pub fn new(sim: &Arc<Sim>, nodes: &[Arc<Node>], model: Model, number: usize) -> Self {
+        let mut dice = sim.dice(500 + number as u64);
+        Self {
+            key: Keypair::new_from_array(dice.bytes()),
+            input: engines::input(&dice.bytes()),
+            sim: Arc::clone(sim),
+            nodes: nodes.to_vec(),
+            plan: sim.plan.jobs[number],
+            model,
+            dice,
+        }
+    }
+
+    /// From the job's creation to its end.
+    pub async fn run(mut self) {
+        tokio::time::sleep_until(self.sim.at(self.plan.at_ms)).await;
+        let job = self.create();
+        let mut handed = vec![false; self.nodes.len()];
+        let (mut disputed, mut done, mut acknowledged) = (false, false, false);
+        loop {
+            for (node, handed) in handed.iter_mut().enumerate() {
+                *handed = *handed || self.hand_over(node).await;
+            }
+            let Some(data) = self.job(&job.account) else {
+                return;
+            };
+            let status = data.status().expect("the program writes known statuses");
+            if status == JobStatus::Committed && !done {
+                match self.plan.manner {
+                    Manner::Kind => {
+                        done = self.acknowledge(&job, &data).await;
+                        // Later, what finalizes it without may be on its way.
+                        let deadline = data.challenge_deadline().expect("small");
+                        acknowledged = done && deadline.allows(self.now());
+                    }
+                    Manner::Silent => done = true,
+                    Manner::Disputing => {
+                        disputed = disputed || self.dispute(&job, &data);
+                        done = disputed;
+                    }
+                }
+            }
+            let lost = acknowledged && data.flags & JOB_ACKNOWLEDGED == 0;
+            if lost && status != JobStatus::Committed {
+                let wrong = format!("job {}: its acknowledgement was lost", job.account);
+                self.sim.net().trail.wrongs.push(wrong);
+                acknowledged = false;
+            }
+            self.end_what_is_late(&job, &data, status);
+            if status.is_terminal() && data.live_panels == 0 {
+                self.close(&job);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn create(&mut self) -> Job {
+        let requester = self.key.pubkey();
+        let ms = self.sim.ms();
+        let mut net = self.sim.net();
+        let world = net.world(ms, &self.sim.log);
+        if world.balance(&requester) == 0 {
+            world.fund(requester, 100 * SOL);
+        }
+        let job = world
+            .new_job_of(requester, &self.model)
+            .with_terms(|terms| {
+                let secret_hash = terms.requester_secret_hash;
+                if self.plan.audit_bps > 0 {
+                    *terms = World::audited_terms(&[0; 32]);
+                    terms.audit_bps = self.plan.audit_bps;
+                    terms.requester_secret_hash = secret_hash;
+                } else {
+                    // Four times the ceiling is what the default policy puts up.
+                    terms.collateral = 3 * terms.ceiling;
+                }
+                terms.ramp_secs = 5;
+                terms.claim_secs = 90;
+                terms.compute_secs = self.plan.compute_secs;
+                terms.challenge_secs = 40;
+                terms.input_digest = Digest::of(&[&self.input]).0;
+                terms.input_bytes = u32::try_from(self.input.len()).expect("a small input");
+            });
+        assert_eq!(
+            job.args.terms.requester_secret_hash,
+            secret_hash(&job.secret).0
+        );
+        let call = world.job_create(&job);
+        let created = net.send_at_once(requester, call, ms, &self.sim.log);
+        assert!(created, "the terms are good");
+        job
+    }
+
+    fn job(&self, address: &Address) -> Option<JobData> {
+        self.sim.net().view().jobs.get(address).copied()
+    }
+
+    fn now(&self) -> UnixSeconds {
+        let net = self.sim.net();
+        let slot = net.confirmed(self.sim.ms());
+        UnixSeconds(net.calendar.time(slot))
+    }
+
+    async fn hand_over(&mut self, node: usize) -> bool {
+        let path = delivery::blob_path(&Digest::of(&[&self.input]));
+        let input = self.input.clone();
+        let answer = self.ask(node, "PUT", &path, &input).await;
+        answer.is_some_and(|(status, _)| status.is_success())
+    }
+
+    /// Fetches the result, checks it against the chain, and signs for it. Whether the worker knows it.
+    async fn acknowledge(&mut self, job: &Job, data: &JobData) -> bool {
+        let theirs = |node: &Arc<Node>| node.provider.account == data.provider;
+        let node = self
+            .nodes
+            .iter()
+            .position(theirs)
+            .expect("nobody else claims");
+        let path = delivery::result_path(&job.account);
+        let Some((StatusCode::OK, body)) = self.ask(node, "GET", &path, &[]).await else {
+            return false;
+        };
+        let delivered: Delivery = serde_json::from_slice(&body).expect("a delivery");
+        assert_eq!(
+            delivered.commitment, data.commitment,
+            "another result than was committed to"
+        );
+        let body = serde_json::to_vec(&Acknowledgement {
+            requester_secret: job.secret,
+        });
+        let body = body.expect("JSON");
+        let path = delivery::acknowledge_path(&job.account);
+        let answer = self.ask(node, "POST", &path, &body).await;
+        answer.is_some_and(|(status, _)| status == StatusCode::OK)
+    }
+
+    fn dispute(&self, job: &Job, data: &JobData) -> bool {
+        let in_time = data.challenge_deadline().expect("small").allows(self.now());
+        if !in_time {
+            return true;
+        }
+        let dispute = self
+            .sim
+            .net()
+            .world(self.sim.ms(), &self.sim.log)
+            .job_dispute(job);
+        self.sim.act(job.requester, dispute)
+    }
+
+    /// What anybody may end when its time is over.
+    fn end_what_is_late(&self, job: &Job, data: &JobData, status: JobStatus) {
+        let deadline = match status {
+            JobStatus::Open => data.claim_deadline(),
+            JobStatus::Claimed => data.compute_deadline(),
+            _ => return,
+        };
+        if deadline.expect("small").allows(self.now()) {
+            return;
+        }
+        let expire = JobExpire {
+            job: job.account,
+            requester: job.requester,
+            provider: (data.provider != Address::default()).then_some(data.provider),
+        };
+        self.sim.act(job.requester, expire);
+    }
+
+    /// Takes the rent back, once the address can never come again.
+    fn close(&self, job: &Job) {
+        let slot = self.sim.net().confirmed(self.sim.ms());
+        let free = job.args.open_slot + assay_client::protocol::limits::OPEN_SLOT_AGE;
+        if slot > free {
+            let close = JobClose {
+                job: job.account,
+                requester: job.requester,
+            };
+            self.sim.act(job.requester, close);
+        }
+    }
+
+    /// A signed request over a network that loses requests and answers and brings some twice.
+    async fn ask(
+        &mut self,
+        node: usize,
+        method: &str,
+        path: &str,
+        body: &[u8],
+    ) -> Option<(StatusCode, Vec<u8>)> {
+        let troubled = self.sim.ms() < self.sim.plan.faults_until_ms;
+        let chance = if troubled { self.dice.below(100) } else { 99 };
+        let wait = Duration::from_millis(within(&mut self.dice, 5, 400));
+        tokio::time::sleep(wait).await;
+        if chance < 15 {
+            self.sim.count("http: request lost");
+            return None;
+        }
+        let times = if (15..30).contains(&chance) { 2 } else { 1 };
+        let mut answer = None;
+        for _ in 0..times {
+            answer = self.ask_once(node, method, path, body).await;
+        }
+        if times == 2 {
+            self.sim.count("http: came twice");
+        }
+        if (30..45).contains(&chance) {
+            self.sim.count("http: answer lost");
+            return None;
+        }
+        answer
+    }
+
+    async fn ask_once(
+        &self,
+        node: usize,
+        method: &str,
+        path: &str,
+        body: &[u8],
+    ) -> Option<(StatusCode, Vec<u8>)> {
+        let node = &self.nodes[node];
+        let mut service = node.service()?;
+        let request = Request {
+            method,
+            path,
+            timestamp: self.sim.net().calendar.second(self.sim.ms()),
+            body,
+            operator: &node.provider.operator,
+        };
+        let mut built = axum::http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-length", body.len())
+            .extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 7_001))));
+        for (name, value) in delivery::sign(&self.key, &request).expect("the key signs") {
+            built = built.header(name, value);
+        }
+        let request = built.body(Body::from(body.to_vec())).expect("a request");
+        let answered = tokio::time::timeout(PATIENCE, async move {
+            let response = service.call(request).await.expect("a router does not fail");
+            let status = response.status();
+            let body = to_bytes(response.into_body(), 1 << 20)
+                .await
+                .expect("a small answer");
+            (status, body.to_vec())
+        });
+        let (status, body) = answered.await.ok()?;
+        node.link.note(|| format!("{method} {path}: {status}"));
+        Some((status, body))
+    }
+}
