@@ -17,6 +17,7 @@ use solana_instruction::Instruction;
 use solana_message::{Message, VersionedMessage};
 use solana_signature::Signature;
 use solana_transaction::versioned::VersionedTransaction;
+use solana_transaction_error::TransactionError;
 
 use crate::{
     Batch, Outcome, Refusal, chain,
@@ -257,19 +258,20 @@ impl World {
         };
         let before = self.accounts(&addresses);
         let sent = self.chain.send_transaction(transaction);
-        let (result, meta) = match sent {
-            Ok(meta) => (Ok(()), meta),
-            Err(failed) => (Err(Refusal::from(&failed.err)), failed.meta),
+        // A precompile that refuses writes no log, and its transaction still pays its fee.
+        let (result, ran, meta) = match sent {
+            Ok(meta) => (Ok(()), true, meta),
+            Err(failed) => {
+                let stopped = matches!(failed.err, TransactionError::InstructionError(..));
+                let ran = stopped || !failed.meta.logs.is_empty();
+                (Err(Refusal::from(&failed.err)), ran, failed.meta)
+            }
         };
         let deed = Deed {
             instructions: &instructions,
             payer,
             // A transaction that never ran costs nothing.
-            fee: if meta.logs.is_empty() && result.is_err() {
-                0
-            } else {
-                meta.fee
-            },
+            fee: if ran { meta.fee } else { 0 },
             accepted: result.is_ok(),
             before: &before,
             after: &self.accounts(&addresses),

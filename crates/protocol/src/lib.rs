@@ -67,7 +67,7 @@ pub use model::ModelData;
 pub use panel::{PanelData, SeatData};
 pub use profile::OutputProfile;
 pub use provider::ProviderData;
-pub use session::SessionData;
+pub use session::{SessionData, SessionStatus};
 pub use solana_address::Address;
 pub use status::JobStatus;
 pub use time::{Seconds, UnixSeconds};

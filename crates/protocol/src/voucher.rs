@@ -3,7 +3,10 @@
 //! `0x56 0x01 | session (32) | cumulative u64le | expires_at i64le`: 50 bytes. The session's address
 //! binds a voucher to one session of one chain's program, and addresses are never used twice.
 
-use crate::Address;
+use crate::{
+    Address,
+    error::{Error, Result},
+};
 
 /// Bytes of a voucher, the whole message that is signed.
 pub const VOUCHER_BYTES: usize = 50;
@@ -13,8 +16,8 @@ pub const VOUCHER_PREFIX: [u8; 2] = [0x56, 0x01];
 pub const PROOF_BYTES: usize = HEADER.len() + 32 + 64 + VOUCHER_BYTES;
 
 /// The header of that instruction: one signature; offsets of signature, key and message, the
-/// message's length; each in this very instruction (0xffff), as little-endian u16. There
-/// is no other way to write it.
+/// message's length; each in this very instruction (0xffff), as little-endian u16. It is compared
+/// as a whole, so the program looks at the same bytes that the precompile has checked.
 const HEADER: [u8; 16] = [
     1, 0, // one signature, padding
     48, 0, 0xff, 0xff, // signature
@@ -67,6 +70,28 @@ impl Voucher {
                 expires_at: self.expires_at.to_le_bytes(),
             },
         })
+    }
+
+    /// The voucher for `session` in the data of an Ed25519 instruction that has run, signed by
+    /// `session_key`.
+    ///
+    /// Errors: [`Error::VoucherProofInvalid`] for any other layout, [`Error::VoucherKeyMismatch`],
+    /// [`Error::VoucherSessionMismatch`] for another message or another session's voucher.
+    #[inline]
+    pub fn proven(data: &[u8], session: &Address, session_key: &Address) -> Result<Self> {
+        let proof: &Proof =
+            bytemuck::try_from_bytes(data).map_err(|_| Error::VoucherProofInvalid)?;
+        if proof.header != HEADER {
+            return Err(Error::VoucherProofInvalid);
+        }
+        if proof.key != *session_key {
+            return Err(Error::VoucherKeyMismatch);
+        }
+        let message = &proof.message;
+        if message.prefix != VOUCHER_PREFIX || message.session != *session {
+            return Err(Error::VoucherSessionMismatch);
+        }
+        Ok(message.voucher())
     }
 }
 
