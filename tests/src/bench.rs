@@ -8,6 +8,7 @@ mod batch;
 pub mod budget;
 mod job;
 mod others;
+mod session;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -78,6 +79,7 @@ impl Bench {
         others::measure(&mut gauge);
         job::measure(&mut gauge);
         audit::measure(&mut gauge);
+        session::measure(&mut gauge);
         let names: Vec<_> = instruction::ALL.iter().map(|spec| spec.name).collect();
         for name in &names {
             assert!(gauge.costs.contains_key(name), "no measurement of {name}");

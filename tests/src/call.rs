@@ -8,10 +8,12 @@ use assay_client::{
 use solana_instruction::{AccountMeta, Instruction};
 
 /// An instruction of the program with the names of its accounts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     pub spec: &'static InstructionSpec,
     pub instruction: Instruction,
+    /// What must stand directly before it in its transaction.
+    pub ahead: Option<Instruction>,
 }
 
 impl Call {
@@ -45,6 +47,13 @@ impl Call {
     #[must_use]
     pub fn absent(mut self, name: &str) -> Self {
         *self.meta(name) = AccountMeta::new_readonly(PROGRAM_ID, false);
+        self
+    }
+
+    /// Puts an instruction directly before it.
+    #[must_use]
+    pub fn behind(mut self, ahead: Instruction) -> Self {
+        self.ahead = Some(ahead);
         self
     }
 
@@ -82,7 +91,7 @@ macro_rules! calls {
     ($($name:ident)*) => { $(
         impl From<instruction::$name> for Call {
             fn from(from: instruction::$name) -> Self {
-                Self { spec: &instruction::$name::SPEC, instruction: from.instruction() }
+                Self { spec: &instruction::$name::SPEC, instruction: from.instruction(), ahead: None }
             }
         }
         impl Batch for instruction::$name {
@@ -101,6 +110,7 @@ calls! {
     JobCreate JobCancel JobClaim JobRelease JobCommit JobFinalize JobExpire JobClose
     JobDispute JobReveal
     PanelOpen PanelRetarget PanelJoin PanelCommit PanelReveal PanelResolve SeatSettle PanelClose
+    SessionOpen SessionTopUp SessionSettle SessionCloseRequest SessionClose
 }
 
 /// What one transaction can carry: a call, an instruction, or several of either.
@@ -110,13 +120,13 @@ pub trait Batch {
 
 impl Batch for Call {
     fn instructions(self) -> Vec<Instruction> {
-        vec![self.instruction]
+        self.ahead.into_iter().chain([self.instruction]).collect()
     }
 }
 
 impl Batch for &Call {
     fn instructions(self) -> Vec<Instruction> {
-        vec![self.instruction.clone()]
+        self.clone().instructions()
     }
 }
 

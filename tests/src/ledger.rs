@@ -11,6 +11,7 @@ mod held;
 mod job;
 mod panel;
 mod provider;
+mod session;
 #[cfg(test)]
 mod tests;
 pub mod verdict;
@@ -29,8 +30,8 @@ use deed::ensure;
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     held: BTreeMap<Address, Held>,
-    /// Jobs that were closed: none of their addresses may live again.
-    closed_jobs: BTreeSet<Address>,
+    /// Jobs and sessions that were closed: none of their addresses may live again.
+    closed: BTreeSet<Address>,
     /// Transactions held against the invariants so far.
     pub transactions: u64,
     /// Lamports burned by slashes.
@@ -133,9 +134,18 @@ impl Ledger {
             change.after.map(|held| &held.state),
         ) {
             (None, Some(State::Job(after))) => {
-                let fresh = !self.closed_jobs.contains(&change.address);
-                ensure(fresh, 6, || format!("job {} lives twice", change.address))?;
+                self.check_fresh(change)?;
                 job::check_opened(deed, after)
+            }
+            (None, Some(State::Session(after))) => {
+                self.check_fresh(change)?;
+                session::check_opened(deed, after)
+            }
+            (Some(State::Session(before)), Some(State::Session(after))) => {
+                session::check_change(deed, (&change.address, before, after))
+            }
+            (Some(State::Session(before)), None) => {
+                session::check_closed(deed, &change.address, before)
             }
             (Some(State::Job(before)), Some(State::Job(after))) => {
                 job::check_change(deed, before, after)
@@ -159,16 +169,25 @@ impl Ledger {
         }
     }
 
+    fn check_fresh(&self, change: &Change<'_>) -> Result<(), Violation> {
+        let fresh = !self.closed.contains(&change.address);
+        ensure(fresh, 6, || format!("{} lives twice", change.address))
+    }
+
     fn take_over(&mut self, changes: &[(Address, Option<Held>)]) {
         for (address, after) in changes {
             let before = match after {
                 Some(held) => self.held.insert(*address, held.clone()),
                 None => self.held.remove(address),
             };
+            let session = |held: &Held| matches!(held.state, State::Session(_));
+            if after.is_none() && before.as_ref().is_some_and(session) {
+                self.closed.insert(*address);
+            }
             let was = before.as_ref().and_then(Held::job);
             match (was, after.as_ref().and_then(Held::job)) {
                 (Some(_), None) => {
-                    self.closed_jobs.insert(*address);
+                    self.closed.insert(*address);
                 }
                 (Some(was), Some(is)) if was.status != is.status && job::is_ended(is) => {
                     *self.ended.entry(is.status).or_default() += 1;

@@ -17,6 +17,7 @@ use solana_instruction::Instruction;
 use solana_message::{Message, VersionedMessage};
 use solana_signature::Signature;
 use solana_transaction::versioned::VersionedTransaction;
+use solana_transaction_error::TransactionError;
 
 use crate::{
     Batch, Outcome, chain,
@@ -264,19 +265,20 @@ impl World {
         let addresses = transaction.message.static_account_keys().to_vec();
         let before = self.accounts(&addresses);
         let sent = self.chain.send_transaction(transaction);
-        let (error, meta) = match sent {
-            Ok(meta) => (None, meta),
-            Err(failed) => (Some(failed.err), failed.meta),
+        // A precompile that refuses writes no log, and its transaction still pays its fee.
+        let (error, ran, meta) = match sent {
+            Ok(meta) => (None, true, meta),
+            Err(failed) => {
+                let stopped = matches!(failed.err, TransactionError::InstructionError(..));
+                let ran = stopped || !failed.meta.logs.is_empty();
+                (Some(failed.err), ran, failed.meta)
+            }
         };
         let deed = Deed {
             instructions: &instructions,
             payer,
             // A transaction that never ran costs nothing.
-            fee: if meta.logs.is_empty() && error.is_some() {
-                0
-            } else {
-                meta.fee
-            },
+            fee: if ran { meta.fee } else { 0 },
             accepted: error.is_none(),
             before: &before,
             after: &self.accounts(&addresses),

@@ -41,6 +41,9 @@ mod program {
     mod provider_register;
     mod provider_update;
     mod seat_settle;
+    mod session_close;
+    mod session_open;
+    mod session_settle;
     mod stake_deposit;
     mod stake_unbond;
     mod stake_withdraw;

@@ -36,15 +36,7 @@ pub fn panel(job: &Address, level: u8) -> Address {
 
 /// The account of a session.
 pub fn session(requester: &Address, provider: &Address, open_slot: u64, index: u32) -> Address {
-    let (open_slot, index) = (open_slot.to_le_bytes(), index.to_le_bytes());
-    derive(&[
-        seeds::SESSION,
-        requester.as_ref(),
-        provider.as_ref(),
-        &open_slot,
-        &index,
-    ])
-    .0
+    session_with_bump(requester, provider, open_slot, index).0
 }
 
 /// The loader's account that holds the program's code and names its upgrade authority.
@@ -74,6 +66,45 @@ pub fn cheap_job(requester: &Address, open_slot: u64, start: u32) -> JobAddress 
     }
 }
 
+/// A session's address together with the index that leads to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionAddress {
+    pub address: Address,
+    pub index: u32,
+}
+
+/// The first session index from `start` on whose address needs no bump search on chain.
+pub fn cheap_session(
+    requester: &Address,
+    provider: &Address,
+    open_slot: u64,
+    start: u32,
+) -> SessionAddress {
+    let mut index = start;
+    loop {
+        let (address, bump) = session_with_bump(requester, provider, open_slot, index);
+        if bump == u8::MAX {
+            return SessionAddress { address, index };
+        }
+        index = index.wrapping_add(1);
+    }
+}
+
+fn session_with_bump(
+    requester: &Address,
+    provider: &Address,
+    open_slot: u64,
+    index: u32,
+) -> (Address, u8) {
+    derive(&[
+        seeds::SESSION,
+        requester.as_ref(),
+        provider.as_ref(),
+        &open_slot.to_le_bytes(),
+        &index.to_le_bytes(),
+    ])
+}
+
 fn job_with_bump(requester: &Address, open_slot: u64, index: u32) -> (Address, u8) {
     derive(&[
         seeds::JOB,
@@ -98,6 +129,20 @@ mod tests {
             let found = cheap_job(&requester, 1_000, start);
             assert!(found.index >= start);
             let (address, bump) = job_with_bump(&requester, 1_000, found.index);
+            assert_eq!((address, bump), (found.address, 255));
+        }
+    }
+
+    #[test]
+    fn cheap_session_has_bump_255_and_its_own_address() {
+        let (requester, provider) = (
+            Address::new_from_array([7; 32]),
+            Address::new_from_array([8; 32]),
+        );
+        for start in 0..20 {
+            let found = cheap_session(&requester, &provider, 1_000, start);
+            assert!(found.index >= start);
+            let (address, bump) = session_with_bump(&requester, &provider, 1_000, found.index);
             assert_eq!((address, bump), (found.address, 255));
         }
     }

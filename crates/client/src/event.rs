@@ -59,6 +59,7 @@ event_enum! {
     JobAudited JobDisputed JobRevealed
     PanelRetargeted PanelOpened PanelJoined PanelCommitted PanelRevealed PanelResolved SeatSettled PanelClosed
     JobClosed
+    SessionOpened SessionToppedUp SessionSettled SessionCloseRequested SessionClosed
 }
 
 /// The program's events in a transaction's logs, in order.

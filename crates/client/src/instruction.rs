@@ -7,6 +7,7 @@ mod market;
 mod model;
 mod panel;
 mod provider;
+pub mod session;
 
 use solana_instruction::AccountMeta;
 
@@ -26,6 +27,7 @@ pub use provider::{
     EarningsWithdraw, ProviderDeregister, ProviderRegister, ProviderUpdate, StakeDeposit,
     StakeUnbond, StakeWithdraw,
 };
+pub use session::{SessionClose, SessionCloseRequest, SessionOpen, SessionSettle, SessionTopUp};
 
 use crate::program::PROGRAM_ID;
 
@@ -112,6 +114,11 @@ pub const ALL: &[InstructionSpec] = &[
     PanelResolve::SPEC,
     SeatSettle::SPEC,
     PanelClose::SPEC,
+    SessionOpen::SPEC,
+    SessionTopUp::SPEC,
+    SessionSettle::SPEC,
+    SessionCloseRequest::SPEC,
+    SessionClose::SPEC,
 ];
 
 /// Something that can stand at an account's place.

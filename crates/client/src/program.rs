@@ -18,6 +18,9 @@ pub const CLOCK_SYSVAR: Address =
 /// The sysvar with the hashes of recent slots; they seed panels.
 pub const SLOT_HASHES_SYSVAR: Address =
     Address::from_str_const("SysvarS1otHashes111111111111111111111111111");
+/// The precompile that checks Ed25519 signatures before any program of the transaction runs.
+pub const ED25519_PROGRAM: Address =
+    Address::from_str_const("Ed25519SigVerify111111111111111111111111111");
 /// Creates accounts and moves lamports out of wallets.
 pub const SYSTEM_PROGRAM: Address = Address::from_str_const("11111111111111111111111111111111");
 /// Owns the account that names the program's upgrade authority.

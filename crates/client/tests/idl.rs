@@ -78,6 +78,7 @@ fn account_discriminators_are_those_of_the_idl() {
         protocol::ModelData::NAME,
         protocol::JobData::NAME,
         protocol::PanelData::NAME,
+        protocol::SessionData::NAME,
     ] {
         let account = list(&idl, "accounts")
             .iter()

@@ -106,6 +106,36 @@ wire! {
     }
 }
 
+wire! {
+    /// A session's address and terms.
+    pub struct SessionOpenArgs {
+        /// Signs vouchers up to the deposit.
+        pub session_key: Address,
+        /// Lamports to begin with.
+        pub deposit: u64,
+        /// A slot of the last 150.
+        pub open_slot: u64,
+        /// Any number; clients pick one whose address has bump 255.
+        pub index: u32,
+        /// Seconds from a close request to the close, 1 to 30 days.
+        pub grace_secs: u32,
+    }
+}
+
+impl SessionOpenArgs {
+    /// The slot as a seed of the session's address, little-endian as the chain's machine is.
+    #[inline]
+    pub fn open_slot_seed(&self) -> &[u8] {
+        bytemuck::bytes_of(&self.open_slot)
+    }
+
+    /// The index as a seed of the session's address.
+    #[inline]
+    pub fn index_seed(&self) -> &[u8] {
+        bytemuck::bytes_of(&self.index)
+    }
+}
+
 impl JobFinalizeArgs {
     /// Whether the requester acknowledged the result.
     #[inline]

@@ -155,6 +155,22 @@ errors! {
     SeatNotCommitted = 170, "The seat has no commitment waiting to be revealed.";
     SeatCommitmentMissing = 171, "The commitment must not be zero.";
     SeatSettled = 172, "The seat is already settled.";
+
+    SessionRequesterMismatch = 180, "The account is not the session's requester.";
+    SessionProviderMismatch = 181, "The account is not the provider that the session was opened with.";
+    SessionKeyMissing = 182, "session_key must not be zero.";
+    SessionGraceInvalid = 183, "The grace time must lie between 1 and 30 days.";
+    SessionClosing = 184, "The session's close was requested; it takes no more deposits or requests.";
+    SessionNotClosable = 185, "Before a requested close's grace time is over, only the provider's authority or operator may close.";
+    SessionSlotTooRecent = 186, "The session can close only once its open_slot is more than 150 slots old.";
+
+    VoucherMissing = 190, "The instruction directly before must be the Ed25519 program's.";
+    VoucherProofInvalid = 191, "The Ed25519 instruction must hold one signature over 50 bytes, all at their fixed places in its own data.";
+    VoucherKeyMismatch = 192, "The voucher is signed by another key than the session's.";
+    VoucherSessionMismatch = 193, "The signed message is no voucher of this session.";
+    VoucherExpired = 194, "The voucher's time is over.";
+    VoucherNotAbove = 195, "The voucher's cumulative must be above what is settled already.";
+    VoucherAboveDeposit = 196, "The voucher's cumulative is above the deposit.";
 }
 
 impl Error {

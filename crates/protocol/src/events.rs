@@ -105,4 +105,15 @@ events! {
     PanelClosed { panel: Address, job: Address, sequence: u64, }
     /// The account is gone.
     JobClosed { job: Address, requester: Address, sequence: u64, refund: u64, }
+
+    /// A payment channel is open.
+    SessionOpened { session: Address, requester: Address, provider: Address, sequence: u64, deposit: u64, grace_secs: u64, }
+    /// Its deposit grew.
+    SessionToppedUp { session: Address, sequence: u64, amount: u64, deposit: u64, }
+    /// A voucher was paid: `price` more than before, of which `fee` to the market.
+    SessionSettled { session: Address, provider: Address, sequence: u64, cumulative: u64, price: u64, fee: u64, earnings: u64, }
+    /// Its requester wants out; anybody may close after `closable_after`.
+    SessionCloseRequested { session: Address, sequence: u64, closable_after: i64, }
+    /// The account is gone; what no voucher had taken went to the requester.
+    SessionClosed { session: Address, requester: Address, sequence: u64, settled: u64, refund: u64, }
 }

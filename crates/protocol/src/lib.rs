@@ -51,6 +51,7 @@ pub mod text;
 pub mod time;
 pub mod treasury;
 pub mod verdict;
+pub mod voucher;
 
 #[cfg(not(target_os = "solana"))]
 pub mod grid;
@@ -66,11 +67,12 @@ pub use model::ModelData;
 pub use panel::{PanelData, SeatData};
 pub use profile::OutputProfile;
 pub use provider::ProviderData;
-pub use session::SessionData;
+pub use session::{SessionData, SessionStatus};
 pub use solana_address::Address;
 pub use status::JobStatus;
 pub use time::{Seconds, UnixSeconds};
 pub use treasury::TreasuryData;
+pub use voucher::Voucher;
 
 /// Version byte of every account layout in this crate.
 pub const LAYOUT_VERSION: u8 = 1;

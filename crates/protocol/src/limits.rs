@@ -14,6 +14,9 @@ pub const OPEN_SLOT_AGE: u64 = 150;
 pub const FINALIZE_GRACE_SECS: u32 = 86_400;
 /// Longest window of any kind: 30 days.
 pub const MAX_WINDOW_SECS: u32 = 30 * 86_400;
+/// Bounds of a session's grace time: 1 day and 30 days.
+pub const MIN_GRACE_SECS: u32 = 86_400;
+pub const MAX_GRACE_SECS: u32 = 30 * 86_400;
 /// Longest unbonding time: 365 days.
 pub const MAX_UNBOND_SECS: u32 = 365 * 86_400;
 /// Bytes of a job's input uri, a model's uri, a provider's endpoint, a model's name.

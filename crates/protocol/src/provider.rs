@@ -146,6 +146,12 @@ impl ProviderData {
         }
     }
 
+    /// Whether this is the provider's authority or its operator.
+    #[inline]
+    pub fn is_party(&self, signer: &Address) -> bool {
+        *signer == self.operator || *signer == self.authority
+    }
+
     /// Adds stake and restarts its age.
     #[inline]
     pub fn deposit(
@@ -269,6 +275,15 @@ impl ProviderData {
         self.total_earned = self.total_earned.saturating_add(split.earned.0);
         self.jobs_settled = self.jobs_settled.saturating_add(1);
         Ok(())
+    }
+
+    /// Books a session's settled voucher; the caller moves the lamports.
+    #[inline]
+    pub fn earn_session(&mut self, split: Split) -> Result<()> {
+        self.earnings = Lamports(self.earnings).plus(split.earned)?.0;
+        self.fees_due = Lamports(self.fees_due).plus(split.fee)?.0;
+        self.total_earned = self.total_earned.saturating_add(split.earned.0);
+        self.changed()
     }
 
     /// Books what a lost dispute leaves to the primary beside the price; the caller moves the

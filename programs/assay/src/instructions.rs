@@ -12,6 +12,7 @@ instructions! {
     job_create job_cancel job_claim job_release job_commit job_finalize job_dispute job_reveal job_expire
     job_close
     panel_open panel_retarget panel_join panel_commit panel_reveal panel_resolve seat_settle panel_close
+    session_open session_top_up session_settle session_close_request session_close
 }
 
 /// Slot and time of this instruction, the two first fields of every event.

@@ -10,7 +10,7 @@ use anchor_lang::prelude::*;
 use assay_protocol::{
     args::{
         JobCommitArgs, JobCreateArgs, JobFinalizeArgs, JobRevealArgs, ModelArgs, PanelCommitArgs,
-        PanelRevealArgs, ProviderArgs,
+        PanelRevealArgs, ProviderArgs, SessionOpenArgs,
     },
     market::MarketParams,
 };
@@ -143,6 +143,22 @@ pub mod assay {
         ctx.accounts.handle()
     }
 
+    /// Requester: opens a payment channel to a provider with a deposit.
+    pub fn session_open(ctx: &mut Context<SessionOpen>, args: SessionOpenArgs) -> Result<()> {
+        let bump = ctx.bumps.session;
+        ctx.accounts.handle(&args, bump)
+    }
+
+    /// Requester: adds to an open session's deposit.
+    pub fn session_top_up(ctx: &mut Context<SessionTopUp>, amount: u64) -> Result<()> {
+        ctx.accounts.handle(amount)
+    }
+
+    /// Requester: wants the rest of the deposit back. Open to CloseRequested.
+    pub fn session_close_request(ctx: &mut Context<SessionCloseRequest>) -> Result<()> {
+        ctx.accounts.handle()
+    }
+
     // A provider's operator.
 
     /// Operator: takes an open job and reserves its collateral. Open to Claimed.
@@ -187,6 +203,11 @@ pub mod assay {
         ctx.accounts.handle(&args)
     }
 
+    /// Anyone who has a voucher, proven by the Ed25519 instruction before: pays the provider.
+    pub fn session_settle(ctx: &mut Context<SessionSettle>) -> Result<()> {
+        ctx.accounts.handle()
+    }
+
     // Anyone, once time alone decides.
 
     /// Anyone: opens the convened panel with the first slot hash at or after its target.
@@ -223,6 +244,12 @@ pub mod assay {
 
     /// Anyone: closes an ended job; the rent goes to its requester.
     pub fn job_close(ctx: &mut Context<JobClose>) -> Result<()> {
+        ctx.accounts.handle()
+    }
+
+    /// Provider's authority or operator at once, anyone after the grace time: closes a session; rest
+    /// and rent go to its requester.
+    pub fn session_close(ctx: &mut Context<SessionClose>) -> Result<()> {
         ctx.accounts.handle()
     }
 }

@@ -3,7 +3,7 @@
 use assay_client::{
     account::{Layout, decode, encode},
     event,
-    protocol::{JobData, ModelData, PanelData, ProviderData},
+    protocol::{Address, JobData, ModelData, PanelData, ProviderData, SessionData, Voucher},
     slot_hashes::SlotHashes,
 };
 
@@ -13,6 +13,7 @@ pub fn account(bytes: &[u8]) {
     same::<PanelData>(bytes);
     same::<ProviderData>(bytes);
     same::<ModelData>(bytes);
+    same::<SessionData>(bytes);
     if let Ok(job) = decode::<JobData>(bytes) {
         // What the worker asks of a job before it knows anything else of it.
         let _ = (
@@ -47,4 +48,23 @@ pub fn log(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let events = event::of_logs(text.lines());
     assert!(events.len() <= text.lines().count());
+}
+
+/// What a session's requester sends as payment, and what carries it to the chain.
+pub fn voucher(bytes: &[u8]) {
+    if let Some(voucher) = Voucher::from_bytes(bytes) {
+        assert!(
+            voucher.to_bytes() == bytes,
+            "a voucher changed by being read"
+        );
+    }
+    let key = Address::new_from_array([9; 32]);
+    let named = bytes.get(114..146).and_then(|named| named.try_into().ok());
+    let session = Address::new_from_array(named.unwrap_or([7; 32]));
+    if let Ok(voucher) = Voucher::proven(bytes, &session, &key) {
+        let signature = bytes.get(48..112).and_then(|part| part.try_into().ok());
+        let again = voucher.proof(&key, &signature.unwrap_or([0; 64]));
+        assert!(again == bytes, "a proof changed by being read");
+        assert!(Voucher::proven(bytes, &key, &key).is_err() || session == key);
+    }
 }

@@ -23,6 +23,7 @@ pub const TARGETS: &[Target] = &[
     ("signed_request", request::signed_request),
     ("tensors", tensors::tensors),
     ("uri", uri::uri),
+    ("voucher", chain::voucher),
 ];
 
 /// The target of this name.

@@ -10,6 +10,8 @@ pub const INSTRUCTION_UNITS: &[(&str, u64)] = &[
     ("job_claim", 2_500),
     ("job_commit", 2_000),
     ("job_finalize", 4_000),
+    // With the proof before it.
+    ("session_settle", 1_800),
 ];
 /// Compute units of a whole unaudited job with its closing.
 pub const JOB_UNITS: u64 = 15_000;

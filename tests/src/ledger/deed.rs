@@ -6,12 +6,12 @@ use assay_client::{
     PROGRAM_ID, account, discriminator,
     instruction::{self, InstructionSpec},
     program::INCINERATOR,
-    protocol::{Address, JobData, UnixSeconds},
+    protocol::{Address, JobData, ProviderData, UnixSeconds},
     slot_hashes::SlotHash,
 };
 use solana_account::Account;
 use solana_instruction::Instruction;
-use solana_sdk_ids::compute_budget;
+use solana_sdk_ids::{compute_budget, ed25519_program};
 
 /// A transaction with every account it names, before and after, in the same order.
 #[derive(Clone, Copy)]
@@ -136,6 +136,12 @@ impl Deed<'_> {
         found.and_then(|(_, account)| account::decode(&account.data).ok())
     }
 
+    /// The provider at this address before the transaction.
+    pub(super) fn provider(&self, address: &Address) -> Option<ProviderData> {
+        let found = self.before.iter().find(|(each, _)| each == address);
+        found.and_then(|(_, account)| account::decode(&account.data).ok())
+    }
+
     /// Whether a panel speaks among other instructions: then only sums are known, no single step.
     pub(super) fn is_mixed_verdict(&self) -> bool {
         self.only_instruction().is_none() && self.acts().any(|act| act.spec.name == "panel_resolve")
@@ -144,7 +150,7 @@ impl Deed<'_> {
     /// Whether nobody but the program moved lamports.
     pub(super) fn is_pure(&self) -> bool {
         self.instructions.iter().all(|instruction| {
-            instruction.program_id == PROGRAM_ID || instruction.program_id == compute_budget::ID
+            [PROGRAM_ID, compute_budget::ID, ed25519_program::ID].contains(&instruction.program_id)
         })
     }
 

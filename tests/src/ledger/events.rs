@@ -11,6 +11,7 @@ use super::{
 };
 
 mod panel;
+mod session;
 
 /// Events go with the transitions they report, so a wrong one counts against invariant 3.
 const INVARIANT: u8 = 3;
@@ -71,6 +72,11 @@ fn event_of(instruction: &str) -> &'static str {
         "panel_resolve" => "PanelResolved",
         "seat_settle" => "SeatSettled",
         "panel_close" => "PanelClosed",
+        "session_open" => "SessionOpened",
+        "session_top_up" => "SessionToppedUp",
+        "session_settle" => "SessionSettled",
+        "session_close_request" => "SessionCloseRequested",
+        "session_close" => "SessionClosed",
         _ => "an event that is listed here",
     }
 }
@@ -129,6 +135,11 @@ fn subject(event: &Event) -> Address {
         Event::PanelRevealed(event) => event.panel,
         Event::SeatSettled(event) => event.panel,
         Event::PanelClosed(event) => event.panel,
+        Event::SessionOpened(event) => event.session,
+        Event::SessionToppedUp(event) => event.session,
+        Event::SessionSettled(event) => event.session,
+        Event::SessionCloseRequested(event) => event.session,
+        Event::SessionClosed(event) => event.session,
     }
 }
 
@@ -200,6 +211,11 @@ fn are_true(event: &Event, change: Option<&Change<'_>>, changes: &[Change<'_>]) 
         }
         Event::JobClosed(event) => old
             .is_some_and(|old| (event.refund, event.requester) == (old.refund_due, old.requester)),
+        Event::SessionOpened(_)
+        | Event::SessionToppedUp(_)
+        | Event::SessionSettled(_)
+        | Event::SessionCloseRequested(_)
+        | Event::SessionClosed(_) => session::are_true(event, change, changes),
         event => panel::are_true(event, change, changes),
     }
 }

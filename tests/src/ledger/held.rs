@@ -5,7 +5,7 @@ use assay_client::{
     address, discriminator,
     protocol::{
         Digest, JobData, LAYOUT_VERSION, MarketData, ModelData, PanelData, ProviderData,
-        TreasuryData,
+        SessionData, TreasuryData,
     },
 };
 use solana_account::Account;
@@ -33,6 +33,7 @@ pub enum State {
     Model(Box<ModelData>),
     Job(Box<JobData>),
     Panel(Box<PanelData>),
+    Session(Box<SessionData>),
 }
 
 impl Held {
@@ -46,6 +47,8 @@ impl Held {
             decode(data).map(|provider| State::Provider(Box::new(provider)))
         } else if is::<ModelData>(data) {
             decode(data).map(|model| State::Model(Box::new(model)))
+        } else if is::<SessionData>(data) {
+            decode(data).map(|session| State::Session(Box::new(session)))
         } else if is::<TreasuryData>(data) {
             decode(data).map(|treasury| State::Treasury(Box::new(treasury)))
         } else {
@@ -84,6 +87,15 @@ impl Held {
         }
     }
 
+    /// The session, if it is one.
+    pub fn session(&self) -> Option<&SessionData> {
+        if let State::Session(session) = &self.state {
+            Some(session)
+        } else {
+            None
+        }
+    }
+
     /// The provider, if it is one.
     pub fn provider(&self) -> Option<&ProviderData> {
         if let State::Provider(provider) = &self.state {
@@ -103,6 +115,7 @@ impl Held {
             }
             State::Treasury(treasury) => sum(&[treasury.collected]),
             State::Panel(panel) => sum(&[panel.bonds]),
+            State::Session(session) => u128::from(session.deposit.saturating_sub(session.settled)),
             State::Market(_) | State::Model(_) => 0,
         }
     }
@@ -123,6 +136,7 @@ impl Held {
             State::Model(model) => model.sequence,
             State::Job(job) => job.sequence,
             State::Panel(panel) => panel.sequence,
+            State::Session(session) => session.sequence,
         }
     }
 
@@ -134,6 +148,7 @@ impl Held {
             State::Model(model) => model.version,
             State::Job(job) => job.version,
             State::Panel(panel) => panel.version,
+            State::Session(session) => session.version,
         }
     }
 }
@@ -155,6 +170,12 @@ pub(super) fn check_address(change: &Change<'_>, after: &Held) -> Result<(), Vio
         State::Model(model) => address::model(&model.author, &Digest(model.digest)),
         State::Job(job) => address::job(&job.requester, job.open_slot, job.index),
         State::Panel(panel) => address::panel(&panel.job, panel.level),
+        State::Session(session) => address::session(
+            &session.requester,
+            &session.provider,
+            session.open_slot,
+            session.index,
+        ),
     };
     ensure(change.address == expected, 6, || {
         format!("{} should live at {expected}: {after:?}", change.address)

@@ -7,7 +7,7 @@ use assay_client::protocol::{Address, ProviderData};
 use super::{
     Change, Held, State,
     deed::{Deed, Violation, ensure},
-    job, panel,
+    job, panel, session,
 };
 
 /// A new provider has nothing, and its generation is the slot.
@@ -101,7 +101,7 @@ pub(super) fn check_totals(deed: &Deed<'_>, changes: &[Change<'_>]) -> Result<()
     let seats = panel::moves(changes, None);
     let mut slash = -seats.lost;
     let mut earned = 0;
-    let mut paid = seats.earned;
+    let mut paid = seats.earned + session::taken(changes).1;
     for change in changes {
         match (
             change.before.map(|held| &held.state),
@@ -125,7 +125,7 @@ pub(super) fn check_totals(deed: &Deed<'_>, changes: &[Change<'_>]) -> Result<()
         format!("{slash} lamports were slashed and {burned} burned")
     })?;
     ensure(earned == paid, 4, || {
-        format!("jobs paid {paid} lamports and providers earned {earned}")
+        format!("jobs and sessions paid {paid} lamports and providers earned {earned}")
     })
 }
 

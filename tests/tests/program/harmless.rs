@@ -229,3 +229,30 @@ fn any_signing_wallet_may_open_a_panel() {
     court.world.do_panels_closed(&job);
     assert_eq!(court.world.balance(&sponsor), before);
 }
+
+/// Who asks for a session's end, who ends it and who is paid by that, whoever owns their accounts.
+#[test]
+fn parties_of_a_session_whose_accounts_another_program_owns_act_and_are_paid() {
+    let mut world = World::new();
+    let provider = world.do_provider();
+    let sessions = [(); 2].map(|()| world.do_session_open(&provider));
+    for session in &sessions {
+        give_away(&mut world, session.requester);
+    }
+    for party in [provider.authority, provider.operator] {
+        give_away(&mut world, party);
+    }
+    let before = sessions.map(|session| world.balance(&session.requester));
+    for session in &sessions {
+        world.do_session_close_request(session);
+    }
+    world.pass_session_slot(&sessions[1]);
+    let by_authority = world
+        .session_close(&sessions[0], &provider)
+        .put("closer", provider.authority);
+    world.send(by_authority).accepted();
+    world.do_session_close(&sessions[1], &provider);
+    for (session, before) in sessions.iter().zip(before) {
+        assert!(world.balance(&session.requester) > before + SOL);
+    }
+}

@@ -1,7 +1,7 @@
 //! Every transaction of the client fits a packet: arguments are fixed arrays, so every length is the longest.
 
 use assay_client::{budget::Budget, instruction, protocol::Address};
-use assay_tests::{PACKET_BYTES, World, transaction_bytes};
+use assay_tests::{Batch, PACKET_BYTES, World, transaction_bytes};
 use solana_instruction::Instruction;
 
 use super::bypass::scene;
@@ -12,7 +12,7 @@ fn every_instruction_fits_a_packet_with_its_budget() {
     let payer = Address::new_from_array([0xfe; 32]);
     for spec in instruction::ALL {
         let mut batch = Budget::generous(1).instructions();
-        batch.push(scene::of(spec.name).call.instruction);
+        batch.extend(scene::of(spec.name).call.instructions());
         let bytes = transaction_bytes(&payer, &batch);
         assert!(bytes <= PACKET_BYTES, "{}: {bytes} bytes", spec.name);
     }

@@ -19,6 +19,7 @@ mod panels;
 mod parties;
 mod roll;
 mod seal;
+mod sessions;
 mod shadow;
 mod verdict;
 

@@ -2,7 +2,7 @@ use assay_protocol::{
     Address, Digest,
     args::{
         JobCommitArgs, JobCreateArgs, JobFinalizeArgs, JobRevealArgs, ModelArgs, PanelCommitArgs,
-        PanelRevealArgs, ProviderArgs,
+        PanelRevealArgs, ProviderArgs, SessionOpenArgs,
     },
     market::MarketParams,
     terms::JobTerms,
@@ -246,8 +246,50 @@ fn one_of_each_panel() -> Vec<Instruction> {
     ]
 }
 
+fn one_of_each_session() -> Vec<Instruction> {
+    let [a, b, c, d] = [key(1), key(2), key(3), key(4)];
+    let args = SessionOpenArgs {
+        session_key: c,
+        deposit: 7,
+        open_slot: 77,
+        index: 5,
+        grace_secs: 86_400,
+    };
+    vec![
+        SessionOpen {
+            requester: a,
+            provider: b,
+            args,
+        }
+        .instruction(),
+        SessionTopUp {
+            requester: a,
+            session: b,
+            amount: 1,
+        }
+        .instruction(),
+        SessionSettle {
+            provider: a,
+            session: b,
+        }
+        .instruction(),
+        SessionCloseRequest {
+            requester: a,
+            session: b,
+        }
+        .instruction(),
+        SessionClose {
+            closer: a,
+            session: b,
+            provider: Some(c),
+            requester: d,
+        }
+        .instruction(),
+    ]
+}
+
 fn every_one() -> Vec<Instruction> {
-    [one_of_each(), one_of_each_panel()].concat()
+    [one_of_each(), one_of_each_panel(), one_of_each_session()].concat()
 }
 
 #[test]

@@ -110,6 +110,20 @@ const PINNED: &[(u32, &str)] = &[
     (6170, "SeatNotCommitted"),
     (6171, "SeatCommitmentMissing"),
     (6172, "SeatSettled"),
+    (6180, "SessionRequesterMismatch"),
+    (6181, "SessionProviderMismatch"),
+    (6182, "SessionKeyMissing"),
+    (6183, "SessionGraceInvalid"),
+    (6184, "SessionClosing"),
+    (6185, "SessionNotClosable"),
+    (6186, "SessionSlotTooRecent"),
+    (6190, "VoucherMissing"),
+    (6191, "VoucherProofInvalid"),
+    (6192, "VoucherKeyMismatch"),
+    (6193, "VoucherSessionMismatch"),
+    (6194, "VoucherExpired"),
+    (6195, "VoucherNotAbove"),
+    (6196, "VoucherAboveDeposit"),
 ];
 
 #[test]

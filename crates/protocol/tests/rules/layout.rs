@@ -6,7 +6,7 @@ use assay_protocol::{
     JobData, MarketData, ModelData, PanelData, ProviderData, SeatData, SessionData, TreasuryData,
     args::{
         JobCommitArgs, JobCreateArgs, JobFinalizeArgs, JobRevealArgs, ModelArgs, PanelCommitArgs,
-        PanelRevealArgs, ProviderArgs,
+        PanelRevealArgs, ProviderArgs, SessionOpenArgs,
     },
     market::MarketParams,
     terms::JobTerms,
@@ -107,6 +107,7 @@ pub fn all() -> Vec<Layout> {
         layout!(JobRevealArgs { salt root }),
         layout!(PanelCommitArgs { commitment seat }),
         layout!(PanelRevealArgs { salt root seat }),
+        layout!(SessionOpenArgs { session_key deposit open_slot index grace_secs }),
     ]
 }
 
@@ -152,6 +153,7 @@ fn sizes_are_frozen() {
             ("JobRevealArgs", 64),
             ("PanelCommitArgs", 33),
             ("PanelRevealArgs", 65),
+            ("SessionOpenArgs", 56),
         ]
     );
 }

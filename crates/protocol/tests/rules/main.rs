@@ -36,3 +36,5 @@ mod text;
 mod vectors;
 #[cfg(test)]
 mod verdict;
+#[cfg(test)]
+mod voucher;

@@ -6,7 +6,7 @@
 use std::{env, fs, path::PathBuf};
 
 use assay_protocol::{
-    Address, BasisPoints, Digest, Error, JobStatus, Lamports, OutputProfile,
+    Address, BasisPoints, Digest, Error, JobStatus, Lamports, OutputProfile, Voucher,
     amount::{late_slash, ramp_price, release_slash, split_price},
     commitment::{
         Opening, Role, draw_seed, empty_hints_digest, error_root, is_drawn, requester_secret,
@@ -61,6 +61,7 @@ fn all() -> Value {
         "errors": Error::ALL.iter().map(|error| json!({ "code": error.code(), "name": error.name() })).collect::<Value>(),
         "profile": { "exact": OutputProfile::EXACT, "unused": OutputProfile::UNUSED, "max_exponent": OutputProfile::MAX_EXPONENT },
         "layouts": layouts(),
+        "vouchers": vouchers(),
     })
 }
 
@@ -125,6 +126,34 @@ fn secrets() -> Value {
         "requester_secret": hex::encode(secret),
         "secret_hash": hex::encode(secret_hash(&secret).0),
     })
+}
+
+/// What a session key signs, and what carries it to the chain; the signature's bytes are any.
+fn vouchers() -> Value {
+    let key = Address::new_from_array(bytes(150));
+    let signature: [u8; 64] = [bytes(5), bytes(99)].concat().try_into().unwrap();
+    let case = |cumulative: u64, expires_at: i64, seed: u8| {
+        let voucher = Voucher {
+            session: Address::new_from_array(bytes(seed)),
+            cumulative,
+            expires_at,
+        };
+        json!({
+            "session": hex::encode(bytes(seed)),
+            "cumulative": cumulative.to_string(),
+            "expires_at": expires_at.to_string(),
+            "message": hex::encode(voucher.to_bytes()),
+            "session_key": hex::encode(key),
+            "signature": hex::encode(signature),
+            "proof": hex::encode(voucher.proof(&key, &signature)),
+        })
+    };
+    json!([
+        case(0, 0, 0),
+        case(0x0102_0304_0506_0708, 1_800_000_000, 40),
+        case(u64::MAX, i64::MAX, 200),
+        case(1, i64::MIN, 90),
+    ])
 }
 
 fn draws() -> Value {

@@ -24,13 +24,14 @@ pub enum Role {
 }
 
 /// Accounts that are created, by instruction.
-const NEW: [(&str, &str); 6] = [
+const NEW: [(&str, &str); 7] = [
     ("market_init", "market"),
     ("market_init", "treasury"),
     ("provider_register", "provider"),
     ("model_register", "model"),
     ("job_create", "job"),
     ("panel_open", "panel"),
+    ("session_open", "session"),
 ];
 
 impl Role {
@@ -38,14 +39,16 @@ impl Role {
         let access = access(spec, account);
         match account {
             "payer" => Self::Payer,
-            "authority" | "upgrade_authority" | "pending" | "author" | "operator" => Self::Party,
+            "authority" | "upgrade_authority" | "pending" | "author" | "operator" | "closer" => {
+                Self::Party
+            }
             "requester" if access.is_signer() => Self::Party,
             "requester" | "rent_payer" => Self::Payee,
             "destination" => Self::Free,
             "instructions" | "system_program" | "incinerator" => Self::Fixed,
             "program_data" => Self::ProgramData,
             "market" | "treasury" | "provider" | "model" | "job" | "panel" | "other_panel"
-            | "panel1" | "panel2" | "evicted" => {
+            | "panel1" | "panel2" | "evicted" | "session" => {
                 if NEW.contains(&(spec.name, account)) {
                     Self::New
                 } else {

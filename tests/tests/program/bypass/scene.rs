@@ -7,6 +7,7 @@ use assay_client::{
 use assay_tests::{Call, Job, Model, Provider, SOL, World};
 
 mod audit;
+mod session;
 
 /// A world in which the call would be accepted.
 pub struct Scene {
@@ -67,6 +68,7 @@ impl Cast {
             ("upgrade_authority", stranger),
             ("pending", stranger),
             ("requester", stranger),
+            ("closer", stranger),
             ("rent_payer", stranger),
             ("destination", other),
             ("payer", other),
@@ -102,6 +104,11 @@ pub fn of(name: &str) -> Scene {
         | "panel_commit" | "panel_reveal" | "panel_resolve" | "seat_settle" | "panel_close" => {
             audit::of(name)
         }
+        "session_open"
+        | "session_top_up"
+        | "session_settle"
+        | "session_close_request"
+        | "session_close" => session::of(name),
         "model_register" | "model_retire" | "model_close" => of_model(name),
         "market_update" | "market_pause" | "authority_propose" | "authority_accept"
         | "treasury_withdraw" => of_market(name),

@@ -6,7 +6,7 @@ use assay_client::{
     account::Layout,
     discriminator,
     instruction::{AccountSpec, InstructionSpec},
-    protocol::SessionData,
+    protocol::{ModelData, SessionData},
 };
 use assay_tests::{Call, World};
 
@@ -106,7 +106,12 @@ impl Spoil {
             }
             (Self::WrongType, Role::State) => {
                 let mut copy = world.account(&at)?;
-                copy.data[..8].copy_from_slice(&discriminator::account(SessionData::NAME));
+                let other = if account == "session" {
+                    ModelData::NAME
+                } else {
+                    SessionData::NAME
+                };
+                copy.data[..8].copy_from_slice(&discriminator::account(other));
                 Some(Self::forge(world, call, account, copy))
             }
             (Self::WrongType, Role::ProgramData) => {

@@ -2,6 +2,7 @@
 
 mod call;
 mod court;
+mod session;
 
 use assay_client::{
     address,
@@ -15,6 +16,7 @@ use super::{
 };
 
 pub use court::Court;
+pub use session::{Channel, Proof};
 
 /// One instruction with all its choices.
 #[derive(Clone, Copy, Debug)]
@@ -142,6 +144,7 @@ pub enum Action {
         requester: Address,
     },
     Court(Court),
+    Session(Channel),
 }
 
 impl Action {
@@ -246,6 +249,7 @@ impl Action {
             } => book.job_expire(job, requester, provider),
             Self::JobClose { job, requester } => book.job_close(job, requester),
             Self::Court(court) => court.enter(book),
+            Self::Session(channel) => channel.enter(book),
         }
     }
 

@@ -13,6 +13,7 @@ use assay_tests::Call;
 use super::{
     bench::{Bench, Did, Seat, Stage},
     game::Game,
+    sessions::Session,
     shadow::Job,
 };
 
@@ -34,6 +35,8 @@ impl Game {
                 self.compare_panel(address, bench);
             } else if self.book.providers.contains_key(address) {
                 self.compare_provider(address);
+            } else if let Some(session) = self.book.sessions.get(address) {
+                self.compare_session(address, session);
             } else if let Some(model) = self.book.models.get(address) {
                 let retired = self.world.model(address).retired_at;
                 assert_eq!(retired, model.retired_at.unwrap_or_default());
@@ -106,6 +109,24 @@ impl Game {
         assert_eq!(seats, self.book.seats(address));
         assert_eq!(found.aged_at, held.aged);
         assert_eq!((found.audits_paid, found.audits_lost), held.audits);
+    }
+
+    fn compare_session(&self, address: &Address, session: &Session) {
+        let found = self.world.session(address);
+        assert_eq!(
+            (found.requester, found.provider, found.generation),
+            (session.requester, session.provider, session.generation)
+        );
+        assert_eq!(
+            (found.deposit, found.settled, found.fee_bps),
+            (session.deposit, session.settled, session.fee_bps)
+        );
+        let (status, requested) = session.requested.map_or((1, 0), |moment| (2, moment));
+        assert_eq!(
+            (found.status, found.close_requested_at),
+            (status, requested)
+        );
+        assert_eq!(found.session_key, session.args.session_key);
     }
 
     fn compare_panel(&self, address: &Address, bench: &Bench) {

@@ -3,7 +3,7 @@
 use assay_client::{address, program::INCINERATOR, protocol::Address};
 
 use super::{
-    action::{Action, Court},
+    action::{Action, Channel, Court},
     bench::Did,
     game::Game,
     shadow::{Expected, Job},
@@ -11,6 +11,7 @@ use super::{
 
 impl Game {
     pub(super) fn everybody_leaves(&mut self) {
+        self.sessions();
         self.cranks();
         self.doors();
         self.nothing_remains();
@@ -58,6 +59,33 @@ impl Game {
                 job,
                 requester: found.requester,
             });
+        }
+    }
+
+    /// Requesters get out of every session without its provider, also where that is gone.
+    fn sessions(&mut self) {
+        let all: Vec<_> = self
+            .book
+            .sessions
+            .iter()
+            .map(|(at, held)| (*at, *held))
+            .collect();
+        for (session, held) in &all {
+            if held.requested.is_none() {
+                self.must(Action::Session(Channel::Request {
+                    session: *session,
+                    signer: held.requester,
+                }));
+            }
+        }
+        self.later(86_401);
+        for (session, held) in all {
+            self.must(Action::Session(Channel::Close {
+                session,
+                closer: held.requester,
+                provider: None,
+                requester: held.requester,
+            }));
         }
     }
 

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, rc::Rc};
 use assay_client::{
     account::Layout,
     address,
-    protocol::{Address, Digest, JobData, ModelData, PanelData, ProviderData, TreasuryData},
+    protocol::{
+        Address, Digest, JobData, ModelData, PanelData, ProviderData, SessionData, TreasuryData,
+    },
 };
 use assay_tests::{Call, PACKET_BYTES, Refusal, SOL, World, transaction_bytes};
 use solana_instruction::Instruction;
@@ -52,6 +54,7 @@ impl Game {
             model: world.rent(ModelData::SIZE),
             job: world.rent(JobData::SIZE),
             panel: world.rent(PanelData::SIZE),
+            session: world.rent(SessionData::SIZE),
         };
         let known = cast.all.iter().chain([&cast.sink]);
         let book = Shadow {
@@ -71,6 +74,7 @@ impl Game {
             models: BTreeMap::new(),
             jobs: BTreeMap::new(),
             panels: BTreeMap::new(),
+            sessions: BTreeMap::new(),
             burned: 0,
         };
         let paid_in = book
@@ -190,6 +194,7 @@ impl Game {
             .keys()
             .chain(self.book.providers.keys())
             .chain(self.book.panels.keys())
+            .chain(self.book.sessions.keys())
             .copied()
             .collect();
         let emptied = self
@@ -242,6 +247,8 @@ impl Game {
             job.gift += lamports;
         } else if let Some(bench) = self.book.panels.get_mut(&to) {
             bench.gift += lamports;
+        } else if let Some(session) = self.book.sessions.get_mut(&to) {
+            session.gift += lamports;
         } else if let Some(provider) = self.book.providers.get_mut(&to) {
             provider.gift += lamports;
         } else {

@@ -5,6 +5,7 @@ mod court;
 mod jobs;
 mod mood;
 mod parties;
+mod sessions;
 
 use assay_client::protocol::{Address, JobStatus, args::JobCreateArgs, market::MarketParams};
 use assay_tests::{SOL, World};
@@ -79,6 +80,9 @@ pub struct Turn<'a> {
 
 impl Turn<'_> {
     pub fn roll(&mut self) -> Action {
+        if self.dice.percent(6) {
+            return self.session();
+        }
         if self.dice.percent(55)
             && let Some(action) = self.court()
         {

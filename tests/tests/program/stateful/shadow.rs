@@ -10,7 +10,7 @@ use assay_client::{
     slot_hashes::SlotHash,
 };
 
-use super::{bench::Bench, seal::Seal};
+use super::{bench::Bench, seal::Seal, sessions::Session};
 
 /// What the book expects of an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +160,7 @@ pub struct Rents {
     pub model: u64,
     pub job: u64,
     pub panel: u64,
+    pub session: u64,
 }
 
 /// The whole economy.
@@ -180,6 +181,7 @@ pub struct Shadow {
     pub models: BTreeMap<Address, Model>,
     pub jobs: BTreeMap<Address, Job>,
     pub panels: BTreeMap<Address, Bench>,
+    pub sessions: BTreeMap<Address, Session>,
     pub burned: u64,
 }
 
@@ -279,6 +281,10 @@ impl Shadow {
         if let Some(provider) = self.providers.get(address) {
             let income = provider.earnings + provider.fees;
             return Some(self.rents.provider + self.stake(address) + income + provider.gift);
+        }
+        if let Some(session) = self.sessions.get(address) {
+            let rest = session.deposit - session.settled;
+            return Some(self.rents.session + rest + session.gift);
         }
         if let Some(model) = self.models.get(address) {
             return Some(self.rents.model + model.gift);

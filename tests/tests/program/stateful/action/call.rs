@@ -34,6 +34,7 @@ impl Action {
             | Self::JobExpire { .. }
             | Self::JobClose { .. } => self.job_call(),
             Self::Court(court) => court.call(),
+            Self::Session(channel) => channel.call(),
             Self::MarketInit { .. }
             | Self::MarketUpdate { .. }
             | Self::MarketPause { .. }

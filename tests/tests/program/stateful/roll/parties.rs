@@ -107,7 +107,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn govern(&mut self) -> Action {
-        let signer = if self.dice.percent(15) {
+        let signer = if self.dice.percent(22) {
             *self.dice.pick(&self.cast.all)
         } else {
             self.book.authority
