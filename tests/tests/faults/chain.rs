@@ -30,6 +30,8 @@ use super::{
 const MARGIN: u64 = 32;
 /// Slots that a node may be behind: half a minute.
 const BEHIND: u64 = 75;
+/// Slots by which a blockhash may be old: some are good for nothing any more.
+const OLD: u64 = 200;
 
 pub struct SimChain {
     life: Life,
@@ -94,7 +96,7 @@ impl SimChain {
         let told = {
             let hidden = link.draw(0, 1_000);
             let behind = if fault == Some(Fault::Stale) {
-                link.draw(1, BEHIND)
+                link.draw(1, if call == Call::Blockhash { OLD } else { BEHIND })
             } else {
                 0
             };
