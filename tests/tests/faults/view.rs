@@ -32,7 +32,7 @@ impl View {
                 State::Model(model) => {
                     view.models.insert(*address, **model);
                 }
-                State::Market(_) | State::Treasury(_) => {}
+                State::Market(_) | State::Treasury(_) | State::Session(_) => {}
             }
         }
         view.balances = operators
