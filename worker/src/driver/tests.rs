@@ -28,6 +28,7 @@ use crate::{
     store::{Member, Quote, SentTransaction},
 };
 
+mod idle;
 mod panel;
 
 const NOW: i64 = 1_700_000_000;
@@ -215,6 +216,7 @@ fn parts(node: &Node, store: Store, folder: &Path, operator: Keypair) -> Parts<R
     };
     config.policy.shutdown_secs = 0;
     (config.chain.poll_ms, config.chain.look_ms) = (20, 20);
+    config.chain.idle_poll_ms = 20;
     let artifacts = Artifacts::new(cache("models"), cache("blobs"), vec![], fetch);
     let ground = Ground {
         chain: Arc::new(chain(&[node])),
