@@ -38,16 +38,24 @@ pub fn resident(_: u32) -> Option<u64> {
 mod tests {
     use super::*;
 
+    /// Other tests of this process take and free memory meanwhile, but what is held here is held.
     #[test]
-    fn own_memory_grows_with_what_is_allocated_and_touched() {
-        let pid = std::process::id();
-        let before = (proportional(pid).unwrap(), resident(pid).unwrap());
-        let held = vec![1_u8; 64 << 20];
-        let after = (proportional(pid).unwrap(), resident(pid).unwrap());
-        // Other tests of this process may free some meanwhile.
-        assert!(after.0 >= before.0 + (32 << 20), "{before:?} {after:?}");
-        assert!(after.1 >= before.1 + (32 << 20), "{before:?} {after:?}");
-        assert_eq!(held.len(), 64 << 20);
+    fn what_a_process_holds_counts_for_it_and_for_no_other() {
+        let size = 256 << 20;
+        let held = vec![1_u8; size];
+        let mut other = std::process::Command::new("sleep")
+            .arg("600")
+            .spawn()
+            .unwrap();
+        let both = |pid| [proportional(pid).unwrap(), resident(pid).unwrap()];
+        let (ours, theirs) = (both(std::process::id()), both(other.id()));
+        other.kill().unwrap();
+        other.wait().unwrap();
+        let size = u64::try_from(size).unwrap();
+        assert!(ours.iter().all(|bytes| *bytes >= size), "{ours:?}");
+        let little = |bytes: &u64| (1..size / 4).contains(bytes);
+        assert!(theirs.iter().all(little), "{theirs:?}");
+        assert_eq!(held.len(), 256 << 20);
         assert_eq!(of(u32::MAX), None);
     }
 }
