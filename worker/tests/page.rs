@@ -73,7 +73,12 @@ impl Stage {
             shown,
             address,
             running,
-            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            // The service closes connections that say nothing, perhaps as one is used again.
+            client: reqwest::Client::builder()
+                .no_proxy()
+                .pool_max_idle_per_host(0)
+                .build()
+                .unwrap(),
             followers: Vec::new(),
         }
     }

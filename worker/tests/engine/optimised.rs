@@ -2,13 +2,13 @@
 
 use std::fs;
 
-use assay_engine::{EngineConfig, Host, Model, kept_of};
+use assay_engine::{EngineConfig, Host, Model, OptimisedModels, kept_of};
 use assay_protocol::{Digest, OutputProfile};
 use tempfile::{TempDir, tempdir};
 
 use crate::{
     jobs::jobs,
-    kit::{LONG, keeping, model},
+    kit::{LONG, host_with, keeping, model},
 };
 
 /// What the engine that holds the model says of how it came to have it.
@@ -111,4 +111,28 @@ async fn what_is_kept_must_be_a_graph() {
     let host = keeping(folder.path(), EngineConfig::default());
     host.load(&digits).await.unwrap();
     assert!(!was_kept(&host, &digits));
+}
+
+#[tokio::test]
+async fn model_that_finds_no_room_is_loaded_all_the_same_and_not_kept() {
+    let digits = model("digits.onnx");
+    // Too small for the model; and large enough for it, but not for what is written of it.
+    for limit in [10_000, 27_200] {
+        let folder = tempdir().unwrap();
+        let kept = OptimisedModels::open(folder.path(), limit).unwrap();
+        let host = host_with(EngineConfig::default()).keeping(kept);
+        let info = host.load(&digits).await.unwrap();
+        assert_eq!(
+            info,
+            host_with(EngineConfig::default())
+                .load(&digits)
+                .await
+                .unwrap()
+        );
+        host.settled().await;
+        assert!(
+            kept_of(folder.path(), &digits.digest()).unwrap().is_empty(),
+            "{limit}"
+        );
+    }
 }

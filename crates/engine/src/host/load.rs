@@ -32,10 +32,13 @@ impl Inner {
             let (process, half) = (engine.pid(), deadline.first_half());
             let loading = engine.load_optimised(model.digest, &optimised, half);
             match self.watched(process, loading).await {
-                Err(held) => return Err(self.outgrown(model, held)),
                 Ok(Ok(())) => return Ok(engine),
                 Ok(Err(error)) => {
                     tracing::warn!(model = %Hex(&model.digest), %error, "an optimised model is dropped");
+                    models.reject(key);
+                }
+                Err(held) => {
+                    tracing::warn!(model = %Hex(&model.digest), held, "an optimised model takes too much memory and is dropped");
                     models.reject(key);
                 }
             }
@@ -43,14 +46,44 @@ impl Inner {
             engine.set(EngineState::Loading);
             self.note(number, &engine);
         }
-        kept = kept.filter(|(models, key)| models.wants(key));
+        kept = kept.filter(|(models, key)| models.wants(key) && self.may_fit(model));
         let process = engine.pid();
         let loading = self.watched(process, engine.load(model, kept.is_some(), deadline));
-        let optimised = loading.await.map_err(|held| self.outgrown(model, held))??;
-        if let (Some((models, key)), Some(optimised)) = (kept, optimised) {
-            models.keep(key, optimised);
+        match (kept, loading.await) {
+            (Some((models, key)), Ok(Ok(Some(optimised)))) => models.keep(key, optimised),
+            (Some((models, key)), ended) => {
+                // To keep it takes memory and time. That must not be tried at each load, nor cost the
+                // model its place.
+                models.give_up(&key);
+                match ended {
+                    Ok(loaded) => drop(loaded?),
+                    Err(_) => {
+                        drop(engine);
+                        return self.plain(model, number).await;
+                    }
+                }
+            }
+            (None, ended) => drop(ended.map_err(|held| self.outgrown(model, held))??),
         }
         Ok(engine)
+    }
+
+    /// A process with the model loaded as its author made it, and nothing kept of it.
+    async fn plain(&self, model: &Model, number: u64) -> Result<Box<Engine>, EngineError> {
+        let deadline = self.deadline();
+        let mut engine = Box::new(self.start(deadline).await?.0);
+        engine.set(EngineState::Loading);
+        self.note(number, &engine);
+        let process = engine.pid();
+        let loading = self.watched(process, engine.load(model, false, deadline));
+        loading.await.map_err(|held| self.outgrown(model, held))??;
+        Ok(engine)
+    }
+
+    /// Whether what is made of a model could be written at all: it is about as large.
+    fn may_fit(&self, model: &Model) -> bool {
+        let size = u64::try_from(model.bytes.len()).unwrap_or(u64::MAX);
+        size < self.optimised_bytes()
     }
 
     /// Where the model is kept, or is to be, as this process would optimise it.

@@ -34,6 +34,8 @@ const UNFINISHED: &str = "unfinished-";
 const LEAST: u64 = 4_096;
 /// So often a model is kept again whose kept form did not load. By then it is the model.
 const TRIES: u8 = 2;
+/// Models that are written at the same time; each is held in memory meanwhile.
+const AT_ONCE: usize = 2;
 /// Models of which that is remembered.
 const REMEMBERED: usize = 512;
 
@@ -116,12 +118,21 @@ impl OptimisedModels {
     /// Drops what did not load.
     pub(super) fn reject(&self, key: &Key) {
         self.drop_file(&self.path(key));
+        self.count(key, 1);
+    }
+
+    fn count(&self, key: &Key, more: u8) {
         let mut failed = self.failed();
         if failed.len() >= REMEMBERED && !failed.contains_key(key) {
             failed.pop_first();
         }
         let times = failed.entry(*key).or_default();
-        *times = times.saturating_add(1);
+        *times = times.saturating_add(more);
+    }
+
+    /// Leaves a model alone that could not be kept.
+    pub(super) fn give_up(&self, key: &Key) {
+        self.count(key, TRIES);
     }
 
     /// Whether a model is worth to be kept.
@@ -131,9 +142,15 @@ impl OptimisedModels {
 
     /// Writes in the background: nobody waits for it.
     pub(super) fn keep(self: &Arc<Self>, key: Key, optimised: Optimised) {
+        let model = Hex(&key.model);
+        if *self.writing.borrow() >= AT_ONCE {
+            tracing::debug!(%model, "the disk is busy: an optimised model is kept another time");
+            return;
+        }
         let models = Arc::clone(self);
-        self.writing.send_modify(|writing| *writing += 1);
+        let writing = Writing::begin(&models);
         tokio::task::spawn_blocking(move || {
+            let _writing = writing;
             let model = Hex(&key.model);
             match models.write(&key, &optimised) {
                 Ok(()) => tracing::debug!(%model, "an optimised model is kept"),
@@ -142,7 +159,6 @@ impl OptimisedModels {
                 }
                 Err(error) => tracing::debug!(%model, %error, "an optimised model is not kept"),
             }
-            models.writing.send_modify(|writing| *writing -= 1);
         });
     }
 
@@ -217,6 +233,22 @@ impl OptimisedModels {
     fn failed(&self) -> MutexGuard<'_, BTreeMap<Key, u8>> {
         // Whole after every statement, so a panic elsewhere does not spoil it.
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts among those that are being written until it is dropped.
+struct Writing(Arc<OptimisedModels>);
+
+impl Writing {
+    fn begin(models: &Arc<OptimisedModels>) -> Self {
+        models.writing.send_modify(|writing| *writing += 1);
+        Self(Arc::clone(models))
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.0.writing.send_modify(|writing| *writing -= 1);
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use rustix::fs::fcntl_add_seals;
+use rustix::fs::{SealFlags, fcntl_add_seals};
 
 use super::linux::{file, fixed, open};
 
@@ -47,11 +47,11 @@ impl Written {
         Ok(Self { file, limit })
     }
 
-    /// A copy of what the engine has written.
-    pub fn read(&self) -> io::Result<Vec<u8>> {
-        let length = self.file.metadata()?.len();
-        if length > self.limit {
-            let reason = format!("{length} bytes, at most {} allowed", self.limit);
+    /// A copy of what the engine has written, if these are not more bytes than `most` and the limit.
+    pub fn read(&self, most: u64) -> io::Result<Vec<u8>> {
+        let (length, most) = (self.file.metadata()?.len(), most.min(self.limit));
+        if length > most {
+            let reason = format!("{length} bytes, at most {most} allowed");
             return Err(io::Error::other(reason));
         }
         let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
@@ -63,9 +63,12 @@ impl Written {
 impl Drop for Written {
     /// From now on the memory is empty and stays so, also for an engine that has kept its descriptor.
     fn drop(&mut self) {
-        let emptied = self.file.set_len(0);
-        // Fails only where it was done before.
-        let _: io::Result<()> = emptied.and_then(|()| Ok(fcntl_add_seals(&self.file, fixed())?));
+        // In this order: a write that waits meanwhile must not fill it again. Fails only where it was
+        // done before.
+        let _: io::Result<()> = fcntl_add_seals(&self.file, SealFlags::GROW)
+            .map_err(io::Error::from)
+            .and_then(|()| self.file.set_len(0))
+            .and_then(|()| Ok(fcntl_add_seals(&self.file, fixed())?));
     }
 }
 
@@ -83,7 +86,7 @@ mod tests {
     fn what_is_written_is_read_and_nothing_is_written_afterwards() {
         let (file, written) = pair(100);
         file.write_all_at(b"a graph", 0).unwrap();
-        assert_eq!(written.read().unwrap(), b"a graph");
+        assert_eq!(written.read(1_000).unwrap(), b"a graph");
         drop(written);
         assert_eq!(file.metadata().unwrap().len(), 0, "its memory is free");
         file.write_all_at(b"more", 0).unwrap_err();
@@ -94,9 +97,11 @@ mod tests {
     fn more_than_was_allowed_is_not_read() {
         let (file, written) = pair(7);
         file.write_all_at(b"a graph", 0).unwrap();
-        assert_eq!(written.read().unwrap().len(), 7);
+        assert_eq!(written.read(1_000).unwrap().len(), 7);
         file.write_all_at(b"!", 7).unwrap();
-        let error = written.read().unwrap_err();
+        let error = written.read(1_000).unwrap_err();
         assert!(error.to_string().contains("at most 7"), "{error}");
+        let error = written.read(6).unwrap_err();
+        assert!(error.to_string().contains("at most 6"), "{error}");
     }
 }

@@ -54,7 +54,7 @@ pub struct Blank(Infallible);
 pub struct Written(Infallible);
 
 impl Written {
-    pub fn read(&self) -> io::Result<Vec<u8>> {
+    pub fn read(&self, _: u64) -> io::Result<Vec<u8>> {
         match self.0 {}
     }
 }

@@ -19,6 +19,9 @@ use crate::{
 };
 
 const DOING: &str = "load the model";
+/// An optimised graph may have twice the model's bytes and so many: constants are computed before.
+/// What has more is not worth its place, and the host holds a copy meanwhile.
+const ROOM: u64 = 16 << 20;
 
 /// A model as an engine has optimised it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +52,9 @@ impl Engine {
         else {
             return Err(self.refused(DOING, response));
         };
-        let optimised = match self.optimised(&info, sample, kept) {
+        let most = u64::try_from(model.bytes.len()).unwrap_or(u64::MAX);
+        let most = most.saturating_mul(2).saturating_add(ROOM);
+        let optimised = match self.optimised(&info, sample, kept, most) {
             Ok(optimised) => optimised,
             Err(reason) => {
                 let reason: String = reason.chars().take(300).collect();
@@ -124,6 +129,7 @@ impl Engine {
         info: &ModelInfo,
         sample: Option<String>,
         kept: Kept,
+        most: u64,
     ) -> Result<Option<Optimised>, String> {
         match kept {
             Kept::NotAsked => Ok(None),
@@ -131,7 +137,7 @@ impl Engine {
             Kept::Written => {
                 let sample = sample.ok_or("no sample of it could be run")?;
                 let written = self.written.as_ref().ok_or("it was written nowhere")?;
-                let graph = written.read().map_err(|error| error.to_string())?;
+                let graph = written.read(most).map_err(|error| error.to_string())?;
                 let info = info.clone();
                 Ok(Some(Optimised {
                     info,

@@ -38,7 +38,8 @@ impl Engine {
             if let Some(number) = blank {
                 match Written::take(process, number, sizes.optimised) {
                     Ok(written) => self.written = Some(written),
-                    Err(error) => tracing::warn!(%error, "no optimised model is kept"),
+                    // It would hold memory that nobody could take from it.
+                    Err(error) => return Err(self.nonsense("start", &error.to_string())),
                 }
             }
             Ok(())

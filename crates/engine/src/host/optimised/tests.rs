@@ -146,4 +146,6 @@ fn model_whose_kept_form_fails_twice_is_not_kept_again() {
     assert!(kept.wants(&key(1)), "a disk may have spoiled it");
     kept.reject(&key(1));
     assert!(!kept.wants(&key(1)) && kept.wants(&key(2)));
+    kept.give_up(&key(2));
+    assert!(!kept.wants(&key(2)) && kept.wants(&key(3)));
 }
