@@ -6,7 +6,6 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -21,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::{
     model,
     overhead::{LIMIT, elements},
+    throughput::CALLERS,
 };
 
 struct Served {
@@ -33,7 +33,7 @@ struct Served {
 /// Serves until it is killed. Says on which port.
 pub async fn serve(file: &Path) -> Result<()> {
     let config = EngineConfig {
-        concurrency: thread::available_parallelism()?.get(),
+        concurrency: CALLERS,
         spare: false,
         ..EngineConfig::default()
     };

@@ -23,44 +23,58 @@ use crate::{
 pub const CALLERS: usize = 8;
 const LEAST: f64 = 1.2;
 
-/// Runs a second, by each of the three, for each round.
+/// Runs a second, for each round.
+#[derive(Default)]
 pub struct Throughput {
-    ours: Vec<f64>,
+    /// As many engines as callers.
+    many: Vec<f64>,
+    /// As many engines as cores.
+    few: Vec<f64>,
     one_thread: Vec<f64>,
     all_threads: Vec<f64>,
     cores: usize,
 }
 
-/// Measures rounds of so long each.
+/// Measures rounds of so long for each.
 pub async fn measure(subject: &Subject, rounds: usize, length: Duration) -> Result<Throughput> {
     let cores = thread::available_parallelism()?.get();
+    let threads = EngineConfig::default().threads;
+    let (one, all) = (session(subject, threads)?, session(subject, cores)?);
+    let (many, few) = (host(CALLERS)?, host(cores)?);
+    let mut measured = Throughput {
+        cores,
+        ..Throughput::default()
+    };
+    by_host(&many, subject, length / 4).await?;
+    by_host(&few, subject, length / 4).await?;
+    for _ in 0..rounds {
+        // There and back, so that what changes with time is nobody's advantage.
+        let before = by_host(&many, subject, length / 2).await?;
+        let one_before = behind_mutex(&one, length / 2)?;
+        measured.all_threads.push(behind_mutex(&all, length)?);
+        measured.few.push(by_host(&few, subject, length).await?);
+        let one_after = behind_mutex(&one, length / 2)?;
+        let after = by_host(&many, subject, length / 2).await?;
+        measured.many.push(f64::midpoint(before, after));
+        measured
+            .one_thread
+            .push(f64::midpoint(one_before, one_after));
+    }
+    Ok(measured)
+}
+
+fn host(engines: usize) -> Result<Arc<Host>> {
     let config = EngineConfig {
-        concurrency: cores,
+        concurrency: engines,
         spare: false,
         ..EngineConfig::default()
     };
-    let session = |threads| -> Result<Arc<Mutex<Bare>>> {
-        let bare = Bare::open(&config, &subject.file, threads)?;
-        Ok(Arc::new(Mutex::new(bare)))
-    };
-    let (one, all) = (session(config.threads)?, session(cores)?);
-    let host = Arc::new(Host::new(HostConfig::new(config)?));
-    let mut measured = Throughput {
-        ours: Vec::new(),
-        one_thread: Vec::new(),
-        all_threads: Vec::new(),
-        cores,
-    };
-    by_host(&host, subject, length / 4).await?;
-    for _ in 0..rounds {
-        // There and back, so that what changes with time is nobody's advantage.
-        let before = by_host(&host, subject, length / 2).await?;
-        measured.one_thread.push(behind_mutex(&one, length)?);
-        measured.all_threads.push(behind_mutex(&all, length)?);
-        let after = by_host(&host, subject, length / 2).await?;
-        measured.ours.push(f64::midpoint(before, after));
-    }
-    Ok(measured)
+    Ok(Arc::new(Host::new(HostConfig::new(config)?)))
+}
+
+fn session(subject: &Subject, threads: usize) -> Result<Arc<Mutex<Bare>>> {
+    let bare = Bare::open(&EngineConfig::default(), &subject.file, threads)?;
+    Ok(Arc::new(Mutex::new(bare)))
 }
 
 async fn by_host(host: &Arc<Host>, subject: &Subject, length: Duration) -> Result<f64> {
@@ -110,23 +124,28 @@ fn behind_mutex(session: &Arc<Mutex<Bare>>, length: Duration) -> Result<f64> {
 }
 
 impl Throughput {
-    pub fn rows(&self, subject: &Subject) -> [Row; 2] {
-        let ours = stats::middle(&self.ours);
-        let row = |threads: usize, others: &[f64]| {
-            let pairs = self.ours.iter().zip(others);
+    pub fn rows(&self, subject: &Subject) -> [Row; 3] {
+        let row = |(engines, ours): (usize, &[f64]), (threads, others): (usize, &[f64])| {
+            let pairs = ours.iter().zip(others);
             let ratios: Vec<f64> = pairs.map(|(ours, other)| ours / other).collect();
             Row {
                 what: format!(
-                    "Runs a second, {CALLERS} callers, {} model: {} engines of one thread, beside one session of \
-                     {threads} behind a mutex",
-                    subject.name, self.cores
+                    "Runs a second, {CALLERS} callers, {} model: {engines} engines of one thread, beside one session \
+                     of {threads} behind a mutex",
+                    subject.name
                 ),
                 bound: format!("{LEAST}"),
                 value: stats::spread(&ratios),
-                absolute: format!("{ours:.0}, mutex {:.0}", stats::middle(others)),
+                absolute: format!(
+                    "{:.0}, mutex {:.0}",
+                    stats::middle(ours),
+                    stats::middle(others)
+                ),
                 verdict: Verdict::of(stats::middle(&ratios) >= LEAST),
             }
         };
-        [row(1, &self.one_thread), row(self.cores, &self.all_threads)]
+        let (many, few) = ((CALLERS, &*self.many), (self.cores, &*self.few));
+        let (one, all) = ((1, &*self.one_thread), (self.cores, &*self.all_threads));
+        [row(many, one), row(many, all), row(few, one)]
     }
 }
