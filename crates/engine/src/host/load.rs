@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::sleep;
 
 use super::{
-    Inner, Model,
+    Deadline, Inner, Model,
     engine::Engine,
     memory,
     optimised::{Key, OptimisedModels},
@@ -24,7 +24,7 @@ impl Inner {
         let deadline = self.deadline();
         let mut engine = self.fresh(deadline).await?;
         self.note(number, &engine);
-        let mut kept = self.kept(model, &engine);
+        let kept = self.kept(model, &engine);
         if let Some((models, key)) = &kept
             && let Some(optimised) = models.get(*key).await
         {
@@ -42,42 +42,56 @@ impl Inner {
                     models.reject(key);
                 }
             }
-            engine = Box::new(self.start(deadline).await?.0);
-            engine.set(EngineState::Loading);
-            self.note(number, &engine);
+            engine = self.anew(number, deadline).await?;
         }
-        kept = kept.filter(|(models, key)| models.wants(key) && self.may_fit(model));
+        let Some((models, key)) =
+            kept.filter(|(models, key)| models.wants(key) && self.may_fit(model))
+        else {
+            self.load_plainly(&mut engine, model, deadline).await?;
+            return Ok(engine);
+        };
         let process = engine.pid();
-        let loading = self.watched(process, engine.load(model, kept.is_some(), deadline));
-        match (kept, loading.await) {
-            (Some((models, key)), Ok(Ok(Some(optimised)))) => models.keep(key, optimised),
-            (Some((models, key)), ended) => {
-                // To keep it takes memory and time. That must not be tried at each load, nor cost the
-                // model its place.
-                models.give_up(&key);
-                match ended {
-                    Ok(loaded) => drop(loaded?),
-                    Err(_) => {
-                        drop(engine);
-                        return self.plain(model, number).await;
-                    }
-                }
+        let loading = self.watched(process, engine.load(model, true, deadline));
+        let ended = match loading.await {
+            Ok(Ok(Some(optimised))) => {
+                models.keep(key, optimised);
+                return Ok(engine);
             }
-            (None, ended) => drop(ended.map_err(|held| self.outgrown(model, held))??),
+            ended => ended,
+        };
+        // To keep it takes memory and time. That must not be tried at each load, nor cost the model its
+        // place.
+        models.give_up(&key);
+        if let Ok(loaded) = ended {
+            loaded?;
+            return Ok(engine);
         }
+        drop(engine);
+        let deadline = self.deadline();
+        let mut engine = self.anew(number, deadline).await?;
+        self.load_plainly(&mut engine, model, deadline).await?;
         Ok(engine)
     }
 
-    /// A process with the model loaded as its author made it, and nothing kept of it.
-    async fn plain(&self, model: &Model, number: u64) -> Result<Box<Engine>, EngineError> {
-        let deadline = self.deadline();
-        let mut engine = Box::new(self.start(deadline).await?.0);
+    /// Another process in the place of one that has had a model.
+    async fn anew(&self, number: u64, deadline: Deadline) -> Result<Box<Engine>, EngineError> {
+        let engine = Box::new(self.start(deadline).await?.0);
         engine.set(EngineState::Loading);
         self.note(number, &engine);
+        Ok(engine)
+    }
+
+    /// Has the model loaded as its author made it, and nothing kept of it.
+    async fn load_plainly(
+        &self,
+        engine: &mut Engine,
+        model: &Model,
+        deadline: Deadline,
+    ) -> Result<(), EngineError> {
         let process = engine.pid();
         let loading = self.watched(process, engine.load(model, false, deadline));
         loading.await.map_err(|held| self.outgrown(model, held))??;
-        Ok(engine)
+        Ok(())
     }
 
     /// Whether what is made of a model could be written at all: it is about as large.
