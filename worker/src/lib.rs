@@ -19,6 +19,7 @@ pub mod keys;
 pub mod logging;
 pub mod metrics;
 pub mod run;
+pub mod serving;
 pub mod startup;
 pub mod store;
 

@@ -17,6 +17,7 @@ pub mod instruction;
 pub mod outputs;
 pub mod program;
 pub mod secret;
+pub mod session;
 pub mod slot_hashes;
 
 pub use assay_protocol as protocol;

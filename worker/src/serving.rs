@@ -1,0 +1,57 @@
+//! Models served to sessions: apart from jobs, with engines in fast mode and queues of their own.
+
+use std::sync::Arc;
+
+use assay_client::{
+    protocol::Digest,
+    session::{Finish, GenerateRequest, Token},
+};
+use assay_engine::ModelInfo;
+use bytes::Bytes;
+use futures_util::{future::BoxFuture, stream::BoxStream};
+
+/// Why a request of a session is not answered. Texts are for the requester.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ServeError {
+    /// The model is not served here.
+    #[error("{0}")]
+    Unknown(String),
+    /// The input does not fit the model.
+    #[error("{0}")]
+    InputMismatch(String),
+    /// The model failed on an input that fits, which is work like any other.
+    #[error("{0}")]
+    ModelFailed(String),
+    /// The queue is full; worth asking again after so many seconds.
+    #[error("{text}")]
+    Busy { text: String, retry_after_secs: u64 },
+    /// The worker could not do it.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// What a generation gives, piece by piece.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Piece {
+    Token(Token),
+    Done(Finish),
+}
+
+/// What runs models for sessions.
+pub trait Serve: Send + Sync + 'static {
+    /// What a model takes and gives; loads it, if it is not yet.
+    fn info(&self, model: Digest) -> BoxFuture<'_, Result<Arc<ModelInfo>, ServeError>>;
+
+    /// Whether it can be asked to generate. Never loads.
+    fn generates(&self, info: &ModelInfo) -> bool;
+
+    /// Runs a model once on a safetensors file; gives one.
+    fn run(&self, model: Digest, input: Bytes) -> BoxFuture<'_, Result<Bytes, ServeError>>;
+
+    /// Goes on from a prompt. Dropping the stream ends it.
+    fn generate(
+        &self,
+        model: Digest,
+        request: GenerateRequest,
+    ) -> BoxFuture<'_, Result<BoxStream<'static, Result<Piece, ServeError>>, ServeError>>;
+}
