@@ -3,6 +3,7 @@
 
 mod obstacles;
 mod panels;
+mod sessions;
 mod wallets;
 
 use assay_client::protocol::{Error, JobStatus};

@@ -25,6 +25,8 @@ mod profile;
 #[cfg(test)]
 mod provider;
 #[cfg(test)]
+#[cfg(test)]
+mod session;
 mod sortition;
 #[cfg(test)]
 mod status;
