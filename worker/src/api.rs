@@ -47,8 +47,9 @@ pub(crate) mod server;
 mod tests;
 
 pub use answers::Answers;
-use clients::Clients;
-use refusal::{ApiError, refuse};
+pub(crate) use clients::Clients;
+use refusal::ApiError;
+pub(crate) use refusal::refuse;
 use server::ConnectionLimits;
 
 /// Bytes of an acknowledgement's body: two keys and a hex digest fit many times over.
