@@ -233,6 +233,11 @@ impl Config {
         self.data_dir.join("journal.sqlite")
     }
 
+    /// Vouchers and receipts of sessions.
+    pub fn sessions_file(&self) -> PathBuf {
+        self.data_dir.join("sessions.sqlite")
+    }
+
     /// The folder of models as they were optimised.
     pub fn optimised(&self) -> PathBuf {
         self.data_dir.join("optimised")
