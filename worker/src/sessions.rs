@@ -42,7 +42,7 @@ mod store;
 mod tests;
 
 pub use api::router;
-pub use store::{Income, Kept, SessionStore, SessionStoreError, income};
+pub use store::{Income, Kept, SessionStore, SessionStoreError, Write, income};
 
 use self::core::{Channel, SettlePolicy, Terms};
 use answers::Answers;

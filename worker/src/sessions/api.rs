@@ -144,14 +144,91 @@ async fn open<C: Chain>(
         }
         Offered::Never => return Err(Failure::model_not_served()),
     };
+    sessions.know(session, asker).await?;
+    standing().map(Json).ok_or_else(|| Refused::Unknown.into())
+}
+
+async fn run<C: Chain>(
+    State(sessions): State<Arc<Sessions<C>>>,
+    Path(session): Path<String>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let asker = Asker {
+        peer,
+        headers: &headers,
+    };
+    let answered = match open(&sessions, &session, asker, body).await {
+        Ok((request, body, head)) => run::answer(request, body, &head).await,
+        Err(failure) => Err(failure),
+    };
+    respond("run", answered)
+}
+
+async fn generate<C: Chain>(
+    State(sessions): State<Arc<Sessions<C>>>,
+    Path(session): Path<String>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let asker = Asker {
+        peer,
+        headers: &headers,
+    };
+    let answered = match open(&sessions, &session, asker, body).await {
+        Ok((request, body, head)) => generate::answer(request, &body, &head).await,
+        Err(failure) => Err(failure),
+    };
+    respond("generate", answered)
+}
+
+fn respond(kind: &'static str, answered: Result<Response, Failure>) -> Response {
+    match answered {
+        Ok(response) => {
+            metrics::sessions_request(kind, "answered");
+            response
+        }
+        Err(failure) => {
+            metrics::sessions_request(kind, failure.code);
+            failure.into_response()
+        }
+    }
+}
+
+/// Everything up to the body: only who has a session's key may send one.
+async fn open<C: Chain>(
+    sessions: &Arc<Sessions<C>>,
+    session: &str,
+    asker: Asker<'_>,
+    body: Body,
+) -> Result<(Request<C>, Bytes, Head), Failure> {
+    let session = address(session)?;
+    let head = Head::read(asker.headers)?;
+    if sessions.is_draining() {
+        return Err(Failure::draining());
+    }
+    let model = match sessions.offering.get(&head.ask.model) {
+        Offered::Ready(model) => model,
+        Offered::Loading => {
+            return Err(Failure::busy(
+                503,
+                "the model is still being loaded; ask again",
+                5,
+            ));
+        }
+        Offered::Never => return Err(Failure::model_not_served()),
+    };
     let Ok(slot) = Arc::clone(&sessions.slots).try_acquire_owned() else {
         let text = "as many requests as this worker takes are under way; ask again";
         return Err(Failure::busy(429, text, 1));
     };
     sessions.know(session, asker).await?;
     let mut request = Request::begin(sessions, session, head.ask, model).await?;
-    request.places.push(slot);
     let body = read(&mut request, asker.headers, body).await?;
+    // Whoever sends slowly takes no place from others.
+    request.places.push(slot);
     Ok((request, body, head))
 }
 

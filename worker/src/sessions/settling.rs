@@ -33,11 +33,17 @@ impl<C: Chain> Sessions<C> {
         }
     }
 
-    /// Takes no more requests, lets those under way end, and settles what is worth it. Not longer than `patience`.
+    /// Takes no more requests, lets those under way end, and settles what is worth it. Not longer than `patience`, half of
+    /// which is for requests.
     pub async fn end(self: &Arc<Self>, patience: Duration) {
         self.ending.store(true, Ordering::Relaxed);
-        let ended = tokio::time::timeout(patience, async {
-            let _all = self.slots.acquire_many(self.slots_in_all).await;
+        let all = self.slots.acquire_many(self.slots_in_all);
+        if tokio::time::timeout(patience / 2, all).await.is_err() {
+            tracing::warn!(
+                "requests of sessions take too long; they are not waited for, nor charged"
+            );
+        }
+        let ended = tokio::time::timeout(patience / 2, async {
             self.look().await;
             self.send_due();
             self.tasks.close();
