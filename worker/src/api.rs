@@ -47,8 +47,9 @@ pub(crate) mod server;
 mod tests;
 
 pub use answers::Answers;
-use clients::Clients;
-use refusal::{ApiError, refuse};
+pub(crate) use clients::Clients;
+use refusal::ApiError;
+pub(crate) use refusal::refuse;
 use server::ConnectionLimits;
 
 /// Bytes of an acknowledgement's body: two keys and a hex digest fit many times over.
@@ -87,20 +88,31 @@ pub struct ApiLimits {
     pub blob_bytes: u64,
 }
 
-/// Serves until `stop` is cancelled.
+/// Without a byte from its reader, an answer may take so long: a generation of many tokens. A body has less time, and
+/// idle connections too.
+const LONGEST_ANSWER: Duration = Duration::from_secs(3_600);
+
+/// Serves until `stop` is cancelled; the paths of sessions too, where there are some.
 pub async fn serve<C: Chain>(
     listener: TcpListener,
     api: Arc<Api<C>>,
+    sessions: Option<Router>,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
+    // A request may take its time to be answered.
+    let longest = if sessions.is_some() {
+        LONGEST_ANSWER
+    } else {
+        api.limits.timeout
+    };
     let limits = ConnectionLimits {
         all: api.limits.connections,
         each: api.limits.connections_per_client,
         head: Duration::from_secs(10),
-        // A request may take its time to be answered.
-        silence: api.limits.timeout.saturating_add(Duration::from_secs(15)),
+        silence: longest.saturating_add(Duration::from_secs(15)),
     };
-    server::serve(listener, router(api), limits, stop).await
+    let app = router(api).merge(sessions.unwrap_or_default());
+    server::serve(listener, app, limits, stop).await
 }
 
 /// Every path of the service.

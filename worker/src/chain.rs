@@ -5,7 +5,7 @@
 //! Reading again is the truth, a notification only makes it come sooner.
 
 use assay_client::{
-    protocol::{Address, JobData, ModelData, PanelData, ProviderData, UnixSeconds},
+    protocol::{Address, JobData, ModelData, PanelData, ProviderData, SessionData, UnixSeconds},
     slot_hashes::SlotHashes,
 };
 use serde::{Deserialize, Serialize};
@@ -185,6 +185,11 @@ pub trait Chain: Send + Sync + 'static {
         &self,
         panels: &[Address],
     ) -> impl Future<Output = Result<Vec<(Address, Option<PanelData>)>, ChainError>> + Send;
+    /// These sessions, likewise.
+    fn sessions(
+        &self,
+        sessions: &[Address],
+    ) -> impl Future<Output = Result<Vec<(Address, Option<SessionData>)>, ChainError>> + Send;
     /// Every provider.
     fn providers(
         &self,

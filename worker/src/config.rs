@@ -17,6 +17,7 @@ mod control;
 mod layers;
 mod limits;
 mod policy;
+mod sessions;
 mod template;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use control::ControlConfig;
 pub use layers::{Layers, load, parse, read};
 pub use limits::LimitsConfig;
 pub use policy::{AuditConfig, PolicyConfig};
+pub use sessions::{SessionModel, SessionsConfig};
 pub use template::TEMPLATE;
 
 /// Why a configuration is not used.
@@ -65,6 +67,7 @@ pub struct Config {
     pub limits: LimitsConfig,
     pub artifacts: ArtifactsConfig,
     pub engine: EngineConfig,
+    pub sessions: SessionsConfig,
     pub earnings: EarningsConfig,
     pub log: LogConfig,
 }
@@ -162,6 +165,7 @@ impl Default for Config {
             limits: LimitsConfig::default(),
             artifacts: ArtifactsConfig::default(),
             engine: EngineConfig::default(),
+            sessions: SessionsConfig::default(),
             earnings: EarningsConfig::default(),
             log: LogConfig::default(),
         }
@@ -227,6 +231,11 @@ impl Config {
 
     pub fn journal(&self) -> PathBuf {
         self.data_dir.join("journal.sqlite")
+    }
+
+    /// Vouchers and receipts of sessions.
+    pub fn sessions_file(&self) -> PathBuf {
+        self.data_dir.join("sessions.sqlite")
     }
 
     /// The folder of models as they were optimised.

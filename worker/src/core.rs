@@ -50,7 +50,7 @@ pub use capacity::{Demand, Kind, Turn};
 pub use claims::Tried;
 pub use command::{
     AcknowledgeError, Acknowledgement, Action, Body, Command, Computed, Fresh, Intent,
-    PrepareFault, Report, RunFault, SavedResult, Step, Submitted,
+    PrepareFault, Report, RunFault, SavedResult, SessionStep, Step, Submitted,
 };
 pub use guards::Funds;
 pub use limits::{LimitPolicy, LimitReport, Limits, Sample};

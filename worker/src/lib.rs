@@ -2,7 +2,7 @@
 //!
 //! `core` decides and does nothing else. Around it, each role has one module: `chain` talks to RPC
 //! nodes, `artifacts` fetches files by digest, `store` keeps the journal, `api` serves requesters,
-//! `control` this machine's user; `driver` connects them and has models run by `assay-engine`.
+//! `control` this machine's user; `sessions` serves what is paid with vouchers, with models run by `serving`; `driver` connects them and has models run by `assay-engine`.
 //! `command` is what an operator calls.
 
 pub mod api;
@@ -20,6 +20,7 @@ pub mod logging;
 pub mod metrics;
 pub mod run;
 pub mod serving;
+pub mod sessions;
 pub mod startup;
 pub mod store;
 

@@ -40,6 +40,14 @@ pub const CACHE_BYTES: &str = "assay_worker_cache_bytes";
 pub const OPERATOR_BALANCE: &str = "assay_worker_operator_lamports";
 /// 1 while this keeps the worker from taking new work, else 0, by `reason`.
 pub const PAUSED: &str = "assay_worker_paused";
+/// Requests of sessions, by `kind` and `outcome`: answered, or the refusal's code.
+pub const SESSIONS_REQUESTS: &str = "assay_worker_sessions_requests_total";
+/// Lamports of answers' receipts, and of settlements, the market's fee included.
+pub const SESSIONS_EARNED: &str = "assay_worker_sessions_earned_lamports_total";
+pub const SESSIONS_SETTLED: &str = "assay_worker_sessions_settled_lamports_total";
+/// Sessions that are known, and lamports of their vouchers that are not settled.
+pub const SESSIONS_OPEN: &str = "assay_worker_sessions";
+pub const SESSIONS_UNSETTLED: &str = "assay_worker_sessions_unsettled_lamports";
 
 /// Starts collecting; the handle renders the page.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
@@ -74,7 +82,36 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         PAUSED,
         "1 while this keeps the worker from taking new work, by reason"
     );
+    describe_counter!(
+        SESSIONS_REQUESTS,
+        "Requests of sessions, by kind and outcome"
+    );
+    describe_counter!(SESSIONS_EARNED, "Lamports of sessions' answers");
+    describe_counter!(SESSIONS_SETTLED, "Lamports of sessions that were settled");
+    describe_gauge!(SESSIONS_OPEN, "Sessions that are known");
+    describe_gauge!(
+        SESSIONS_UNSETTLED,
+        "Lamports of sessions' vouchers that are not settled"
+    );
     Ok(handle)
+}
+
+pub fn sessions_request(kind: &'static str, outcome: &'static str) {
+    counter!(SESSIONS_REQUESTS, "kind" => kind, "outcome" => outcome).increment(1);
+}
+
+pub fn sessions_earned(lamports: u64) {
+    counter!(SESSIONS_EARNED).increment(lamports);
+}
+
+pub fn sessions_settled(lamports: u64) {
+    counter!(SESSIONS_SETTLED).increment(lamports);
+}
+
+pub fn sessions_open(sessions: usize, unsettled: u64) {
+    let sessions = u32::try_from(sessions).unwrap_or(u32::MAX);
+    gauge!(SESSIONS_OPEN).set(sessions);
+    gauge!(SESSIONS_UNSETTLED).set(unsettled as f64);
 }
 
 pub fn transaction(action: Action, outcome: &'static str) {

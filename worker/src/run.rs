@@ -20,6 +20,7 @@ use crate::{
     driver::{Driver, Input, Threads},
     halt::Halt,
     keys, metrics,
+    sessions::Sessions,
     startup::{self, Expected},
     store::Store,
     wall_clock,
@@ -28,6 +29,7 @@ use crate::{
 pub mod assembly;
 mod engines;
 mod sensors;
+mod sessions;
 
 use assembly::Ground;
 use engines::Engines;
@@ -97,9 +99,10 @@ pub async fn run(config: Config, halt: Halt, recent: Recent) -> anyhow::Result<(
     };
     let _sampling = Sampling::start(&config.limits, Arc::clone(&parts.shared), sender.clone())
         .context("the thread that reads the sensors could not be started")?;
+    let sessions = sessions::take_up(&config, &parts, account.generation)?;
     let driver = Driver::new(parts, sender.clone(), inputs);
     let control = control.start().await;
-    supervise(&config, driver, listener, service, sender).await?;
+    supervise(&config, driver, listener, (service, sessions), sender).await?;
     if let Some(control) = control {
         control.end().await;
     }
@@ -121,20 +124,30 @@ async fn supervise(
     config: &Config,
     driver: Driver<RpcChain>,
     listener: TcpListener,
-    service: Arc<Api<RpcChain>>,
+    (service, sessions): (Arc<Api<RpcChain>>, Option<Arc<Sessions<RpcChain>>>),
     sender: mpsc::Sender<Input>,
 ) -> anyhow::Result<()> {
     let (stop_work, stop_service) = (CancellationToken::new(), CancellationToken::new());
     listen_to_hints(config, &service.chain, sender, &stop_work);
-    let serving = tokio::spawn(api::serve(listener, service, stop_service.clone()));
+    let paths = sessions.clone().map(crate::sessions::router);
+    let serving = tokio::spawn(api::serve(listener, service, paths, stop_service.clone()));
+    if let Some(sessions) = &sessions {
+        sessions.start(&stop_service);
+    }
     let mut driving = tokio::spawn(driver.run(stop_work.clone()));
     let mut signals = Signals::new()?;
     let ended = tokio::select! {
         ended = &mut driving => ended,
         () = signals.next() => {
             stop_work.cancel();
+            let patience = Duration::from_secs(config.policy.shutdown_secs);
+            let both = async {
+                let sessions = sessions::end(sessions.as_ref(), patience);
+                let (ended, ()) = tokio::join!(&mut driving, sessions);
+                ended
+            };
             tokio::select! {
-                ended = &mut driving => ended,
+                ended = both => ended,
                 () = signals.next() => {
                     tracing::warn!("second signal: stopping at once; the journal takes up at the next start");
                     std::process::exit(130);

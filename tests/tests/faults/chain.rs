@@ -9,7 +9,9 @@
 use std::time::Duration;
 
 use assay_client::{
-    protocol::{Address, JobData, JobStatus, ModelData, PanelData, ProviderData, UnixSeconds},
+    protocol::{
+        Address, JobData, JobStatus, ModelData, PanelData, ProviderData, SessionData, UnixSeconds,
+    },
     slot_hashes::SlotHashes,
 };
 use assay_worker::chain::{
@@ -227,6 +229,14 @@ impl Chain for SimChain {
                 .collect()
         })
         .await
+    }
+
+    /// Nobody opens one in these markets.
+    async fn sessions(
+        &self,
+        sessions: &[Address],
+    ) -> Result<Vec<(Address, Option<SessionData>)>, ChainError> {
+        Ok(sessions.iter().map(|address| (*address, None)).collect())
     }
 
     async fn providers(&self) -> Result<Vec<(Address, ProviderData)>, ChainError> {

@@ -4,9 +4,11 @@ use assay_client::{
     address,
     instruction::{
         JobClaim, JobCommit, JobFinalize, JobRelease, JobReveal, PanelClose, PanelCommit,
-        PanelJoin, PanelOpen, PanelResolve, PanelRetarget, PanelReveal, SeatSettle,
+        PanelJoin, PanelOpen, PanelResolve, PanelRetarget, PanelReveal, SeatSettle, SessionClose,
+        SessionSettle, session::proof,
     },
     protocol::{Address, JobData},
+    session::Payment,
 };
 use solana_instruction::Instruction;
 
@@ -129,4 +131,29 @@ pub fn open(sender: Sender, job: Address, level: u8, entry: u16) -> Instruction 
 
 pub fn retarget(job: Address) -> Instruction {
     PanelRetarget { job }.instruction()
+}
+
+/// Pays us what a voucher says: the proof of its signature, and what must come directly after it.
+pub fn session_settle(
+    sender: Sender,
+    payment: &Payment,
+    session_key: &Address,
+) -> [Instruction; 2] {
+    let settle = SessionSettle {
+        provider: sender.provider,
+        session: payment.voucher.session,
+    };
+    let proof = proof(&payment.voucher, session_key, payment.signature.as_array());
+    [proof, settle.instruction()]
+}
+
+/// Ends a session; what no voucher took goes back to its requester.
+pub fn session_close(sender: Sender, session: Address, requester: Address) -> Instruction {
+    SessionClose {
+        closer: sender.operator,
+        session,
+        provider: Some(sender.provider),
+        requester,
+    }
+    .instruction()
 }

@@ -20,7 +20,7 @@ use solana_signer::Signer;
 
 use super::{Chain, ChainError};
 use crate::{
-    core::{Action, AuditStep, Step, Submitted},
+    core::{Action, AuditStep, SessionStep, Step, Submitted},
     halt::{Halt, HaltPoint},
     metrics,
     store::{Member, Quote, SentTransaction, Store, StoreError, TransactionEnd},
@@ -60,6 +60,8 @@ pub struct Purpose {
     pub attempt: u8,
     pub action: Action,
     pub instruction: Instruction,
+    /// What must be directly before it: a voucher's signature, for the precompile.
+    pub proof: Option<Instruction>,
     pub now: UnixSeconds,
     /// Nobody else can come first, and it always takes the same course: what the last one of its kind
     /// used, it will use, and it need not be simulated.
@@ -67,6 +69,10 @@ pub struct Purpose {
 }
 
 impl Purpose {
+    fn instructions(&self) -> impl Iterator<Item = &Instruction> {
+        self.proof.iter().chain([&self.instruction])
+    }
+
     fn member(&self) -> Member {
         Member {
             job: self.job,
@@ -211,7 +217,7 @@ impl<C: Chain> Submitter<C> {
         price: u64,
     ) -> Result<Result<(Budget, u64), Failure>, SubmitError> {
         if let Some(budget) = self.known_budget(purposes, price) {
-            return Ok(Ok((budget, LAMPORTS_PER_SIGNATURE)));
+            return Ok(Ok((budget, signatures(purposes))));
         }
         let draft = Budget::generous(price);
         let (_, bytes) = self.sign(draft, purposes, &Hash::default())?;
@@ -227,7 +233,7 @@ impl<C: Chain> Submitter<C> {
             .map(|fee| fee.saturating_sub(draft.priority_fee()));
         Ok(Ok((
             Budget::simulated(simulation.units, price),
-            told.unwrap_or(LAMPORTS_PER_SIGNATURE),
+            told.unwrap_or_else(|| signatures(purposes)),
         )))
     }
 
@@ -237,7 +243,7 @@ impl<C: Chain> Submitter<C> {
         purposes: &[Purpose],
         hash: &Hash,
     ) -> Result<(Signature, Vec<u8>), SubmitError> {
-        let instructions = purposes.iter().map(|purpose| &purpose.instruction);
+        let instructions = purposes.iter().flat_map(Purpose::instructions);
         let message = self.message(budget, instructions, hash);
         let signature = self.operator.try_sign_message(&message)?;
         // A transaction is its signatures, counted in one byte, and the message.
@@ -255,6 +261,13 @@ impl<C: Chain> Submitter<C> {
         all.extend(instructions.cloned());
         Message::new_with_blockhash(&all, Some(&self.operator.pubkey()), hash).serialize()
     }
+}
+
+/// Lamports for the operator's signature and for those that the precompile checks.
+fn signatures(purposes: &[Purpose]) -> u64 {
+    let proofs = purposes.iter().filter(|purpose| purpose.proof.is_some());
+    let count = u64::try_from(proofs.count()).unwrap_or(u64::MAX);
+    LAMPORTS_PER_SIGNATURE.saturating_mul(count.saturating_add(1))
 }
 
 fn unsent(purpose: &Purpose, error: &SubmitError) {
@@ -277,7 +290,8 @@ fn sent_point(action: Action) -> Option<HaltPoint> {
             | AuditStep::Resolve
             | AuditStep::Settle
             | AuditStep::Close,
-        ) => None,
+        )
+        | Action::Session(SessionStep::Settle | SessionStep::Close) => None,
     }
 }
 

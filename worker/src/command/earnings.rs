@@ -1,4 +1,4 @@
-//! `assay-worker earnings`: what jobs and audits brought and cost, from the journal alone.
+//! `assay-worker earnings`: what jobs, audits and sessions brought and cost, from the files of the worker alone.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod days;
+mod sessions;
 mod sums;
 mod text;
 
@@ -21,6 +22,7 @@ mod text;
 mod tests;
 
 use days::Span;
+use sessions::SessionSums;
 use sums::{Job, Sums};
 
 /// Everything that is shown; amounts in lamports, times in unix seconds.
@@ -38,6 +40,8 @@ pub struct Earnings {
     /// Otherwise the sums of each day, week, month or model, in order.
     groups: Vec<Sums>,
     total: Sums,
+    /// Apart from the total; none where nothing was settled or sent for sessions.
+    sessions: Option<SessionSums>,
 }
 
 /// Prints them, for people, as CSV or as JSON.
@@ -68,6 +72,7 @@ fn read(config: &Config, flags: &args::Earnings) -> Result<Earnings, Ended> {
     let books = store.books().context(
         "the journal cannot be added up; if it is of an earlier worker, start this one once",
     )?;
+    let sessions = SessionSums::read(config, &store, &span)?;
     let booked = books.iter().filter(|booked| span.contains(booked.at));
     let mut jobs = Vec::new();
     let mut total = Sums {
@@ -102,6 +107,7 @@ fn read(config: &Config, flags: &args::Earnings) -> Result<Earnings, Ended> {
         jobs,
         groups: groups.collect(),
         total,
+        sessions,
     })
 }
 

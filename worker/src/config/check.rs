@@ -19,6 +19,7 @@ impl Config {
         self.control.address()?;
         self.chain.check()?;
         self.limits.check()?;
+        self.sessions.check()?;
         let public = url("api.public_url", &self.api.public_url, &["http", "https"])?;
         if public.query().is_some() || public.fragment().is_some() {
             return invalid(

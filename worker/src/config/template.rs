@@ -187,6 +187,37 @@ output_bytes = 67108864
 # Of one engine, beyond the runtime itself.
 memory_bytes = 8589934592
 
+[sessions]
+# Serve models to whoever has a payment channel with this provider: many requests, paid with vouchers off the chain and
+# settled now and then. Unaudited: nobody runs them again, and each side risks the price of one request.
+enabled = false
+# What is served: sha256 of the file, the name that requesters see, and lamports for each request, for each KiB of a
+# run's input, for each token of a prompt and of an answer. Those left out are 0:
+# models = [
+#     { model = "<sha256 in hex>", name = "digits", price = { request = 5000 } },
+#     { model = "<sha256 in hex>", name = "chat", price = { input_token = 20, output_token = 100 } },
+# ]
+models = []
+# Requests at the same time; more are answered with 429.
+max_concurrent = 64
+# A session is settled once it owes so many lamports: what is lost at most beyond one request if this machine is.
+value_at_risk_lamports = 10000000
+# Sessions that their requesters could end sooner, and vouchers that end sooner, are not taken.
+min_grace_secs = 86400
+min_voucher_secs = 3600
+# Between two readings of the sessions in use; none are read while there are none.
+poll_secs = 10
+# A session without requests for so long is settled.
+settle_idle_secs = 3600
+# Tokens of a prompt and its answer together.
+max_tokens = 4096
+# Runs at the same time, beside engine.concurrency for jobs; requests in one run; microseconds that a request waits for
+# others to share its run (0: it shares with those that wait already); requests that wait, for each model.
+engines = 1
+batch_size = 16
+batch_wait_us = 0
+queue = 256
+
 [earnings]
 # Watts that the machine draws while it runs a model, above what it draws anyway: for the energy in
 # `assay-worker earnings`. 0 if you do not know.

@@ -205,3 +205,23 @@ fn paths_are_meant_from_the_files_folder() {
     let library = config.engine.library.clone().unwrap();
     assert_eq!(library, Path::new("/lib/x.so"));
 }
+
+#[test]
+fn sessions_need_models_and_take_no_model_twice() {
+    let with = |lines: &str| format!("{}[sessions]\n{lines}", minimal());
+    let text = refusal(&with("enabled = true\n"), &[], &[]);
+    assert!(text.contains("sessions.models"), "{text}");
+    let model = format!("{{ model = \"{}\", name = \"a\" }}", "ab".repeat(32));
+    let once = load_with(
+        &with(&format!("enabled = true\nmodels = [{model}]\n")),
+        &[],
+        &[],
+    );
+    let digest = once.unwrap().sessions.models[0].digest().unwrap();
+    assert_eq!(digest.0, [0xab; 32]);
+    let twice = with(&format!("models = [{model}, {model}]\n"));
+    assert!(refusal(&twice, &[], &[]).contains("listed twice"));
+    let short = with("models = [{ model = \"abcd\", name = \"a\" }]\n");
+    assert!(refusal(&short, &[], &[]).contains("no sha256 digest"));
+    assert!(refusal(&with("min_grace_secs = 60\n"), &[], &[]).contains("86400"));
+}

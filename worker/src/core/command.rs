@@ -91,11 +91,30 @@ impl Step {
     }
 }
 
+/// What is sent for a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SessionStep {
+    Settle,
+    Close,
+}
+
+impl SessionStep {
+    pub const ALL: [Self; 2] = [Self::Settle, Self::Close];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Settle => "session_settle",
+            Self::Close => "session_close",
+        }
+    }
+}
+
 /// What any transaction of this worker is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
     Job(Step),
     Audit(AuditStep),
+    Session(SessionStep),
 }
 
 impl Action {
@@ -103,13 +122,17 @@ impl Action {
         match self {
             Self::Job(step) => step.name(),
             Self::Audit(step) => step.name(),
+            Self::Session(step) => step.name(),
         }
     }
 
     pub fn from_name(name: &str) -> Option<Self> {
         let jobs = Step::ALL.into_iter().map(Self::Job);
         let audits = AuditStep::ALL.into_iter().map(Self::Audit);
-        jobs.chain(audits).find(|action| action.name() == name)
+        let sessions = SessionStep::ALL.into_iter().map(Self::Session);
+        jobs.chain(audits)
+            .chain(sessions)
+            .find(|action| action.name() == name)
     }
 }
 

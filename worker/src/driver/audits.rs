@@ -315,6 +315,7 @@ impl<C: Chain> super::Driver<C> {
             attempt: job.attempt,
             action: Action::Audit(intent.step()),
             instruction: instructions::audit(sender, address, intent),
+            proof: None,
             now: self.now,
             steady: false,
         };

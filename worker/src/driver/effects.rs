@@ -118,6 +118,7 @@ impl<C: Chain> Driver<C> {
             attempt,
             action: Action::Job(intent.step()),
             instruction: instructions::job(audits::sender(&self.parts), address, &job, intent),
+            proof: None,
             now: self.now,
             // A claim may come second, and an audited job may be drawn.
             steady: job.is_unaudited() && matches!(intent.step(), Step::Commit | Step::Finalize),

@@ -14,7 +14,7 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{Chain, Driver};
 use crate::{
     chain::submitter::{Asked, Purpose},
-    core::{Action, AuditStep, Step, Submitted},
+    core::{Action, AuditStep, SessionStep, Step, Submitted},
 };
 
 /// Whatever must have landed in fewer seconds goes alone: a batch that expires takes a minute and a
@@ -63,7 +63,8 @@ fn may_wait(action: Action, job: &JobData, now: UnixSeconds) -> bool {
             | AuditStep::Reveal
             | AuditStep::RevealPrimary
             | AuditStep::Resolve,
-        ) => false,
+        )
+        | Action::Session(SessionStep::Settle | SessionStep::Close) => false,
     }
 }
 
@@ -118,6 +119,7 @@ mod tests {
             job: Address::new_from_array([1; 32]),
             attempt: 0,
             action: Action::Job(Step::Finalize),
+            proof: None,
             instruction: solana_instruction::Instruction {
                 program_id: assay_client::PROGRAM_ID,
                 accounts: Vec::new(),

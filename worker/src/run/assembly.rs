@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use assay_client::{
     delivery::{Models, Policy as PublishedPolicy},
-    protocol::Address,
+    protocol::{Address, UnixSeconds},
 };
 use assay_engine::EngineConfig;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -22,6 +22,8 @@ use crate::{
     config::{Config, ConfigError, ModelList},
     driver::{Engines, Input, Parts, Random, Shared, Threads, Times},
     halt::Halt,
+    serving::Serve,
+    sessions::{self, SessionStore, Sessions},
     store::Store,
 };
 
@@ -99,6 +101,30 @@ pub fn service<C: Chain>(
         },
         answers: Answers::new(config.api.upload_bytes_per_sec),
     }
+}
+
+/// Sessions beside a driver of these parts, with what was kept of them. `generation` is the provider account's.
+pub fn sessions<C: Chain>(
+    config: &Config,
+    parts: &Parts<C>,
+    generation: u64,
+    serve: Arc<dyn Serve>,
+) -> anyhow::Result<Arc<Sessions<C>>> {
+    let now = UnixSeconds((parts.clock)());
+    let (store, kept) = SessionStore::open(&config.sessions_file(), now)?;
+    let ground = sessions::Ground {
+        chain: Arc::clone(&parts.chain),
+        submitter: Arc::clone(&parts.submitter),
+        shared: Arc::clone(&parts.shared),
+        serve,
+        clock: parts.clock,
+        provider: parts.provider,
+        generation,
+        body_bytes: config.engine.limits.input_bytes,
+        body_patience: Duration::from_secs(config.api.timeout_secs),
+        client_header: config.client_header().ok().flatten(),
+    };
+    Ok(Sessions::new(&config.sessions, ground, store, kept)?)
 }
 
 fn submitter<C: Chain>(config: &Config, ground: &Ground<C>) -> Submitter<C> {

@@ -192,6 +192,13 @@ impl Store {
         let mut books = self.own_jobs()?;
         let ended = self.audits_brought(&mut books)?;
         for cost in self.costs(UnixSeconds(i64::MIN))? {
+            // Of sessions, which are no jobs.
+            if crate::core::SessionStep::ALL
+                .iter()
+                .any(|step| step.name() == cost.step)
+            {
+                continue;
+            }
             let asked = crate::core::AuditStep::ALL
                 .iter()
                 .any(|step| step.name() == cost.step);

@@ -98,7 +98,7 @@ impl Service {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
-        tokio::spawn(serve(listener, api, stop.clone()));
+        tokio::spawn(serve(listener, api, None, stop.clone()));
         let driver = tokio::spawn(answer(inputs));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let requester = Keypair::new();

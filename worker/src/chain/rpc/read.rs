@@ -3,7 +3,7 @@
 use assay_client::{
     filter,
     program::SLOT_HASHES_SYSVAR,
-    protocol::{Address, JobData, JobStatus, ModelData, PanelData, ProviderData},
+    protocol::{Address, JobData, JobStatus, ModelData, PanelData, ProviderData, SessionData},
     slot_hashes::SlotHashes,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -123,6 +123,13 @@ impl Chain for RpcChain {
         panels: &[Address],
     ) -> Result<Vec<(Address, Option<PanelData>)>, ChainError> {
         self.asked(panels).await
+    }
+
+    async fn sessions(
+        &self,
+        sessions: &[Address],
+    ) -> Result<Vec<(Address, Option<SessionData>)>, ChainError> {
+        self.asked(sessions).await
     }
 
     async fn providers(&self) -> Result<Vec<(Address, ProviderData)>, ChainError> {

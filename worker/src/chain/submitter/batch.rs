@@ -67,7 +67,7 @@ impl<C: Chain> Submitter<C> {
 
     fn fits(&self, batch: &[Asked], more: &Asked) -> bool {
         let all = batch.iter().chain([more]);
-        let instructions = all.map(|asked| &asked.purpose.instruction);
+        let instructions = all.flat_map(|asked| asked.purpose.instructions());
         // With a price, so that its instruction is counted.
         let message = self.message(Budget::generous(1), instructions, &Hash::default());
         batch.len() < MOST && message.len().saturating_add(SIGNATURE_BYTES) <= PACKET_BYTES

@@ -194,8 +194,18 @@ impl<C: Chain> Submitter<C> {
         if states.into_iter().any(|state| state.is_some()) {
             return Ok(false);
         }
-        let jobs: Vec<Address> = sent.members.iter().map(|member| member.job).collect();
-        self.chain.jobs(&jobs).await?;
+        let is_session = |member: &Member| matches!(member.action, Action::Session(_));
+        let (sessions, jobs): (Vec<_>, Vec<_>) =
+            sent.members.iter().partition(|one| is_session(one));
+        let addresses = |members: Vec<&Member>| -> Vec<Address> {
+            members.into_iter().map(|member| member.job).collect()
+        };
+        if !jobs.is_empty() {
+            self.chain.jobs(&addresses(jobs)).await?;
+        }
+        if !sessions.is_empty() {
+            self.chain.sessions(&addresses(sessions)).await?;
+        }
         Ok(true)
     }
 
@@ -268,11 +278,12 @@ impl<C: Chain> Submitter<C> {
         });
     }
 
-    /// Steps of jobs move none of the operator's lamports but the fee, which follows from what was
+    /// Steps of jobs and sessions move none of the operator's lamports but the fee, which follows from what was
     /// signed; now and then the chain's record is compared. Audits lend rent: theirs is always read.
     async fn note_cost(&self, sent: &SentTransaction) {
-        let job_step = |member: &Member| matches!(member.action, Action::Job(_));
-        if sent.members.iter().all(job_step) && !self.memory.is_sample() {
+        let fee_only =
+            |member: &Member| matches!(member.action, Action::Job(_) | Action::Session(_));
+        if sent.members.iter().all(fee_only) && !self.memory.is_sample() {
             return self.keep_cost(sent.signature, KnownCost::Quoted).await;
         }
         if let Some(cost) = self.recorded(&sent.signature).await {

@@ -52,6 +52,7 @@ fn purpose(step: Step) -> Purpose {
         job: JOB,
         attempt: 0,
         action: Action::Job(step),
+        proof: None,
         instruction: Instruction {
             program_id: assay_client::PROGRAM_ID,
             accounts: Vec::new(),

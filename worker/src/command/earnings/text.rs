@@ -99,6 +99,7 @@ impl Earnings {
                 "Computing took {seconds} s. Set earnings.watts, or give --watts, for an estimate of the energy."
             ),
         });
+        notes.extend(self.sessions.as_ref().map(super::SessionSums::text));
         if total.unknown > 0 {
             notes.push(format!(
                 "! {} jobs ended unseen, or before this worker wrote down what losing them costs: only their fees \

@@ -1,0 +1,214 @@
+//! Sessions: requests paid with vouchers, answered by [`Serve`], settled now and then. Nothing of it is audited.
+//!
+//! `core` decides, `store` keeps, `api` speaks HTTP, `known` reads the chain, `settling` sends. A voucher is kept before
+//! its request is served, a receipt before its answer is given.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use assay_client::{protocol::Address, protocol::UnixSeconds};
+use axum::http::HeaderName;
+use solana_keypair::Keypair;
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::Instant,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    chain::{Chain, submitter::Submitter},
+    config::{ConfigError, SessionsConfig},
+    core::Pause,
+    driver::Shared,
+    serving::Serve,
+};
+
+mod answers;
+mod api;
+mod core;
+mod known;
+mod offer;
+mod request;
+mod settling;
+mod store;
+
+#[cfg(test)]
+mod tests;
+
+pub use api::router;
+pub use store::{Income, Kept, SessionStore, SessionStoreError, Write, income};
+
+use self::core::{Channel, SettlePolicy, Terms};
+use answers::Answers;
+use known::Lookups;
+use offer::Offering;
+
+/// Bytes of bodies that are held in memory, if one body alone needs no more.
+const BODIES: u64 = 256 << 20;
+/// In which they are counted.
+const BODY_PART: u64 = 1_024;
+
+/// What sessions stand on.
+pub struct Ground<C> {
+    pub chain: Arc<C>,
+    /// Sends settlements, and signs receipts with the same key.
+    pub submitter: Arc<Submitter<C>>,
+    pub shared: Arc<Shared>,
+    pub serve: Arc<dyn Serve>,
+    /// Unix seconds of this machine, by which vouchers' ends are judged.
+    pub clock: fn() -> i64,
+    pub provider: Address,
+    /// Of the provider's account.
+    pub generation: u64,
+    /// Bytes of a body, at most.
+    pub body_bytes: u64,
+    /// Longest time for a body to come.
+    pub body_patience: Duration,
+    /// Where a proxy on this machine names its client.
+    pub client_header: Option<HeaderName>,
+}
+
+/// Every session with this provider, and what serves them.
+pub struct Sessions<C> {
+    ground: Ground<C>,
+    store: SessionStore,
+    terms: Terms,
+    policy: SettlePolicy,
+    poll_every: Duration,
+    offering: Offering,
+    open: Mutex<BTreeMap<Address, Entry>>,
+    lookups: Lookups,
+    answers: Answers,
+    /// Requests at the same time.
+    slots: Arc<Semaphore>,
+    slots_in_all: u32,
+    /// Of bodies, in parts.
+    bodies: Arc<Semaphore>,
+    ending: AtomicBool,
+    /// Something is to be settled before the next look.
+    wake: Notify,
+    tasks: TaskTracker,
+}
+
+/// A session, and when its account was read; none if it was not since the start.
+struct Entry {
+    channel: Channel,
+    read: Option<Instant>,
+}
+
+impl<C: Chain> Sessions<C> {
+    /// Takes up what was kept. Nothing is asked of the chain yet.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where a model's digest is none.
+    pub fn new(
+        config: &SessionsConfig,
+        ground: Ground<C>,
+        store: SessionStore,
+        kept: Kept,
+    ) -> Result<Arc<Self>, ConfigError> {
+        let terms = Terms {
+            provider: ground.provider,
+            generation: ground.generation,
+            min_grace_secs: config.min_grace_secs,
+            min_voucher_secs: config.min_voucher_secs,
+        };
+        let policy = SettlePolicy {
+            value_at_risk: config.value_at_risk_lamports,
+            margin_secs: config.min_voucher_secs / 2,
+            idle_secs: config.settle_idle_secs,
+        };
+        let parts = ground.body_bytes.max(BODIES) / BODY_PART;
+        let kept = kept.into_iter().map(|(session, channel)| {
+            let read = None;
+            (session, Entry { channel, read })
+        });
+        Ok(Arc::new(Self {
+            store,
+            terms,
+            policy,
+            poll_every: Duration::from_secs(config.poll_secs),
+            offering: Offering::new(config)?,
+            open: Mutex::new(kept.collect()),
+            lookups: Lookups::new(ground.client_header.clone()),
+            answers: Answers::default(),
+            slots: Arc::new(Semaphore::new(config.max_concurrent)),
+            slots_in_all: u32::try_from(config.max_concurrent).unwrap_or(u32::MAX),
+            bodies: Arc::new(Semaphore::new(
+                usize::try_from(parts).unwrap_or(usize::MAX >> 3),
+            )),
+            ending: AtomicBool::new(false),
+            wake: Notify::new(),
+            tasks: TaskTracker::new(),
+            ground,
+        }))
+    }
+
+    /// Loads the models and settles what is due, until `stop` is cancelled.
+    pub fn start(self: &Arc<Self>, stop: &CancellationToken) {
+        let loading = Arc::clone(self);
+        let end = stop.clone();
+        tokio::spawn(async move {
+            let loading = loading.offering.load(&*loading.ground.serve);
+            end.run_until_cancelled(loading).await;
+        });
+        let settling = Arc::clone(self);
+        let end = stop.clone();
+        tokio::spawn(async move { end.run_until_cancelled(settling.keep()).await });
+    }
+
+    fn now(&self) -> UnixSeconds {
+        UnixSeconds((self.ground.clock)())
+    }
+
+    fn operator(&self) -> &Keypair {
+        &self.ground.submitter.operator
+    }
+
+    /// Takes no more requests: the process ends, or its operator wants the machine for something else.
+    fn is_draining(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+            || self.stands(|pause| match pause {
+                Pause::ShuttingDown
+                | Pause::Drained
+                | Pause::PauseWindow
+                | Pause::GpuTemperature
+                | Pause::GpuPower
+                | Pause::CpuBusy => true,
+                // None of them stands against runs that are paid one by one.
+                Pause::Starting
+                | Pause::ChainUnreachable
+                | Pause::Funds
+                | Pause::Failures
+                | Pause::RuntimeClass => false,
+            })
+    }
+
+    /// Settles what is worth it, without waiting for a reason.
+    fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+            || self.stands(|pause| matches!(pause, Pause::ShuttingDown | Pause::Drained))
+    }
+
+    fn stands(&self, against: impl Fn(Pause) -> bool) -> bool {
+        let snapshot = self.ground.shared.snapshot.borrow();
+        snapshot.reasons.iter().any(|reason| against(reason.pause))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Address, Entry>> {
+        // Each step of a channel is whole or leaves it as it was.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(&self, session: &Address, work: impl FnOnce(&mut Channel) -> T) -> Option<T> {
+        self.lock()
+            .get_mut(session)
+            .map(|entry| work(&mut entry.channel))
+    }
+}

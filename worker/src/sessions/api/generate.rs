@@ -1,0 +1,270 @@
+//! A generation, line by line as it comes to be.
+
+use std::{convert::Infallible, sync::Arc};
+
+use assay_client::{
+    delivery::Refusal,
+    protocol::Digest,
+    session::{Finish, GenerateRequest, Line, Receipt, Token, Usage, code},
+};
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderValue, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use futures_util::{StreamExt, stream};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Failure, Head,
+    run::{ended_early, model_failed, response},
+};
+use crate::{
+    chain::Chain,
+    serving::{Piece, ServeError},
+    sessions::{answers::Answer, core::Answered, request::Request},
+};
+
+/// Lines that may wait for a reader: each is charged for, read or not.
+const LINES: usize = 1;
+
+/// How an answer begins: its lines follow, or it is this.
+type Start = Result<Option<Response>, Failure>;
+
+pub async fn answer<C: Chain>(
+    mut request: Request<C>,
+    body: &Bytes,
+    head: &Head,
+) -> Result<Response, Failure> {
+    if !request.model.generates {
+        return Err(Failure::mismatch("this model does not generate; use run"));
+    }
+    let mut asked: GenerateRequest = serde_json::from_slice(body)
+        .map_err(|why| Failure::mismatch(format!("the body is no request to generate: {why}")))?;
+    let prompt = count(&asked.tokens);
+    let most = request.model.price.of(Usage {
+        input_bytes: 0,
+        input_tokens: prompt,
+        output_tokens: asked.max_tokens.into(),
+    });
+    let digest = Receipt::request_digest("generate", body);
+    request.admit(digest, most, head.max_price).await?;
+    if let Some((last, former)) = request.former() {
+        match former {
+            Some(Answer::Tokens { tokens, finish }) => return again(&tokens, finish, last),
+            Some(Answer::Body { status, bytes }) => {
+                return Ok(response(status, bytes, &last.receipt));
+            }
+            None => {
+                // What was not charged for is not given.
+                let charged = last.usage.output_tokens;
+                if charged == 0 {
+                    return again(&[], Finish::Length, last);
+                }
+                asked.max_tokens = asked
+                    .max_tokens
+                    .min(u32::try_from(charged).unwrap_or(u32::MAX));
+            }
+        }
+    }
+    let (lines, mut receiver) = mpsc::channel(LINES);
+    let (start, started) = oneshot::channel();
+    let tasks = request.sessions().tasks.clone();
+    let production = Production {
+        prompt,
+        shown: Vec::new(),
+        lines,
+        start: Some(start),
+    };
+    tasks.spawn(production.run(request, asked));
+    let ended = || Failure::internal("a generation ended before it began");
+    match started.await.map_err(|_| ended())?? {
+        Some(response) => Ok(response),
+        None => Ok(streamed(stream::poll_fn(move |context| {
+            receiver.poll_recv(context)
+        }))),
+    }
+}
+
+/// The same lines as before.
+fn again(tokens: &[Token], finish: Finish, last: Answered) -> Result<Response, Failure> {
+    let Answered { receipt, usage } = last;
+    let done = Line::Done {
+        finish,
+        usage,
+        receipt,
+    };
+    let lines = tokens.iter().cloned().map(Line::Token).chain([done]);
+    let lines: Vec<Bytes> = lines.map(|one| line(&one)).collect::<Result<_, _>>()?;
+    Ok(streamed(stream::iter(lines)))
+}
+
+/// A generation under way. Its reader may go at any time.
+struct Production {
+    /// Tokens.
+    prompt: u64,
+    shown: Vec<Token>,
+    lines: mpsc::Sender<Bytes>,
+    /// Until it has begun.
+    start: Option<oneshot::Sender<Start>>,
+}
+
+/// How it ended.
+enum End {
+    Done(Finish),
+    /// Nobody reads it any more.
+    BrokenOff,
+    Failed(ServeError),
+}
+
+impl Production {
+    async fn run<C: Chain>(mut self, request: Request<C>, asked: GenerateRequest) {
+        let serve = Arc::clone(&request.sessions().ground.serve);
+        let beginning = serve.generate(request.model.digest, asked);
+        let pieces = tokio::select! {
+            biased;
+            // Nothing was done yet, and nothing is charged.
+            () = self.lines.closed() => return,
+            pieces = beginning => pieces,
+        };
+        let end = match pieces {
+            Ok(pieces) => self.show(pieces).await,
+            Err(error) => End::Failed(error),
+        };
+        match end {
+            End::Done(finish) => self.finish(request, finish).await,
+            End::BrokenOff => self.charge(request).await,
+            End::Failed(error) => self.fail(request, error).await,
+        }
+    }
+
+    async fn show(
+        &mut self,
+        mut pieces: stream::BoxStream<'static, Result<Piece, ServeError>>,
+    ) -> End {
+        loop {
+            let piece = tokio::select! {
+                biased;
+                () = self.lines.closed() => return End::BrokenOff,
+                piece = pieces.next() => piece,
+            };
+            let token = match piece {
+                Some(Ok(Piece::Token(token))) => token,
+                Some(Ok(Piece::Done(finish))) => return End::Done(finish),
+                Some(Err(error)) => return End::Failed(error),
+                None => return End::Failed(ended_early()),
+            };
+            self.begin(Ok(None));
+            let Ok(line) = line(&Line::Token(token.clone())) else {
+                return End::Failed(ended_early());
+            };
+            if self.lines.send(line).await.is_err() {
+                return End::BrokenOff;
+            }
+            self.shown.push(token);
+        }
+    }
+
+    async fn finish<C: Chain>(mut self, request: Request<C>, finish: Finish) {
+        self.begin(Ok(None));
+        let lines = self.lines.clone();
+        let last = match self.complete(request, finish).await {
+            Ok(Answered { receipt, usage }) => Line::Done {
+                finish,
+                usage,
+                receipt,
+            },
+            Err(failure) => Line::Failed(failure.body()),
+        };
+        send(&lines, &last).await;
+    }
+
+    /// The prompt and what was shown.
+    async fn charge<C: Chain>(self, request: Request<C>) {
+        if let Err(failure) = self.complete(request, Finish::Length).await {
+            tracing::warn!(
+                reason = failure.message,
+                "a generation that was broken off is not charged"
+            );
+        }
+    }
+
+    async fn fail<C: Chain>(mut self, request: Request<C>, error: ServeError) {
+        let failure = Failure::of(error);
+        if !self.shown.is_empty() {
+            let refusal = failure.map_or_else(
+                |message| Refusal {
+                    error: code::MODEL_FAILED.to_owned(),
+                    message,
+                },
+                |failure| failure.body(),
+            );
+            let lines = self.lines.clone();
+            self.charge(request).await;
+            return send(&lines, &Line::Failed(refusal)).await;
+        }
+        let start = match failure {
+            Ok(failure) => Err(failure),
+            Err(text) => {
+                let usage = self.usage();
+                model_failed(request, usage, text).await.map(Some)
+            }
+        };
+        self.begin(start);
+    }
+
+    async fn complete<C: Chain>(
+        self,
+        request: Request<C>,
+        finish: Finish,
+    ) -> Result<Answered, Failure> {
+        let usage = self.usage();
+        let ids: Vec<u8> = self
+            .shown
+            .iter()
+            .flat_map(|token| token.id.to_le_bytes())
+            .collect();
+        let tokens = self.shown.into();
+        let answer = Answer::Tokens { tokens, finish };
+        request.complete(Digest::of(&[&ids]), usage, answer).await
+    }
+
+    fn usage(&self) -> Usage {
+        Usage {
+            input_bytes: 0,
+            input_tokens: self.prompt,
+            output_tokens: count(&self.shown),
+        }
+    }
+
+    fn begin(&mut self, start: Start) {
+        if let Some(begin) = self.start.take() {
+            // Whoever asked may be gone.
+            let _ = begin.send(start);
+        }
+    }
+}
+
+async fn send(lines: &mpsc::Sender<Bytes>, last: &Line) {
+    if let Ok(line) = line(last) {
+        let _ = lines.send(line).await;
+    }
+}
+
+fn line(line: &Line) -> Result<Bytes, Failure> {
+    let mut text = serde_json::to_vec(line).map_err(Failure::internal)?;
+    text.push(b'\n');
+    Ok(text.into())
+}
+
+fn count<T>(items: &[T]) -> u64 {
+    u64::try_from(items.len()).unwrap_or(u64::MAX)
+}
+
+fn streamed(lines: impl stream::Stream<Item = Bytes> + Send + 'static) -> Response {
+    let body = Body::from_stream(lines.map(Ok::<_, Infallible>));
+    let mut response = body.into_response();
+    let kind = HeaderValue::from_static("application/x-ndjson");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}

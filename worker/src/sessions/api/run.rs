@@ -1,0 +1,119 @@
+//! A single run of a model.
+
+use assay_client::{
+    delivery::Refusal,
+    protocol::Digest,
+    session::{RECEIPT_HEADER, Receipt, SignedReceipt, Usage, code},
+};
+use axum::{
+    body::Bytes,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+
+use super::{Failure, Head};
+use crate::{
+    chain::Chain,
+    serving::ServeError,
+    sessions::{answers::Answer, request::Request},
+};
+
+/// Bytes that are hashed at once where other requests wait for the same thread.
+const SHORT: usize = 1 << 20;
+
+/// Runs the model and charges for it, also when nobody waits for the answer any more: a retry finds it.
+pub async fn answer<C: Chain>(
+    mut request: Request<C>,
+    body: Bytes,
+    head: &Head,
+) -> Result<Response, Failure> {
+    let usage = Usage {
+        input_bytes: u64::try_from(body.len()).unwrap_or(u64::MAX),
+        ..Usage::default()
+    };
+    let most = request.model.price.of(usage);
+    let digest = digested(body.clone(), |body| Receipt::request_digest("run", body)).await?;
+    request.admit(digest, most, head.max_price).await?;
+    if let Some((last, Some(Answer::Body { status, bytes }))) = request.former() {
+        return Ok(response(status, bytes, &last.receipt));
+    }
+    let tasks = request.sessions().tasks.clone();
+    let running = tasks.spawn(async move {
+        let serve = &request.sessions().ground.serve;
+        let (status, bytes) = match serve.run(request.model.digest, body).await {
+            Ok(bytes) => (200, bytes),
+            Err(error) => match Failure::of(error) {
+                Ok(failure) => return Err(failure),
+                Err(text) => (422, failed(text)?),
+            },
+        };
+        complete(request, usage, status, bytes).await
+    });
+    running.await.map_err(Failure::internal)?
+}
+
+/// Gives a model's failure in a generation before its first token.
+pub async fn model_failed<C: Chain>(
+    request: Request<C>,
+    usage: Usage,
+    text: String,
+) -> Result<Response, Failure> {
+    complete(request, usage, 422, failed(text)?).await
+}
+
+async fn complete<C: Chain>(
+    request: Request<C>,
+    usage: Usage,
+    status: u16,
+    bytes: Bytes,
+) -> Result<Response, Failure> {
+    let digest = digested(bytes.clone(), |bytes| Digest::of(&[bytes])).await?;
+    let answer = Answer::Body {
+        status,
+        bytes: bytes.clone(),
+    };
+    let answered = request.complete(digest, usage, answer).await?;
+    Ok(response(status, bytes, &answered.receipt))
+}
+
+/// The body of a model's failure, which its receipt covers.
+fn failed(message: String) -> Result<Bytes, Failure> {
+    let body = Refusal {
+        error: code::MODEL_FAILED.to_owned(),
+        message,
+    };
+    let body = serde_json::to_vec(&body).map_err(Failure::internal)?;
+    Ok(body.into())
+}
+
+pub fn response(status: u16, bytes: Bytes, receipt: &SignedReceipt) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    let kind = if status == StatusCode::OK {
+        "application/octet-stream"
+    } else {
+        "application/json"
+    };
+    let mut response = (status, bytes).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, axum::http::HeaderValue::from_static(kind));
+    if let Ok(receipt) = receipt.to_header().parse() {
+        headers.insert(RECEIPT_HEADER, receipt);
+    }
+    response
+}
+
+async fn digested(
+    bytes: Bytes,
+    of: impl FnOnce(&[u8]) -> Digest + Send + 'static,
+) -> Result<Digest, Failure> {
+    if bytes.len() <= SHORT {
+        return Ok(of(&bytes));
+    }
+    let digesting = tokio::task::spawn_blocking(move || of(&bytes));
+    digesting.await.map_err(Failure::internal)
+}
+
+/// What a serving that ends without an end is.
+pub fn ended_early() -> ServeError {
+    ServeError::Unavailable("the answer ended early; ask again".to_owned())
+}

@@ -1,0 +1,355 @@
+//! One session as its provider keeps it: what was paid, what was answered, and what comes next.
+//!
+//! Nothing here reads a clock, a disk or the chain. What it says is to be kept is written down before it is acted upon.
+
+use assay_client::{
+    protocol::{Address, Digest, SessionData, UnixSeconds},
+    session::{Payment, PaymentError, Receipt, SignedReceipt, Standing, Usage},
+};
+
+mod chores;
+mod refused;
+
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use chores::{Chore, SettlePolicy};
+pub use refused::Refused;
+
+/// Readings in a row that must show no account before a session is forgotten: a node may be behind.
+const MISSES: u8 = 3;
+
+/// What a session must be to be served.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Our account.
+    pub provider: Address,
+    /// Of our account.
+    pub generation: u64,
+    pub min_grace_secs: u32,
+    /// Vouchers that end sooner than this are not taken.
+    pub min_voucher_secs: u32,
+}
+
+impl Terms {
+    /// Whether this account is a session that is served here.
+    ///
+    /// # Errors
+    /// [`Refused::Unknown`] for another provider's, [`Refused::Grace`].
+    pub fn fit(&self, data: &SessionData) -> Result<(), Refused> {
+        if data.provider != self.provider || data.generation != self.generation {
+            return Err(Refused::Unknown);
+        }
+        if data.grace_secs < self.min_grace_secs {
+            return Err(Refused::Grace {
+                found: data.grace_secs,
+                least: self.min_grace_secs,
+            });
+        }
+        Ok(())
+    }
+
+    /// Checks a voucher's session, end and signature.
+    ///
+    /// # Errors
+    /// Those of [`Payment::check`].
+    pub fn check(
+        &self,
+        payment: &Payment,
+        session: &Address,
+        session_key: &Address,
+        now: UnixSeconds,
+    ) -> Result<(), PaymentError> {
+        let needed = now.0.saturating_add(i64::from(self.min_voucher_secs));
+        payment.check(session, session_key, UnixSeconds(needed))
+    }
+}
+
+/// What a request says of itself before its body.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    pub sequence: u64,
+    pub model: Digest,
+    /// Checked with [`Terms::check`].
+    pub payment: Payment,
+}
+
+/// A request under way.
+#[derive(Clone, Copy, Debug)]
+pub struct Begun {
+    pub ask: Ask,
+    /// It was answered before.
+    pub is_retry: bool,
+}
+
+/// An answer and what it used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    pub receipt: SignedReceipt,
+    pub usage: Usage,
+}
+
+/// What goes with an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// To be signed and kept.
+    New(Receipt),
+    /// The same answer as before.
+    Known(SignedReceipt),
+}
+
+/// What a reading of a session showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing that is to be kept.
+    Same,
+    /// The account changed; so many lamports more are settled.
+    Changed { settled: u64 },
+    /// The account is gone for good.
+    Gone,
+}
+
+/// A session.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    session: Address,
+    account: SessionData,
+    /// The best voucher.
+    payment: Option<Payment>,
+    last: Option<Answered>,
+    under_way: bool,
+    /// Of the last request, or of the start.
+    used_at: UnixSeconds,
+    /// Readings in a row that showed no account.
+    missed: u8,
+    /// A settlement or a close is being sent.
+    sending: bool,
+    /// Of those, in a row.
+    failures: u32,
+    not_before: UnixSeconds,
+}
+
+impl Channel {
+    /// A session as it was read, or as it was kept.
+    pub fn new(
+        session: Address,
+        account: SessionData,
+        payment: Option<Payment>,
+        last: Option<Answered>,
+        now: UnixSeconds,
+    ) -> Self {
+        Self {
+            session,
+            account,
+            payment,
+            last,
+            under_way: false,
+            used_at: now,
+            missed: 0,
+            sending: false,
+            failures: 0,
+            not_before: UnixSeconds(i64::MIN),
+        }
+    }
+
+    pub fn account(&self) -> &SessionData {
+        &self.account
+    }
+
+    pub fn session_key(&self) -> Address {
+        self.account.session_key
+    }
+
+    pub fn payment(&self) -> Option<&Payment> {
+        self.payment.as_ref()
+    }
+
+    pub fn last(&self) -> Option<&Answered> {
+        self.last.as_ref()
+    }
+
+    pub fn is_under_way(&self) -> bool {
+        self.under_way
+    }
+
+    pub fn used_at(&self) -> UnixSeconds {
+        self.used_at
+    }
+
+    /// Requests answered so far.
+    pub fn sequence(&self) -> u64 {
+        self.last.map_or(0, |last| last.receipt.receipt.sequence)
+    }
+
+    /// Lamports of all answers.
+    pub fn due(&self) -> u64 {
+        self.last.map_or(0, |last| last.receipt.receipt.cumulative)
+    }
+
+    /// Lamports of the best voucher.
+    pub fn paid(&self) -> u64 {
+        self.payment.map_or(0, |payment| payment.voucher.cumulative)
+    }
+
+    pub fn standing(&self) -> Standing {
+        Standing {
+            sequence: self.sequence(),
+            due: self.due(),
+            paid: self.paid(),
+            receipt: self.last.map(|last| last.receipt),
+        }
+    }
+
+    /// Begins a request: it is the only one until [`Channel::release`].
+    ///
+    /// # Errors
+    /// Why it is not taken; then nothing has changed.
+    pub fn begin(&mut self, ask: &Ask, now: UnixSeconds) -> Result<Begun, Refused> {
+        if self.is_closing() {
+            return Err(Refused::Closing);
+        }
+        if self.under_way {
+            return Err(Refused::UnderWay);
+        }
+        let (next, found) = (self.sequence().saturating_add(1), ask.sequence);
+        let retried = self
+            .last
+            .filter(|last| last.receipt.receipt.sequence == found);
+        let due = match retried {
+            Some(last) if last.receipt.receipt.model == ask.model => before(&last.receipt.receipt),
+            Some(_) => return Err(Refused::OtherRequest { sequence: found }),
+            None if found == next => self.due(),
+            None => return Err(Refused::Sequence { found, next }),
+        };
+        let paid = ask.payment.voucher.cumulative;
+        if paid < due {
+            return Err(Refused::Unpaid { paid, due });
+        }
+        let deposit = self.account.deposit;
+        if paid > deposit {
+            let needed = paid;
+            return Err(Refused::Deposit { deposit, needed });
+        }
+        self.under_way = true;
+        self.used_at = now;
+        Ok(Begun {
+            ask: *ask,
+            is_retry: retried.is_some(),
+        })
+    }
+
+    /// Judges a request by its body: `most` is what it may cost, `limit` what it says that it may. Returns the voucher
+    /// if it is better than the one before: to be kept before the request is served.
+    ///
+    /// # Errors
+    /// Why it is not served.
+    pub fn admit(
+        &self,
+        begun: &Begun,
+        request: &Digest,
+        most: Option<u64>,
+        limit: Option<u64>,
+    ) -> Result<Option<Payment>, Refused> {
+        let sequence = begun.ask.sequence;
+        if begun.is_retry {
+            if self.last.map(|last| last.receipt.receipt.request) != Some(*request) {
+                return Err(Refused::OtherRequest { sequence });
+            }
+        } else {
+            let (price, limit) = (most.unwrap_or(u64::MAX), limit.unwrap_or(u64::MAX));
+            if price > limit {
+                return Err(Refused::Price { price, limit });
+            }
+            let (deposit, needed) = (self.account.deposit, self.due().saturating_add(price));
+            if needed > deposit {
+                return Err(Refused::Deposit { deposit, needed });
+            }
+        }
+        Ok(Some(begun.ask.payment).filter(|payment| self.is_better(payment)))
+    }
+
+    /// Notes a voucher that is kept.
+    pub fn pay(&mut self, payment: Payment) {
+        if self.is_better(&payment) {
+            self.payment = Some(payment);
+        }
+    }
+
+    /// What goes with an answer. A retry never costs more than before.
+    pub fn answer(&self, begun: &Begun, request: Digest, response: Digest, price: u64) -> Proof {
+        let (session, sequence, model) = (self.session, begun.ask.sequence, begun.ask.model);
+        let last = self.last.map(|last| last.receipt);
+        if begun.is_retry
+            && let Some(known) = last
+        {
+            let former = known.receipt;
+            if former.response == response {
+                return Proof::Known(known);
+            }
+            let price = price.min(former.price);
+            return Proof::New(Receipt {
+                response,
+                price,
+                cumulative: before(&former).saturating_add(price),
+                ..former
+            });
+        }
+        Proof::New(Receipt {
+            session,
+            sequence,
+            model,
+            request,
+            response,
+            price,
+            cumulative: self.due().saturating_add(price),
+            previous: last.map_or(Digest([0; 32]), |last| last.receipt.digest()),
+        })
+    }
+
+    /// Notes an answer that is kept.
+    pub fn finish(&mut self, answered: Answered, now: UnixSeconds) {
+        self.last = Some(answered);
+        self.used_at = now;
+    }
+
+    /// The request under way has ended, whether it was answered or not.
+    pub fn release(&mut self) {
+        self.under_way = false;
+    }
+
+    /// A reading of the account; none if there is none.
+    pub fn see(&mut self, read: Option<&SessionData>) -> Seen {
+        let Some(read) = read else {
+            self.missed = self.missed.saturating_add(1);
+            return if self.missed >= MISSES && !self.under_way && !self.sending {
+                Seen::Gone
+            } else {
+                Seen::Same
+            };
+        };
+        self.missed = 0;
+        // A node that is behind shows what was.
+        let old = read.deposit < self.account.deposit
+            || read.settled < self.account.settled
+            || read.status < self.account.status;
+        if old || *read == self.account {
+            return Seen::Same;
+        }
+        let settled = read.settled.saturating_sub(self.account.settled);
+        self.account = *read;
+        Seen::Changed { settled }
+    }
+
+    fn is_better(&self, payment: &Payment) -> bool {
+        let worth = |payment: &Payment| (payment.voucher.cumulative, payment.voucher.expires_at);
+        self.payment
+            .is_none_or(|best| worth(payment) > worth(&best))
+    }
+}
+
+/// What was due before this answer.
+fn before(receipt: &Receipt) -> u64 {
+    receipt.cumulative.saturating_sub(receipt.price)
+}

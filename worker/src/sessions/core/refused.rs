@@ -1,0 +1,65 @@
+//! Why a request is not served, with the code that the client knows and the status of HTTP.
+
+use assay_client::session::{PaymentError, code};
+
+/// Why a session's request is not served. It costs nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error(
+        "there is no such session with this provider on chain; open one, or wait until its opening is confirmed"
+    )]
+    Unknown,
+    #[error(
+        "the session's grace time is {found} s and this provider serves from {least} s on; open another"
+    )]
+    Grace { found: u32, least: u32 },
+    #[error("the session is closing or closed; open another")]
+    Closing,
+    #[error("another request of this session is under way; wait for it, or open more sessions")]
+    UnderWay,
+    #[error(
+        "this is request {found} where {next} comes next; the session's standing tells what was answered"
+    )]
+    Sequence { found: u64, next: u64 },
+    #[error(
+        "request {sequence} was answered already, and this is another one; go on with the next number"
+    )]
+    OtherRequest { sequence: u64 },
+    #[error(transparent)]
+    Payment(#[from] PaymentError),
+    #[error("the voucher pays {paid} lamports and {due} are due; sign one over at least that")]
+    Unpaid { paid: u64, due: u64 },
+    #[error("the deposit is {deposit} lamports and {needed} must be covered; top the session up")]
+    Deposit { deposit: u64, needed: u64 },
+    #[error(
+        "this request may cost {price} lamports and its limit is {limit}; raise the limit, or ask for less"
+    )]
+    Price { price: u64, limit: u64 },
+}
+
+impl Refused {
+    /// As in [`code`].
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown | Self::Grace { .. } => code::SESSION_UNKNOWN,
+            Self::Closing => code::SESSION_CLOSING,
+            Self::UnderWay => code::REQUEST_UNDER_WAY,
+            Self::Sequence { .. } | Self::OtherRequest { .. } => code::SEQUENCE_MISMATCH,
+            Self::Payment(_) => code::VOUCHER_INVALID,
+            Self::Unpaid { .. } => code::PAYMENT_REQUIRED,
+            Self::Deposit { .. } => code::DEPOSIT_TOO_SMALL,
+            Self::Price { .. } => code::PRICE_ABOVE_LIMIT,
+        }
+    }
+
+    /// Status of HTTP.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Payment(_) => 401,
+            Self::Unpaid { .. } | Self::Deposit { .. } | Self::Price { .. } => 402,
+            Self::Unknown | Self::Grace { .. } => 404,
+            Self::UnderWay | Self::Sequence { .. } | Self::OtherRequest { .. } => 409,
+            Self::Closing => 410,
+        }
+    }
+}

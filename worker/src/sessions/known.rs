@@ -1,0 +1,235 @@
+//! Which sessions are known, and what the chain says of them.
+//!
+//! A stranger can name any address: what is no session is remembered for a moment, and only so many are looked up.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    num::NonZeroU32,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use assay_client::protocol::{Address, BasisPoints, Lamports, SessionData, amount::split_price};
+use axum::http::{HeaderMap, HeaderName};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::time::Instant;
+
+use super::{
+    Entry, Sessions,
+    api::Failure,
+    core::{Channel, Refused, Seen},
+    store::{Income, Write},
+};
+use crate::{
+    api::Clients,
+    chain::{Chain, ChainError},
+    metrics,
+};
+
+/// Sessions looked up in a second, and by one client in a minute.
+const LOOKUPS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
+const LOOKUPS_PER_CLIENT: u32 = 60;
+/// What is no session is not asked for again so long; one that was just opened may be seen late.
+const ABSENT_FOR: Duration = Duration::from_secs(2);
+/// Of those, at most.
+const ABSENT: usize = 1_024;
+/// A session is not read again sooner for want of a deposit.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Readings that may fail before a session that is not known to be open is not served.
+const PATIENCE: u32 = 3;
+
+/// What keeps strangers from having the chain asked too often.
+pub struct Lookups {
+    absent: Mutex<BTreeMap<Address, (Instant, Refused)>>,
+    all: DefaultDirectRateLimiter,
+    clients: Clients,
+}
+
+/// Who asks.
+#[derive(Clone, Copy)]
+pub struct Asker<'a> {
+    pub peer: SocketAddr,
+    pub headers: &'a HeaderMap,
+}
+
+impl Lookups {
+    pub fn new(client_header: Option<HeaderName>) -> Self {
+        Self {
+            absent: Mutex::default(),
+            all: RateLimiter::direct(Quota::per_second(LOOKUPS_PER_SECOND)),
+            clients: Clients::new(LOOKUPS_PER_CLIENT, client_header),
+        }
+    }
+
+    fn refuse(&self, session: &Address, asker: Asker<'_>) -> Result<(), Failure> {
+        {
+            let absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((at, why)) = absent.get(session)
+                && at.elapsed() < ABSENT_FOR
+            {
+                return Err((*why).into());
+            }
+        }
+        if let Some(wait) = self.clients.refuse(asker.peer, asker.headers) {
+            let text = "you ask for sessions that are not known here too often; ask later";
+            return Err(Failure::busy(429, text, wait.as_secs().saturating_add(1)));
+        }
+        self.check()
+    }
+
+    /// So many in a second, whoever asks.
+    fn check(&self) -> Result<(), Failure> {
+        self.all.check().map_err(|_| {
+            let text = "too many sessions are to be read at this moment; ask again";
+            Failure::busy(503, text, 1)
+        })
+    }
+
+    fn is_absent(&self, session: Address, why: Refused) {
+        let mut absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
+        if absent.len() >= ABSENT {
+            absent.retain(|_, (at, _)| at.elapsed() < ABSENT_FOR);
+        }
+        if absent.len() >= ABSENT {
+            absent.pop_first();
+        }
+        absent.insert(session, (Instant::now(), why));
+    }
+}
+
+impl<C: Chain> Sessions<C> {
+    /// Sees to it that this session is known, and read not long ago.
+    pub(super) async fn know(&self, session: Address, asker: Asker<'_>) -> Result<(), Failure> {
+        let read = self.lock().get(&session).map(|entry| entry.read);
+        let fresh_for = self.poll_every.saturating_mul(PATIENCE);
+        match read {
+            Some(Some(read)) if read.elapsed() < fresh_for => Ok(()),
+            Some(_) => {
+                self.lookups.check()?;
+                self.read(&[session]).await.map_err(unreadable)?;
+                // One that is not readable is not known to be open.
+                let read = self.lock().get(&session).and_then(|entry| entry.read);
+                read.map(drop).ok_or_else(|| Refused::Closing.into())
+            }
+            None => self.look_up(session, asker).await,
+        }
+    }
+
+    async fn look_up(&self, session: Address, asker: Asker<'_>) -> Result<(), Failure> {
+        self.lookups.refuse(&session, asker)?;
+        let found = self.ground.chain.sessions(&[session]).await;
+        let found = found.map_err(unreadable)?.into_iter().next();
+        let fits = match found.and_then(|(_, data)| data) {
+            Some(data) => self.terms.fit(&data).map(|()| data),
+            None => Err(Refused::Unknown),
+        };
+        let data = fits.inspect_err(|why| self.lookups.is_absent(session, *why))?;
+        let channel = Channel::new(session, data, None, None, self.now());
+        let read = Some(Instant::now());
+        // Another request may have been quicker.
+        self.lock()
+            .entry(session)
+            .or_insert(Entry { channel, read });
+        self.count();
+        Ok(())
+    }
+
+    /// Reads a session for which its deposit is too small: it may have been topped up.
+    pub(super) async fn read_for_deposit(&self, session: Address) -> Result<bool, Failure> {
+        let read = self.lock().get(&session).and_then(|entry| entry.read);
+        if read.is_some_and(|read| read.elapsed() < PAUSE) {
+            return Ok(false);
+        }
+        self.read(&[session]).await.map_err(unreadable)?;
+        Ok(true)
+    }
+
+    /// Reads these, keeps what changed, and forgets those that are gone.
+    pub(super) async fn read(&self, sessions: &[Address]) -> Result<(), ChainError> {
+        let read = self.ground.chain.sessions(sessions).await?;
+        let mut writes = Vec::new();
+        {
+            let mut open = self.lock();
+            for (session, data) in read {
+                let Some(entry) = open.get_mut(&session) else {
+                    continue;
+                };
+                entry.read = Some(Instant::now());
+                match entry.channel.see(data.as_ref()) {
+                    Seen::Same => {}
+                    Seen::Changed { settled } => {
+                        writes.push(self.changed(session, &entry.channel, settled));
+                    }
+                    Seen::Gone => {
+                        say_gone(&session, &entry.channel);
+                        open.remove(&session);
+                        writes.push(Write::Forget(session));
+                    }
+                }
+            }
+        }
+        for write in writes {
+            self.keep_written(write).await;
+        }
+        self.count();
+        Ok(())
+    }
+
+    /// The account to keep, and what of it is income.
+    pub(super) fn changed(&self, session: Address, channel: &Channel, settled: u64) -> Write {
+        let account = *channel.account();
+        let income = (settled > 0).then(|| self.income(session, &account, settled));
+        if let Some(income) = &income {
+            metrics::sessions_settled(income.gross);
+            tracing::info!(%session, gross = income.gross, net = income.net, "a session was settled");
+        }
+        Write::Account {
+            session,
+            account: Box::new(account),
+            income,
+        }
+    }
+
+    fn income(&self, session: Address, account: &SessionData, gross: u64) -> Income {
+        let split = split_price(Lamports(gross), BasisPoints(account.fee_bps));
+        Income {
+            session,
+            settled: account.settled,
+            gross,
+            net: split.map_or(0, |split| split.earned.0),
+            at: self.now(),
+        }
+    }
+
+    /// What the next reading would show again: not to be waited for.
+    pub(super) async fn keep_written(&self, write: Write) {
+        if let Err(error) = self.store.write(write).await {
+            tracing::warn!(%error, "what was read of a session is not kept");
+        }
+    }
+
+    pub(super) fn count(&self) {
+        let (open, owed) = {
+            let open = self.lock();
+            let owed = open.values().map(|entry| entry.channel.unsettled());
+            (open.len(), owed.fold(0, u64::saturating_add))
+        };
+        metrics::sessions_open(open, owed);
+    }
+}
+
+fn say_gone(session: &Address, channel: &Channel) {
+    let lost = channel.unsettled();
+    if lost > 0 {
+        tracing::warn!(%session, lamports = lost, "a session is gone with vouchers that were not settled");
+    } else {
+        tracing::info!(%session, "a session is closed");
+    }
+}
+
+fn unreadable(error: ChainError) -> Failure {
+    tracing::debug!(%error, "a session cannot be read");
+    let text = "the chain does not answer, so the session cannot be read; ask again";
+    Failure::busy(503, text, 5)
+}

@@ -1,0 +1,342 @@
+//! What must survive the process's death, in a SQLite file of its own: of each session its account as last seen, its
+//! best voucher and its last answer; and what was settled.
+//!
+//! Written with `synchronous = NORMAL`: it survives the process, and a power cut loses the last moments at most, which
+//! the next voucher makes good since each covers everything before it. One thread writes what waits in one transaction.
+
+use std::{
+    path::Path,
+    sync::{Arc, mpsc},
+};
+
+use assay_client::{
+    protocol::{Address, SessionData, UnixSeconds},
+    session::{Payment, SignedReceipt, Usage},
+};
+use rusqlite::{Connection, Row, Transaction, params};
+use tokio::sync::oneshot;
+
+use super::core::{Answered, Channel};
+
+/// Writes in one transaction, at most.
+const MOST: usize = 256;
+/// Transactions after which what is in the write-ahead log is moved to the file, beside the writing.
+const CHECKPOINT_EVERY: u32 = 500;
+/// Pages of the log at which the writer moves them itself, should it never be idle: 64 MiB.
+const LOG_PAGES: u32 = 16_000;
+
+const LAYOUT: i64 = 1;
+const SCHEMA: &str = "
+    -- account as the program has it; payment, receipt as in their headers.
+    CREATE TABLE sessions (
+        session BLOB PRIMARY KEY, account BLOB NOT NULL, payment TEXT, receipt TEXT,
+        input_bytes INTEGER NOT NULL DEFAULT 0, input_tokens INTEGER NOT NULL DEFAULT 0,
+        output_tokens INTEGER NOT NULL DEFAULT 0
+    ) STRICT, WITHOUT ROWID;
+    -- Lamports that reached the provider's account, the market's fee included in gross.
+    CREATE TABLE income (
+        session BLOB NOT NULL, settled INTEGER NOT NULL, gross INTEGER NOT NULL, net INTEGER NOT NULL,
+        at INTEGER NOT NULL, PRIMARY KEY (session, settled)
+    ) STRICT;
+    CREATE INDEX income_at ON income (at);
+";
+
+/// Why the file does not answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SessionStoreError {
+    #[error("sessions.sqlite failed: {0}; check that the disk has space and is writable")]
+    Sqlite(Arc<rusqlite::Error>),
+    #[error(
+        "sessions.sqlite has layout {found} and this worker knows {LAYOUT}; run the newer worker that wrote it"
+    )]
+    Newer { found: i64 },
+    #[error("sessions.sqlite holds {what} that cannot be read; restore it from a backup")]
+    Corrupt { what: &'static str },
+    #[error("the thread that writes sessions.sqlite ended early; start the worker again")]
+    Gone,
+}
+
+impl From<rusqlite::Error> for SessionStoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(Arc::new(error))
+    }
+}
+
+/// What is kept.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// A better voucher, before its request is served.
+    Payment {
+        account: Box<SessionData>,
+        payment: Payment,
+    },
+    /// An answer, before it is given.
+    Answer(Answered),
+    /// The account as it was read, and what came of it.
+    Account {
+        session: Address,
+        account: Box<SessionData>,
+        income: Option<Income>,
+    },
+    Forget(Address),
+}
+
+/// A settlement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Income {
+    pub session: Address,
+    /// Lamports settled in all, by which the same settlement is known again.
+    pub settled: u64,
+    /// Lamports taken from the deposit.
+    pub gross: u64,
+    /// What of it reached the earnings.
+    pub net: u64,
+    pub at: UnixSeconds,
+}
+
+struct Job {
+    write: Write,
+    done: oneshot::Sender<Result<(), SessionStoreError>>,
+}
+
+/// The file. Clones share its writer.
+#[derive(Clone)]
+pub struct SessionStore(mpsc::Sender<Job>);
+
+impl SessionStore {
+    /// Opens or creates the file; returns what it holds too.
+    ///
+    /// # Errors
+    /// When it cannot be written, or is of a later layout.
+    pub fn open(path: &Path, now: UnixSeconds) -> Result<(Self, Kept), SessionStoreError> {
+        let mut connection = connect(path)?;
+        migrate(&mut connection)?;
+        let kept = channels(&connection, now)?;
+        let (checkpoints, due) = mpsc::sync_channel::<()>(1);
+        let beside = connect(path)?;
+        thread("sessions-log", move || {
+            while due.recv().is_ok() {
+                let moved = beside.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+                if let Err(error) = moved {
+                    tracing::debug!(%error, "the log of sessions.sqlite stays for now");
+                }
+            }
+        })?;
+        let (sender, jobs) = mpsc::channel();
+        thread("sessions", move || {
+            write_all(connection, &jobs, &checkpoints)
+        })?;
+        Ok((Self(sender), kept))
+    }
+
+    /// Returns once it survives the process.
+    ///
+    /// # Errors
+    /// When it is not written.
+    pub async fn write(&self, write: Write) -> Result<(), SessionStoreError> {
+        let (done, ended) = oneshot::channel();
+        let job = Job { write, done };
+        self.0.send(job).map_err(|_| SessionStoreError::Gone)?;
+        ended.await.map_err(|_| SessionStoreError::Gone)?
+    }
+}
+
+/// Sessions as they were kept.
+pub type Kept = Vec<(Address, Channel)>;
+
+/// Everything that was settled since then, oldest first; also while a worker runs.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn income(path: &Path, since: UnixSeconds) -> Result<Vec<Income>, SessionStoreError> {
+    let flags =
+        rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    check(&connection)?;
+    let mut statement = connection.prepare(
+        "SELECT session, settled, gross, net, at FROM income WHERE at >= ?1 ORDER BY at, session, settled",
+    )?;
+    let rows = statement.query_map([since.0], |row| {
+        Ok((
+            row.get::<_, Vec<u8>>(0)?,
+            row.get::<_, i64>(1)?,
+            row.get::<_, i64>(2)?,
+            row.get::<_, i64>(3)?,
+            row.get(4)?,
+        ))
+    })?;
+    rows.map(|row| {
+        let (session, settled, gross, net, at) = row?;
+        Ok(Income {
+            session: address(&session)?,
+            settled: settled.cast_unsigned(),
+            gross: gross.cast_unsigned(),
+            net: net.cast_unsigned(),
+            at: UnixSeconds(at),
+        })
+    })
+    .collect()
+}
+
+fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), SessionStoreError> {
+    let started = std::thread::Builder::new().name(name.into()).spawn(run);
+    started.map(drop).map_err(|_| SessionStoreError::Gone)
+}
+
+fn connect(path: &Path) -> Result<Connection, SessionStoreError> {
+    let connection = Connection::open(path)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    Ok(connection)
+}
+
+fn check(connection: &Connection) -> Result<i64, SessionStoreError> {
+    let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > LAYOUT {
+        return Err(SessionStoreError::Newer { found });
+    }
+    Ok(found)
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), SessionStoreError> {
+    if check(connection)? == LAYOUT {
+        return Ok(());
+    }
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(SCHEMA)?;
+    transaction.pragma_update(None, "user_version", LAYOUT)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Until the last sender is gone.
+fn write_all(
+    mut connection: Connection,
+    jobs: &mpsc::Receiver<Job>,
+    checkpoints: &mpsc::SyncSender<()>,
+) {
+    let mut written = 0_u32;
+    while let Ok(first) = jobs.recv() {
+        let waiting = std::iter::from_fn(|| jobs.try_recv().ok()).take(MOST);
+        let batch: Vec<Job> = std::iter::once(first).chain(waiting).collect();
+        let result = write_batch(&mut connection, &batch);
+        for job in batch {
+            // Whoever asked may be gone.
+            let _ = job.done.send(result.clone());
+        }
+        written = written.wrapping_add(1);
+        if written.is_multiple_of(CHECKPOINT_EVERY) {
+            let _ = checkpoints.try_send(());
+        }
+    }
+}
+
+fn write_batch(connection: &mut Connection, batch: &[Job]) -> Result<(), SessionStoreError> {
+    let transaction = connection.transaction()?;
+    for job in batch {
+        apply(&transaction, &job.write)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn apply(transaction: &Transaction<'_>, write: &Write) -> Result<(), SessionStoreError> {
+    match write {
+        Write::Payment { account, payment } => {
+            let statement = "INSERT INTO sessions (session, account, payment) VALUES (?1, ?2, ?3)
+                ON CONFLICT (session) DO UPDATE SET payment = ?3";
+            transaction.prepare_cached(statement)?.execute(params![
+                payment.voucher.session.as_ref(),
+                bytemuck::bytes_of(account.as_ref()),
+                payment.to_header(),
+            ])?;
+        }
+        Write::Answer(Answered { receipt, usage }) => {
+            let statement = "UPDATE sessions SET receipt = ?2, input_bytes = ?3, input_tokens = ?4,
+                output_tokens = ?5 WHERE session = ?1";
+            transaction.prepare_cached(statement)?.execute(params![
+                receipt.receipt.session.as_ref(),
+                receipt.to_header(),
+                usage.input_bytes.cast_signed(),
+                usage.input_tokens.cast_signed(),
+                usage.output_tokens.cast_signed(),
+            ])?;
+        }
+        Write::Account {
+            session,
+            account,
+            income,
+        } => {
+            transaction.execute(
+                "UPDATE sessions SET account = ?2 WHERE session = ?1",
+                params![session.as_ref(), bytemuck::bytes_of(account.as_ref())],
+            )?;
+            if let Some(income) = income {
+                save_income(transaction, income)?;
+            }
+        }
+        Write::Forget(session) => {
+            let statement = "DELETE FROM sessions WHERE session = ?1";
+            transaction.execute(statement, params![session.as_ref()])?;
+        }
+    }
+    Ok(())
+}
+
+fn save_income(transaction: &Transaction<'_>, income: &Income) -> Result<(), SessionStoreError> {
+    transaction.execute(
+        "INSERT INTO income (session, settled, gross, net, at) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO NOTHING",
+        params![
+            income.session.as_ref(),
+            income.settled.cast_signed(),
+            income.gross.cast_signed(),
+            income.net.cast_signed(),
+            income.at.0,
+        ],
+    )?;
+    Ok(())
+}
+
+fn channels(connection: &Connection, now: UnixSeconds) -> Result<Kept, SessionStoreError> {
+    let mut statement = connection.prepare(
+        "SELECT session, account, payment, receipt, input_bytes, input_tokens, output_tokens FROM sessions",
+    )?;
+    let rows = statement.query_map([], |row| Ok(channel(row, now)))?;
+    rows.map(|row| row?).collect()
+}
+
+fn channel(row: &Row<'_>, now: UnixSeconds) -> Result<(Address, Channel), SessionStoreError> {
+    let corrupt = |what| move || SessionStoreError::Corrupt { what };
+    let session = address(&row.get::<_, Vec<u8>>(0)?)?;
+    let account: Vec<u8> = row.get(1)?;
+    let account = bytemuck::try_pod_read_unaligned::<SessionData>(&account)
+        .map_err(|_| corrupt("a session's account")())?;
+    let payment = row.get::<_, Option<String>>(2)?;
+    let payment = payment.map(|text| Payment::from_header(&text));
+    let payment = payment.transpose().map_err(|_| corrupt("a voucher")())?;
+    let receipt = row.get::<_, Option<String>>(3)?;
+    let receipt = receipt.map(|text| SignedReceipt::from_header(&text));
+    let receipt = receipt.transpose().map_err(|_| corrupt("a receipt")())?;
+    let usage = Usage {
+        input_bytes: row.get::<_, i64>(4)?.cast_unsigned(),
+        input_tokens: row.get::<_, i64>(5)?.cast_unsigned(),
+        output_tokens: row.get::<_, i64>(6)?.cast_unsigned(),
+    };
+    let last = receipt.map(|receipt| Answered { receipt, usage });
+    let channel = Channel::new(session, account, payment, last, now);
+    Ok((session, channel))
+}
+
+fn address(bytes: &[u8]) -> Result<Address, SessionStoreError> {
+    let bytes = <[u8; 32]>::try_from(bytes);
+    let what = "a session's address";
+    bytes
+        .map(Address::new_from_array)
+        .map_err(|_| SessionStoreError::Corrupt { what })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+use assay_client::{protocol::Digest, session::Receipt};
+
+use super::*;
+use crate::sessions::core::tests::{MODEL, NOW, SESSION, account, operator, pays};
+
+fn answered(sequence: u64) -> Answered {
+    let receipt = Receipt {
+        session: SESSION,
+        sequence,
+        model: MODEL,
+        request: Digest([1; 32]),
+        response: Digest([2; 32]),
+        price: 40,
+        cumulative: 40 * sequence,
+        previous: Digest([0; 32]),
+    };
+    Answered {
+        receipt: receipt.sign(&operator()).unwrap(),
+        usage: Usage {
+            input_bytes: 1,
+            input_tokens: 2,
+            output_tokens: u64::MAX,
+        },
+    }
+}
+
+fn payment(cumulative: u64) -> Write {
+    Write::Payment {
+        account: Box::new(account(1_000)),
+        payment: pays(cumulative, i64::MAX),
+    }
+}
+
+#[tokio::test]
+async fn what_was_written_is_there_after_the_process_died() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions.sqlite");
+    let (store, kept) = SessionStore::open(&path, NOW).unwrap();
+    assert!(kept.is_empty());
+    store.write(payment(0)).await.unwrap();
+    store.write(Write::Answer(answered(1))).await.unwrap();
+    store.write(payment(40)).await.unwrap();
+    let income = Income {
+        session: SESSION,
+        settled: 40,
+        gross: 40,
+        net: 38,
+        at: NOW,
+    };
+    let seen = Write::Account {
+        session: SESSION,
+        account: Box::new(account(2_000)),
+        income: Some(income),
+    };
+    // The same reading after a restart is the same income.
+    store.write(seen.clone()).await.unwrap();
+    store.write(seen).await.unwrap();
+
+    // Opened beside the living one: nothing was left for a later moment.
+    let (other, kept) = SessionStore::open(&path, NOW).unwrap();
+    let [(session, channel)] = kept.as_slice() else {
+        panic!("one session was kept");
+    };
+    assert_eq!(*session, SESSION);
+    assert_eq!(channel.payment(), Some(&pays(40, i64::MAX)));
+    assert_eq!(channel.last(), Some(&answered(1)));
+    assert_eq!(channel.account().deposit, 2_000);
+    assert_eq!(super::income(&path, UnixSeconds(0)).unwrap(), [income]);
+    assert!(
+        super::income(&path, UnixSeconds(NOW.0 + 1))
+            .unwrap()
+            .is_empty()
+    );
+
+    other.write(Write::Forget(SESSION)).await.unwrap();
+    let (_, kept) = SessionStore::open(&path, NOW).unwrap();
+    assert!(kept.is_empty());
+    assert_eq!(super::income(&path, UnixSeconds(0)).unwrap(), [income]);
+}
+
+#[tokio::test]
+async fn many_writes_at_once_are_all_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions.sqlite");
+    let (store, _) = SessionStore::open(&path, NOW).unwrap();
+    store.write(payment(0)).await.unwrap();
+    let writes = (1..=2_000).map(|cumulative| store.write(payment(cumulative)));
+    for written in futures_util::future::join_all(writes).await {
+        written.unwrap();
+    }
+    let (_, kept) = SessionStore::open(&path, NOW).unwrap();
+    assert_eq!(kept[0].1.paid(), 2_000);
+}
+
+#[test]
+fn file_of_a_later_worker_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions.sqlite");
+    drop(SessionStore::open(&path, NOW).unwrap());
+    let connection = Connection::open(&path).unwrap();
+    connection
+        .pragma_update(None, "user_version", LAYOUT + 1)
+        .unwrap();
+    let refused = SessionStore::open(&path, NOW).map(drop);
+    assert!(matches!(refused, Err(SessionStoreError::Newer { .. })));
+}
