@@ -32,7 +32,7 @@ SIM_JOBS ?= 3000
 SIM_SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap program build test demo lint fmt bench e2e faults fuzz fuzz-parsers sim determinism idl idl-check program-id clean
+.PHONY: help bootstrap program build test demo lint fmt bench e2e clients faults fuzz fuzz-parsers sim determinism idl idl-check program-id clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -66,6 +66,10 @@ bench: build ## compute units and costs beside others' figures; time and memory 
 
 e2e: build ## the end-to-end tests alone: local chain and real binaries
 	cargo test --workspace --test e2e
+
+clients: bootstrap ## the APIs over real packages, asked through the stock clients of Triton, OpenAI and Ollama
+	@scripts/bootstrap.sh clients
+	cargo test --workspace --test local -- clients $(ASSAY_CACHE)/clients/bin/python $(abspath tests/clients/main.py)
 
 faults: program ## real workers under faulty chain, network, disk and clocks [SEEDS=1000 SEED=replay]
 	ASSAY_FAULT_SEEDS=$(SEEDS) $(if $(SEED),ASSAY_FAULT_SEED=$(SEED)) \

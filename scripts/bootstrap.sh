@@ -6,6 +6,7 @@
 #   scripts/bootstrap.sh page         of that, Chromium and what looks at the worker's status page in it
 #   scripts/bootstrap.sh python       a virtual environment with what trains models/digits.onnx
 #   scripts/bootstrap.sh bench        a virtual environment with the Python server that `make bench` compares with
+#   scripts/bootstrap.sh clients      a virtual environment with the stock clients that `make clients` asks with
 #   scripts/bootstrap.sh lint         cargo-deny
 #   scripts/bootstrap.sh all
 #   scripts/bootstrap.sh --print-env  shell lines that let you run the binaries without make
@@ -161,6 +162,10 @@ install_bench() {
     install_python bench crates/engine/benches/serving/python/requirements.txt "what make bench compares with"
 }
 
+install_clients() {
+    install_python clients tests/clients/requirements.txt "asks the gateway as people do"
+}
+
 install_lint() {
     [ ! -x "$CARGO_DENY_DIR/bin/cargo-deny" ] || return 0
     say "building cargo-deny $CARGO_DENY_VERSION (checks licenses, sources and banned crates; some minutes)"
@@ -199,8 +204,8 @@ print_env() {
 
 case ${1:-build} in
 --print-env) print_env; exit ;;
-build | node | page | python | bench | lint | all) ;;
-*) die "unknown part '$1'" "use build, node, page, python, bench, lint, all or --print-env" ;;
+build | node | page | python | bench | clients | lint | all) ;;
+*) die "unknown part '$1'" "use build, node, page, python, bench, clients, lint, all or --print-env" ;;
 esac
 
 mkdir -p "$ASSAY_CACHE"
@@ -213,6 +218,7 @@ node) node_packages | install_packages && install_node migrations ;;
 page) { node_packages; page_packages; } | install_packages && install_node tests/page ;;
 python) install_training ;;
 bench) install_bench ;;
+clients) install_clients ;;
 lint) check_rust; install_lint ;;
-all) install_build; install_training; install_bench; install_lint ;;
+all) install_build; install_training; install_bench; install_clients; install_lint ;;
 esac

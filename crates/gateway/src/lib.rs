@@ -5,8 +5,10 @@
 //!
 //! | module | does |
 //! |---|---|
+//! | `api` | the Open Inference Protocol, OpenAI's API and Ollama's |
 //! | `upstream` | what the APIs ask for, whoever answers |
 
+pub mod api;
 pub mod upstream;
 
 pub use upstream::{Listed, Ran, Upstream, UpstreamError};

@@ -1,0 +1,44 @@
+//! Who may ask.
+
+use std::sync::Arc;
+
+use assay_client::outputs::digest;
+use axum::{
+    extract::{Request, State},
+    http::header::AUTHORIZATION,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    Options,
+    failure::{Failure, Why},
+    oip, openai,
+};
+
+/// Lets through who carries the key, and whoever only asks whether this is alive.
+pub async fn check(State(options): State<Arc<Options>>, request: Request, next: Next) -> Response {
+    let Some(key) = &options.api_key else {
+        return next.run(request).await;
+    };
+    let path = request.uri().path();
+    let given = request.headers().get(AUTHORIZATION);
+    let given = given.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    if given.is_some_and(|given| same(given, key)) || path == "/v2/health/live" {
+        return next.run(request).await;
+    }
+    let failure = Failure::new(
+        Why::Unauthorised,
+        "this gateway wants a key; send it as `Authorization: Bearer KEY`",
+    );
+    if path.starts_with("/v1/") {
+        openai::Refused(failure).into_response()
+    } else {
+        oip::Refused(failure).into_response()
+    }
+}
+
+/// Compares digests, so that the time taken tells nothing of the key.
+fn same(given: &str, key: &str) -> bool {
+    digest(given.as_bytes()) == digest(key.as_bytes())
+}
