@@ -7,8 +7,26 @@
 //! |---|---|
 //! | `api` | the Open Inference Protocol, OpenAI's API and Ollama's |
 //! | `upstream` | what the APIs ask for, whoever answers |
+//! | `sessions` | answers by way of sessions: picks a provider, takes a lane, pays |
+//! | `lane` | one session: what is paid next, and which receipts are worth it |
+//! | `providers` | who serves what for how much, and how they did |
+//! | `funds` | the spending limit; opening, topping up, closing |
+//! | `store` | the ledger: session keys, vouchers, receipts |
+//! | `reconcile` | the ledger beside the chain |
+//! | `books` | whether a session's receipts, vouchers and settlements agree |
+//! | `chain` | what is asked of the chain |
 
 pub mod api;
+pub mod books;
+pub mod chain;
+mod clock;
+pub mod funds;
+pub mod lane;
+pub mod providers;
+pub mod reconcile;
+pub mod sessions;
+pub mod store;
 pub mod upstream;
 
+pub use sessions::{Config, Sessions};
 pub use upstream::{Listed, Ran, Upstream, UpstreamError};

@@ -1,0 +1,103 @@
+//! How a provider did: how quick it is, and for how long it is left alone after failures.
+
+use std::time::{Duration, Instant};
+
+/// The first failure sets a provider aside for this long, each further one for twice as long.
+const FIRST: Duration = Duration::from_secs(2);
+/// Longest that failures set it aside for.
+const LONGEST: Duration = Duration::from_mins(5);
+/// Weight of the newest of the times, one in so many.
+const SMOOTH: u64 = 8;
+
+/// What came of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// An answer began after this time.
+    Answered(Duration),
+    /// It was not reached, failed or lied.
+    Failed,
+    /// It asked to be left alone for this long.
+    Busy(Duration),
+}
+
+/// A provider's record.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Health {
+    /// Smoothed time to an answer in microseconds; 0 before the first.
+    micros: u64,
+    /// In a row.
+    failures: u32,
+    aside_until: Option<Instant>,
+}
+
+impl Health {
+    /// Takes note of a request's outcome.
+    pub fn note(&mut self, outcome: Outcome, now: Instant) {
+        match outcome {
+            Outcome::Answered(time) => {
+                let newest = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
+                self.micros = match self.micros {
+                    0 => newest,
+                    micros => micros - micros / SMOOTH + newest / SMOOTH,
+                };
+                self.failures = 0;
+                self.aside_until = None;
+            }
+            Outcome::Failed => {
+                let aside = FIRST
+                    .saturating_mul(1_u32 << self.failures.min(10))
+                    .min(LONGEST);
+                self.failures = self.failures.saturating_add(1);
+                self.aside_until = now.checked_add(aside);
+            }
+            Outcome::Busy(wait) => self.aside_until = now.checked_add(wait),
+        }
+    }
+
+    /// Whether it may be asked.
+    pub fn is_usable(&self, now: Instant) -> bool {
+        self.aside_for(now).is_zero()
+    }
+
+    /// How long it is still left alone.
+    pub fn aside_for(&self, now: Instant) -> Duration {
+        self.aside_until
+            .map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
+    }
+
+    /// Smoothed time to an answer in microseconds; 0 for one that was never asked, so that it is tried.
+    pub const fn micros(&self) -> u64 {
+        self.micros
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_set_aside_for_twice_as_long_each_time_up_to_a_limit() {
+        let now = Instant::now();
+        let mut health = Health::default();
+        assert!(health.is_usable(now));
+        for expected in [2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
+            health.note(Outcome::Failed, now);
+            assert_eq!(health.aside_for(now), Duration::from_secs(expected));
+        }
+        assert!(health.is_usable(now + LONGEST));
+        health.note(Outcome::Answered(Duration::from_millis(3)), now);
+        assert!(health.is_usable(now));
+        health.note(Outcome::Failed, now);
+        assert_eq!(health.aside_for(now), FIRST);
+    }
+
+    #[test]
+    fn times_are_smoothed() {
+        let now = Instant::now();
+        let mut health = Health::default();
+        health.note(Outcome::Answered(Duration::from_micros(800)), now);
+        assert_eq!(health.micros(), 800);
+        health.note(Outcome::Answered(Duration::from_micros(1_600)), now);
+        assert_eq!(health.micros(), 900);
+    }
+}

@@ -1,0 +1,385 @@
+//! One request on one lane, up to its receipt or to the point where another provider is asked.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use assay_client::{
+    protocol::{Digest, Voucher},
+    session::{Payment, ReceiptError, SignedReceipt, Usage},
+};
+use bytes::Bytes;
+use reqwest::{Response, StatusCode};
+
+use super::{
+    Active, Inner,
+    generation::Lines,
+    pool::LiveLane,
+    serve::{Failed, Reply, Taken},
+};
+use crate::{
+    funds::Hold,
+    lane::{
+        Cannot, Resolved,
+        wire::{self, Kind, Request, Verdict, WireError},
+    },
+    providers::Outcome,
+    store::{State, StoreError},
+    upstream::{Ran, UpstreamError},
+};
+
+/// Times that a request is sent on one lane, at most.
+const ROUNDS: u32 = 5;
+/// Before a request is sent again that the worker was not ready for; twice as long each further time.
+const PAUSE: Duration = Duration::from_millis(100);
+/// A worker that sees less than the chain says is left alone for this long.
+const LAGGING: Duration = Duration::from_secs(2);
+
+/// What becomes of the lane after an attempt without an answer.
+enum After {
+    /// The same request goes out again, after this long.
+    Send(Duration),
+    /// It is free again.
+    Free(Failed),
+    /// It is free again, with this receipt.
+    Charged(Box<SignedReceipt>, Failed),
+    /// It is used no more.
+    Retire(State, String, Failed),
+    /// Whether the request is charged must be found out first.
+    Doubt(Failed),
+    /// The ledger could not be written.
+    Unwritten(StoreError),
+}
+
+/// A request on its lane.
+pub(super) struct Attempt<'a> {
+    pub inner: &'a Arc<Inner>,
+    pub taken: Taken,
+    pub hold: Hold,
+    pub request: &'a Request,
+    pub worst: Usage,
+    pub active: &'a Arc<Active>,
+}
+
+impl Attempt<'_> {
+    /// Sends the request until there is an answer or nothing more to gain from this lane.
+    pub async fn make(mut self) -> Result<Reply, Failed> {
+        if let Err(error) = self.afford().await {
+            self.inner.pool.give_back(self.taken.lane);
+            return Err(Failed::Elsewhere(error));
+        }
+        for round in 0..ROUNDS {
+            let payment = match self.pay().await {
+                Ok(payment) => payment,
+                Err(after) => return Err(self.end(after).await),
+            };
+            let began = Instant::now();
+            let broken = match self.send(&payment).await {
+                Ok(response) if response.status() == StatusCode::OK => match self.request.kind {
+                    Kind::Run => match self.whole(response).await {
+                        Ok((body, receipt)) => return self.ran(body, receipt, began).await,
+                        Err(broken) => broken,
+                    },
+                    Kind::Generate => match Lines::begin(response).await {
+                        Ok(lines) => {
+                            self.note(Outcome::Answered(began.elapsed()));
+                            return Ok(self.forward(lines));
+                        }
+                        Err(broken) => broken,
+                    },
+                },
+                Ok(response) => match self.refused(response, round).await {
+                    After::Send(wait) => {
+                        tokio::time::sleep(wait).await;
+                        continue;
+                    }
+                    after => return Err(self.end(after).await),
+                },
+                Err(broken) => broken,
+            };
+            // The same number again is not charged twice. Whoever was silent is not waited for again.
+            if round > 0 || !broken.is_connection() {
+                self.note(Outcome::Failed);
+                let failed = Failed::Elsewhere(unavailable(&format!(
+                    "the provider {} failed: {broken}",
+                    self.taken.candidate.provider.account
+                )));
+                return Err(self.end(After::Doubt(failed)).await);
+            }
+        }
+        self.note(Outcome::Failed);
+        let failed = Failed::Elsewhere(unavailable(&"the provider was not ready in time"));
+        Err(self.end(After::Doubt(failed)).await)
+    }
+
+    /// Tops the session up if it cannot pay for this request.
+    async fn afford(&self) -> Result<(), UpstreamError> {
+        let Taken { lane, price, .. } = &self.taken;
+        if lane.missing(*price) == 0 {
+            return Ok(());
+        }
+        let needed = lane.core.due().saturating_add(*price);
+        self.inner.top_up(&lane.account, needed).await
+    }
+
+    /// The voucher for this request. The request is written down before it is sent.
+    async fn pay(&mut self) -> Result<Payment, After> {
+        let Taken { lane, price, .. } = &mut self.taken;
+        let session = lane.account.address;
+        let due = lane.core.due();
+        if lane.core.doubt().is_none() {
+            let deposit = lane.account.deposit();
+            let (model, digest) = (self.request.model, self.request.digest);
+            let doubt = lane
+                .core
+                .ask(model, digest, *price, deposit)
+                .map_err(|error: Cannot| After::Free(Failed::Again(unavailable(&error))))?;
+            self.inner
+                .store
+                .call(move |store| store.set_doubt(&session, &doubt, due))
+                .await
+                .map_err(After::Unwritten)?;
+        }
+        let voucher = Voucher {
+            session,
+            cumulative: due,
+            expires_at: i64::MAX,
+        };
+        Payment::sign(voucher, &lane.key).map_err(|error| {
+            After::Retire(
+                State::Broken,
+                format!("its key does not sign: {error}"),
+                Failed::Again(unavailable(&error)),
+            )
+        })
+    }
+
+    async fn send(&self, payment: &Payment) -> Result<Response, WireError> {
+        let lane = &self.taken.lane;
+        let Some(doubt) = lane.core.doubt() else {
+            return Err(WireError::Garbled("nothing was asked".to_owned()));
+        };
+        let (endpoint, session) = (&lane.endpoint, &lane.account.address);
+        self.inner
+            .wire
+            .send(endpoint, session, self.request, doubt, payment)
+            .await
+    }
+
+    async fn whole(&self, response: Response) -> Result<(Bytes, Receipt), WireError> {
+        let receipt = wire::receipt(response.headers());
+        let body = self.inner.wire.whole(response).await?;
+        Ok((body, receipt))
+    }
+
+    async fn ran(
+        mut self,
+        outputs: Bytes,
+        receipt: Receipt,
+        began: Instant,
+    ) -> Result<Reply, Failed> {
+        let price = self.taken.price;
+        let signed = match self.accept(receipt, &outputs, price) {
+            Ok(signed) => signed,
+            Err(after) => return Err(self.end(after).await),
+        };
+        self.note(Outcome::Answered(began.elapsed()));
+        let Self {
+            inner, taken, hold, ..
+        } = self;
+        match inner.charged(taken.lane, &signed, hold).await {
+            Ok(()) => Ok(Reply::Ran(Ran {
+                outputs,
+                price: signed.receipt.price,
+            })),
+            Err(error) => Err(Failed::Final(error)),
+        }
+    }
+
+    /// Checks the receipt of a body.
+    fn accept(
+        &mut self,
+        receipt: Receipt,
+        body: &[u8],
+        limit: u64,
+    ) -> Result<Box<SignedReceipt>, After> {
+        let accepted = match receipt {
+            None => Err("the answer has no receipt".to_owned()),
+            Some(Err(error)) => Err(error.to_string()),
+            Some(Ok(signed)) => {
+                let response = Digest::of(&[body]);
+                let core = &mut self.taken.lane.core;
+                core.accept(&signed, &response, limit)
+                    .map(|_| Box::new(signed))
+                    .map_err(|error| error.to_string())
+            }
+        };
+        accepted.map_err(|why| self.lied(&why))
+    }
+
+    /// The provider broke the rules: nothing is paid for this request, and the session is used no more.
+    fn lied(&self, why: &str) -> After {
+        self.note(Outcome::Failed);
+        let provider = self.taken.candidate.provider.account;
+        let error = unavailable(&format!(
+            "the provider {provider} was not paid and is not used in this session any more: {why}"
+        ));
+        After::Retire(State::Broken, why.to_owned(), Failed::Elsewhere(error))
+    }
+
+    /// What an answer that is no 200 means for the lane.
+    async fn refused(&mut self, response: Response, round: u32) -> After {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let receipt = wire::receipt(&headers);
+        let body = match self.inner.wire.whole(response).await {
+            Ok(body) => body,
+            Err(error) => return After::Doubt(Failed::Elsewhere(unavailable(&error))),
+        };
+        if receipt.is_some() {
+            // The model failed on this input, which is work like any other.
+            let limit = self.price_of(0);
+            let text = wire::refusal_text(status, &body);
+            return match self.accept(receipt, &body, limit) {
+                Ok(signed) => {
+                    After::Charged(signed, Failed::Final(UpstreamError::Unprocessable(text)))
+                }
+                Err(after) => after,
+            };
+        }
+        let again = PAUSE.saturating_mul(1 << round.min(8));
+        match wire::verdict(status, &headers, &body) {
+            Verdict::Unfit(text) => After::Free(Failed::Final(UpstreamError::Unprocessable(text))),
+            Verdict::Busy(wait, text) => {
+                self.note(Outcome::Busy(wait));
+                After::Free(Failed::Elsewhere(UpstreamError::Busy {
+                    text,
+                    retry_after_secs: wait.as_secs().max(1),
+                }))
+            }
+            Verdict::OfferChanged(text) => {
+                self.inner.directory.doubt_offers();
+                After::Free(Failed::Elsewhere(unavailable(&text)))
+            }
+            // It may not have seen a new deposit or session yet.
+            Verdict::Deposit(text) | Verdict::Unknown(text) => {
+                if round.saturating_add(1) < ROUNDS {
+                    return After::Send(again);
+                }
+                self.note(Outcome::Busy(LAGGING));
+                After::Free(Failed::Elsewhere(unavailable(&text)))
+            }
+            Verdict::Closing(text) => {
+                let reason = "its provider says that it is closing".to_owned();
+                After::Retire(State::Closing, reason, Failed::Again(unavailable(&text)))
+            }
+            Verdict::UnderWay(_) if round.saturating_add(1) < ROUNDS => After::Send(again),
+            Verdict::Count(_) if round == 0 => self.recount().await,
+            Verdict::UnderWay(text) | Verdict::Count(text) | Verdict::Doubtful(text) => {
+                self.note(Outcome::Failed);
+                After::Doubt(Failed::Elsewhere(unavailable(&text)))
+            }
+            Verdict::Invalid(text) => self.lied(&format!("it does not take vouchers: {text}")),
+        }
+    }
+
+    /// Learns from the provider where it stands, and begins again from there if that can be so.
+    async fn recount(&mut self) -> After {
+        let lane = &mut self.taken.lane;
+        let session = lane.account.address;
+        let standing = match self.inner.wire.standing(&lane.endpoint, &session).await {
+            Ok(standing) => standing,
+            Err(error) => return After::Doubt(Failed::Elsewhere(unavailable(&error))),
+        };
+        match lane.core.resolve(&standing) {
+            Ok(Resolved::Free) => After::Send(Duration::ZERO),
+            Ok(Resolved::Charged(signed)) if signed.receipt.request == self.request.digest => {
+                let error = unavailable(&"the answer was lost on its way");
+                After::Charged(Box::new(signed), Failed::Again(error))
+            }
+            // The one before was broken off, and charged after all; this one has not begun.
+            Ok(Resolved::Charged(signed)) => match self.inner.keep(lane, &signed).await {
+                Ok(()) => After::Send(Duration::ZERO),
+                Err(error) => After::Unwritten(error),
+            },
+            Err(claim) => self.lied(&claim.to_string()),
+        }
+    }
+
+    /// Lamports for the prompt or input and so many tokens of an answer.
+    pub fn price_of(&self, output_tokens: u64) -> u64 {
+        let usage = Usage {
+            output_tokens,
+            ..self.worst
+        };
+        let price = self.taken.candidate.price.of(usage);
+        price.unwrap_or(u64::MAX).min(self.taken.price)
+    }
+
+    pub fn note(&self, outcome: Outcome) {
+        let provider = &self.taken.candidate.provider.account;
+        self.inner.directory.note(provider, outcome);
+    }
+
+    async fn end(self, after: After) -> Failed {
+        let Self {
+            inner, taken, hold, ..
+        } = self;
+        let lane = taken.lane;
+        match after {
+            After::Send(_) => {
+                inner.settle_doubt(lane, hold);
+                Failed::Elsewhere(unavailable(&"the provider was not ready in time"))
+            }
+            After::Free(failed) => {
+                inner.free(lane).await;
+                failed
+            }
+            After::Charged(signed, failed) => match inner.charged(lane, &signed, hold).await {
+                Ok(()) => failed,
+                Err(error) => Failed::Final(error),
+            },
+            After::Retire(state, reason, failed) => {
+                inner.retire(&lane, state, &reason).await;
+                failed
+            }
+            After::Doubt(failed) => {
+                inner.settle_doubt(lane, hold);
+                failed
+            }
+            After::Unwritten(error) => {
+                inner.unwritten(&lane, &error);
+                Failed::Final(unavailable(&error))
+            }
+        }
+    }
+}
+
+/// What an answer's header says of its receipt.
+type Receipt = Option<Result<SignedReceipt, ReceiptError>>;
+
+impl Inner {
+    /// An accepted receipt is written down before the answer is passed on; then the lane is free again.
+    pub(super) async fn charged(
+        self: &Arc<Self>,
+        lane: LiveLane,
+        signed: &SignedReceipt,
+        hold: Hold,
+    ) -> Result<(), UpstreamError> {
+        hold.spend(signed.receipt.price);
+        match self.keep(&lane, signed).await {
+            Ok(()) => {
+                self.return_lane(lane);
+                Ok(())
+            }
+            Err(error) => {
+                self.unwritten(&lane, &error);
+                Err(unavailable(&error))
+            }
+        }
+    }
+}
+
+pub(super) fn unavailable(why: &dyn std::fmt::Display) -> UpstreamError {
+    UpstreamError::Unavailable(why.to_string())
+}

@@ -1,0 +1,206 @@
+//! A generation's lines as they come, passed on one by one.
+
+use std::sync::Arc;
+
+use assay_client::{
+    protocol::Digest,
+    session::{Finish, Line, SignedReceipt, Usage},
+};
+use bytes::{Buf, BytesMut};
+use futures_util::{StreamExt, stream};
+use reqwest::Response;
+use tokio::sync::mpsc;
+
+use super::{
+    attempt::{Attempt, unavailable},
+    serve::Reply,
+};
+use crate::{
+    lane::wire::WireError,
+    providers::Outcome,
+    upstream::{Piece, UpstreamError},
+};
+
+/// Bytes of a line, at most.
+const LINE: usize = 1 << 20;
+/// Pieces that wait for a slow reader, at most; the provider is held up then.
+const AHEAD: usize = 64;
+
+type Sender = mpsc::Sender<Result<Piece, UpstreamError>>;
+
+/// The lines of an answer, of which the first has come.
+pub struct Lines {
+    response: Response,
+    rest: BytesMut,
+    first: Option<Line>,
+}
+
+/// How a generation ended, for its lane.
+enum End {
+    Whole(Finish, SignedReceipt),
+    /// Whether it is charged, and for how many tokens, is open.
+    Broken(Option<UpstreamError>),
+    Lied(String),
+}
+
+impl Lines {
+    /// Waits for the first line: until then another provider can be asked.
+    pub async fn begin(response: Response) -> Result<Self, WireError> {
+        let mut lines = Self {
+            response,
+            rest: BytesMut::new(),
+            first: None,
+        };
+        match lines.next().await? {
+            Some(Line::Failed(refusal)) => Err(WireError::Garbled(refusal.message)),
+            None => Err(WireError::Garbled("it has no lines".to_owned())),
+            Some(first) => {
+                lines.first = Some(first);
+                Ok(lines)
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Result<Option<Line>, WireError> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        let mut searched = 0;
+        loop {
+            let fresh = self.rest.get(searched..).unwrap_or_default();
+            if let Some(found) = fresh.iter().position(|byte| *byte == b'\n') {
+                let line = self.rest.split_to(searched.saturating_add(found));
+                self.rest.advance(1);
+                if line.trim_ascii().is_empty() {
+                    searched = 0;
+                    continue;
+                }
+                return serde_json::from_slice(&line)
+                    .map(Some)
+                    .map_err(|error| WireError::Garbled(error.to_string()));
+            }
+            searched = self.rest.len();
+            if searched > LINE {
+                return Err(WireError::TooLong(LINE));
+            }
+            match self.response.chunk().await? {
+                Some(chunk) => self.rest.extend_from_slice(&chunk),
+                None if self.rest.trim_ascii().is_empty() => return Ok(None),
+                // The last line may lack its end.
+                None => self.rest.extend_from_slice(b"\n"),
+            }
+        }
+    }
+}
+
+impl Attempt<'_> {
+    /// Passes the lines on in a task of their own, which sees to the receipt whoever goes away.
+    pub fn forward(self, mut lines: Lines) -> Reply {
+        let (pieces, coming) = mpsc::channel(AHEAD);
+        let (inner, active) = (Arc::clone(self.inner), Arc::clone(self.active));
+        let (most, prompt) = (self.worst.output_tokens, self.worst.input_tokens);
+        let candidate = self.taken.candidate.clone();
+        let price = self.taken.price;
+        let limit = move |tokens: u64| {
+            let usage = Usage {
+                input_tokens: prompt,
+                output_tokens: tokens,
+                ..Usage::default()
+            };
+            candidate.price.of(usage).unwrap_or(u64::MAX).min(price)
+        };
+        let (mut lane, hold) = (self.taken.lane, self.hold);
+        tokio::spawn(async move {
+            let mut answer = Vec::new();
+            let end = pass_on(&mut lines, &pieces, &mut answer, most).await;
+            // The connection ends here, so that a provider stops whose answer nobody wants.
+            drop(lines);
+            let tokens = count(&answer);
+            match end {
+                End::Whole(finish, signed) => {
+                    let response = Digest::of(&[&answer]);
+                    match lane.core.accept(&signed, &response, limit(tokens)) {
+                        Ok(price) => {
+                            let usage = Usage {
+                                input_tokens: prompt,
+                                output_tokens: tokens,
+                                ..Usage::default()
+                            };
+                            let kept = inner.charged(lane, &signed, hold).await;
+                            let done = kept.map(|()| Piece::Done {
+                                finish,
+                                usage,
+                                price,
+                            });
+                            let _ = pieces.send(done).await;
+                        }
+                        Err(error) => {
+                            inner.lied(&lane, &error.to_string()).await;
+                            let _ = pieces.send(Err(unavailable(&error))).await;
+                        }
+                    }
+                }
+                End::Broken(error) => {
+                    if let Some(error) = error {
+                        inner
+                            .directory
+                            .note(&lane.account.provider, Outcome::Failed);
+                        let _ = pieces.send(Err(error)).await;
+                    }
+                    inner.settle_doubt(lane, hold);
+                }
+                End::Lied(why) => {
+                    inner.lied(&lane, &why).await;
+                    let _ = pieces.send(Err(unavailable(&why))).await;
+                }
+            }
+            drop(active);
+        });
+        Reply::Pieces(
+            stream::unfold(coming, |mut coming| async {
+                coming.recv().await.map(|piece| (piece, coming))
+            })
+            .boxed(),
+        )
+    }
+}
+
+async fn pass_on(lines: &mut Lines, pieces: &Sender, answer: &mut Vec<u8>, most: u64) -> End {
+    loop {
+        let line = tokio::select! {
+            line = lines.next() => line,
+            () = pieces.closed() => return End::Broken(None),
+        };
+        match line {
+            Ok(Some(Line::Token(token))) => {
+                answer.extend_from_slice(&token.id.to_le_bytes());
+                if count(answer) > most {
+                    return End::Lied("it gave more tokens than were asked for".to_owned());
+                }
+                if pieces.send(Ok(Piece::Token(token))).await.is_err() {
+                    return End::Broken(None);
+                }
+            }
+            Ok(Some(Line::Done {
+                finish, receipt, ..
+            })) => return End::Whole(finish, receipt),
+            Ok(Some(Line::Failed(refusal))) => {
+                let text: String = refusal
+                    .message
+                    .chars()
+                    .filter(|c| !c.is_control())
+                    .collect();
+                return End::Broken(Some(unavailable(&text)));
+            }
+            Ok(None) => {
+                let text = "the provider broke off in the middle of its answer";
+                return End::Broken(Some(unavailable(&text)));
+            }
+            Err(error) => return End::Broken(Some(unavailable(&error))),
+        }
+    }
+}
+
+fn count(answer: &[u8]) -> u64 {
+    u64::try_from(answer.len() / 4).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,270 @@
+//! The lanes: which are free, and where another may be opened. A lane is taken out while a request has it, so nobody
+//! else can use it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use assay_client::protocol::Address;
+use solana_keypair::Keypair;
+use tokio::sync::Notify;
+
+use crate::{lane::Lane, providers::Candidate, upstream::UpstreamError};
+
+/// After a session could not be opened, none is opened with that provider for this long.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// A session's money, shared by the lane and whatever tops it up.
+#[derive(Debug)]
+pub struct Account {
+    pub address: Address,
+    pub provider: Address,
+    /// The provider's registration when it was opened.
+    pub generation: u64,
+    /// Lamports on chain.
+    pub deposit: AtomicU64,
+    /// Held while a top-up is under way.
+    pub topping_up: tokio::sync::Mutex<()>,
+    /// No top-up ahead of need before this.
+    pub pause: Mutex<Option<Instant>>,
+}
+
+impl Account {
+    pub fn new(address: Address, provider: Address, generation: u64, deposit: u64) -> Arc<Self> {
+        Arc::new(Self {
+            address,
+            provider,
+            generation,
+            deposit: AtomicU64::new(deposit),
+            topping_up: tokio::sync::Mutex::default(),
+            pause: Mutex::default(),
+        })
+    }
+
+    pub fn deposit(&self) -> u64 {
+        self.deposit.load(Ordering::Acquire)
+    }
+}
+
+/// A lane with its key.
+pub struct LiveLane {
+    pub core: Lane,
+    pub key: Keypair,
+    pub account: Arc<Account>,
+    /// Base url of the provider's worker, as last seen.
+    pub endpoint: String,
+}
+
+impl LiveLane {
+    /// Lamports that its deposit lacks for a request of this price.
+    pub fn missing(&self, price: u64) -> u64 {
+        self.core.missing(self.account.deposit(), price)
+    }
+}
+
+/// What a request can do about a lane.
+pub enum Pick {
+    /// Take this one, with this candidate.
+    Lane(Box<LiveLane>, usize),
+    /// Open one with this candidate, then wait. The place is taken.
+    Open(usize),
+    /// Wait until one is free.
+    Wait,
+    /// There is none and none can be opened.
+    Hopeless(UpstreamError),
+}
+
+#[derive(Default)]
+struct Places {
+    idle: Vec<LiveLane>,
+    /// Lanes, idle or not.
+    total: usize,
+    opening: bool,
+    trouble: Option<(Instant, UpstreamError)>,
+}
+
+/// All lanes.
+pub struct Pool {
+    places: Mutex<BTreeMap<Address, Places>>,
+    accounts: Mutex<BTreeMap<Address, Arc<Account>>>,
+    gone: Mutex<BTreeSet<Address>>,
+    /// Told whenever there may be a lane.
+    pub changed: Notify,
+    lanes: usize,
+    queue: usize,
+    waiting: AtomicUsize,
+}
+
+/// A place in the queue.
+pub struct Waiting<'a>(&'a Pool);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Pool {
+    pub fn new(lanes: usize, queue: usize) -> Self {
+        Self {
+            places: Mutex::default(),
+            accounts: Mutex::default(),
+            gone: Mutex::default(),
+            changed: Notify::new(),
+            lanes,
+            queue,
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    /// A place in the queue, unless it is full.
+    pub fn wait(&self) -> Option<Waiting<'_>> {
+        let place = Waiting(self);
+        (self.waiting.fetch_add(1, Ordering::AcqRel) < self.queue).then_some(place)
+    }
+
+    /// What to do for a request with these candidates, the best first, each with the request's price there.
+    pub fn pick(&self, candidates: &[(Candidate, u64)], now: Instant) -> Pick {
+        let mut places = self.places();
+        // A lane with money, then one that needs more, then a new one.
+        for poor in [false, true] {
+            for (index, (candidate, price)) in candidates.iter().enumerate() {
+                let Some(place) = places.get_mut(&candidate.provider.account) else {
+                    continue;
+                };
+                // The last one used: the others may rest and be closed.
+                let found = place
+                    .idle
+                    .iter()
+                    .rposition(|lane| poor || lane.missing(*price) == 0);
+                if let Some(found) = found {
+                    return Pick::Lane(Box::new(place.idle.remove(found)), index);
+                }
+            }
+        }
+        let mut trouble = None;
+        let mut coming = false;
+        for (index, (candidate, _)) in candidates.iter().enumerate() {
+            let place = places.entry(candidate.provider.account).or_default();
+            coming |= place.opening || place.total > 0;
+            let paused = place
+                .trouble
+                .as_ref()
+                .filter(|(until, _)| *until > now)
+                .map(|(_, error)| error.clone());
+            match paused {
+                Some(error) => trouble = trouble.or(Some(error)),
+                None if !place.opening && place.total < self.lanes => {
+                    place.opening = true;
+                    return Pick::Open(index);
+                }
+                None => {}
+            }
+        }
+        match trouble {
+            Some(error) if !coming => Pick::Hopeless(error),
+            Some(_) | None => Pick::Wait,
+        }
+    }
+
+    /// A lane that nobody knew of.
+    pub fn add(&self, lane: LiveLane) {
+        self.enter(&lane.account);
+        self.give_back(lane);
+    }
+
+    /// A lane that is taken from the start.
+    pub fn enter(&self, account: &Arc<Account>) {
+        self.accounts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(account.address, Arc::clone(account));
+        let mut places = self.places();
+        let place = places.entry(account.provider).or_default();
+        place.total = place.total.saturating_add(1);
+    }
+
+    /// Opening came to an end, well or not.
+    pub fn opened(
+        &self,
+        provider: &Address,
+        result: Result<LiveLane, UpstreamError>,
+        now: Instant,
+    ) {
+        {
+            let mut places = self.places();
+            let place = places.entry(*provider).or_default();
+            place.opening = false;
+            place.trouble = match &result {
+                Ok(_) => None,
+                Err(error) => now.checked_add(PAUSE).map(|until| (until, error.clone())),
+            };
+        }
+        match result {
+            Ok(lane) => self.add(lane),
+            Err(_) => self.changed.notify_waiters(),
+        }
+    }
+
+    /// A lane is free again.
+    pub fn give_back(&self, lane: LiveLane) {
+        let gone = self.gone().contains(&lane.account.address);
+        if gone {
+            self.retire(&lane.account);
+            return;
+        }
+        self.places()
+            .entry(lane.account.provider)
+            .or_default()
+            .idle
+            .push(lane);
+        self.changed.notify_waiters();
+    }
+
+    /// A lane that was taken does not come back.
+    pub fn retire(&self, account: &Account) {
+        {
+            let mut places = self.places();
+            let place = places.entry(account.provider).or_default();
+            place.total = place.total.saturating_sub(1);
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// A session that ended on chain: its lane leaves now, or when its request ends.
+    pub fn end(&self, account: &Account) {
+        if !self.gone().insert(account.address) {
+            return;
+        }
+        let mut places = self.places();
+        let place = places.entry(account.provider).or_default();
+        let before = place.idle.len();
+        place
+            .idle
+            .retain(|lane| lane.account.address != account.address);
+        let left = before.saturating_sub(place.idle.len());
+        place.total = place.total.saturating_sub(left);
+    }
+
+    /// A session's money, for those that have or had a lane.
+    pub fn account(&self, session: &Address) -> Option<Arc<Account>> {
+        self.accounts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(session)
+            .cloned()
+    }
+
+    fn gone(&self) -> std::sync::MutexGuard<'_, BTreeSet<Address>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn places(&self) -> std::sync::MutexGuard<'_, BTreeMap<Address, Places>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,43 @@
+//! The ledger's layout. Append a step for every change; never edit one that was released.
+
+use rusqlite::Connection;
+
+use super::StoreError;
+
+const STEPS: &[&str] = &["
+    -- Written before the transaction that opens it is sent. cluster is the chain's genesis hash, key the session key's
+    -- secret, deposit and settled are the chain's as last seen, paid is the highest voucher handed out.
+    -- doubt_*: a request that was sent and whose receipt has not been accepted.
+    CREATE TABLE sessions (
+        address BLOB PRIMARY KEY, cluster BLOB NOT NULL,
+        requester BLOB NOT NULL, provider BLOB NOT NULL, generation INTEGER NOT NULL,
+        operator BLOB NOT NULL, endpoint TEXT NOT NULL, key BLOB NOT NULL,
+        open_slot INTEGER NOT NULL, position INTEGER NOT NULL, grace_secs INTEGER NOT NULL,
+        deposit INTEGER NOT NULL, settled INTEGER NOT NULL, paid INTEGER NOT NULL,
+        state TEXT NOT NULL, reason TEXT NOT NULL, created_at INTEGER NOT NULL,
+        doubt_sequence INTEGER, doubt_model BLOB, doubt_request BLOB, doubt_max_price INTEGER
+    ) STRICT;
+    -- Written before the answer is passed on, never changed. receipt is the signed message.
+    CREATE TABLE receipts (
+        session BLOB NOT NULL REFERENCES sessions (address), sequence INTEGER NOT NULL,
+        receipt BLOB NOT NULL, signature BLOB NOT NULL, operator BLOB NOT NULL,
+        received_at INTEGER NOT NULL,
+        PRIMARY KEY (session, sequence)
+    ) STRICT;
+"];
+
+/// Brings the layout up to date, all of it or nothing.
+pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction = connection.transaction()?;
+    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", known)?;
+    transaction.commit()?;
+    Ok(())
+}
