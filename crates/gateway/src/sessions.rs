@@ -248,3 +248,6 @@ impl Upstream for Sessions {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

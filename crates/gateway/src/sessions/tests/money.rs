@@ -1,0 +1,210 @@
+//! Limits, top-ups, restarts, and a chain that is away.
+
+use std::sync::atomic::Ordering;
+
+use assay_client::session::Price;
+
+use super::{
+    FLAT, World, config,
+    provider::{Deed, MODEL},
+};
+use crate::{Config, Upstream, UpstreamError, store::State};
+
+#[tokio::test]
+async fn spending_stops_at_the_limit() {
+    let world = World::new();
+    let provider = world.provider(1, FLAT).await;
+    let sessions = world
+        .sessions(Config {
+            max_spend: 250,
+            deposit: 250,
+            ..config()
+        })
+        .await;
+    for _ in 0..2 {
+        sessions.run(MODEL, vec![1].into()).await.unwrap();
+    }
+    let refused = sessions.run(MODEL, vec![1].into()).await.unwrap_err();
+    let UpstreamError::Payment(text) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(text.contains("--max-spend"), "{text}");
+    assert_eq!(sessions.spending().spent, 200);
+    assert_eq!(provider.asked.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn request_dearer_than_the_limit_is_not_sent() {
+    let world = World::new();
+    let dear = Price {
+        request: 10_001,
+        ..FLAT
+    };
+    let provider = world.provider(1, dear).await;
+    let sessions = world.sessions(config()).await;
+    let refused = sessions.run(MODEL, vec![1].into()).await.unwrap_err();
+    assert!(matches!(refused, UpstreamError::Payment(ref text) if text.contains("10001")));
+    assert!(provider.asked.lock().unwrap().is_empty() && world.rows().is_empty());
+}
+
+#[tokio::test]
+async fn session_is_topped_up_when_its_deposit_ends() {
+    let world = World::new();
+    let provider = world.provider(1, FLAT).await;
+    let sessions = world
+        .sessions(Config {
+            deposit: 150,
+            lanes: 1,
+            ..config()
+        })
+        .await;
+    for _ in 0..5 {
+        sessions.run(MODEL, vec![1].into()).await.unwrap();
+    }
+    assert_eq!(provider.paid(), 400);
+    assert_eq!(world.chain.count("session open"), 1);
+    let topped_up = world.chain.count("session top-up");
+    assert!(topped_up >= 3, "{topped_up}");
+    let deposited = sessions.spending().deposited;
+    assert_eq!(deposited, 150 * (1 + topped_up as u64));
+}
+
+#[tokio::test]
+async fn sessions_go_on_without_the_chain_and_only_money_does_not_move() {
+    let world = World::new();
+    let provider = world.provider(1, FLAT).await;
+    let sessions = world
+        .sessions(Config {
+            deposit: 250,
+            lanes: 1,
+            ..config()
+        })
+        .await;
+    sessions.run(MODEL, vec![1].into()).await.unwrap();
+    world.chain.unreachable.store(true, Ordering::SeqCst);
+    sessions.run(MODEL, vec![2].into()).await.unwrap();
+    let refused = sessions.run(MODEL, vec![3].into()).await.unwrap_err();
+    assert!(
+        matches!(refused, UpstreamError::Unavailable(ref text) if text.contains("does not answer")),
+        "{refused:?}"
+    );
+    world.chain.unreachable.store(false, Ordering::SeqCst);
+    sessions.run(MODEL, vec![3].into()).await.unwrap();
+    assert_eq!(*provider.asked.lock().unwrap(), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn restart_goes_on_with_the_sessions_of_before() {
+    let world = World::new();
+    let provider = world.provider(1, FLAT).await;
+    let sessions = world.sessions(config()).await;
+    sessions.run(MODEL, vec![1].into()).await.unwrap();
+    assert_eq!(sessions.drain(config().patience).await, 0);
+    let refused = sessions.run(MODEL, vec![1].into()).await.unwrap_err();
+    assert!(matches!(refused, UpstreamError::Unavailable(_)));
+    drop(sessions);
+    let sessions = world.sessions(config()).await;
+    sessions.run(MODEL, vec![2].into()).await.unwrap();
+    assert_eq!(*provider.asked.lock().unwrap(), [1, 2]);
+    assert_eq!(world.chain.count("session open"), 1);
+    assert_eq!((provider.paid(), world.charged(&world.row())), (100, 200));
+}
+
+#[tokio::test]
+async fn request_in_doubt_at_the_end_is_settled_after_the_restart() {
+    for (charged, deed) in [(true, Deed::ChargeAndBreak), (false, Deed::Break)] {
+        let world = World::new();
+        let provider = world.provider(1, FLAT).await;
+        let sessions = world.sessions(config()).await;
+        sessions.run(MODEL, vec![1].into()).await.unwrap();
+        drop(sessions);
+        // As if it had been killed after sending: the ledger has the intent, the provider perhaps an answer.
+        let row = world.row();
+        let request = crate::lane::wire::Request::run(MODEL, vec![2].into());
+        let store = world.store();
+        let doubt = crate::lane::Doubt {
+            sequence: 2,
+            model: MODEL,
+            request: request.digest,
+            max_price: 100,
+        };
+        store.set_doubt(&row.address, &doubt, 100).unwrap();
+        let wire = crate::lane::wire::Wire::new(config().patience, 1 << 20).unwrap();
+        let voucher = assay_client::protocol::Voucher {
+            session: row.address,
+            cumulative: 100,
+            expires_at: i64::MAX,
+        };
+        let key = solana_keypair::Keypair::new_from_array(row.key);
+        let payment = assay_client::session::Payment::sign(voucher, &key).unwrap();
+        provider.plan(&[deed]);
+        let sent = wire
+            .send(&row.endpoint, &row.address, &request, &doubt, &payment)
+            .await;
+        assert!(sent.is_err() || wire.whole(sent.unwrap()).await.is_err());
+
+        let sessions = world.sessions(config()).await;
+        sessions.run(MODEL, vec![3].into()).await.unwrap();
+        assert_eq!(sessions.drain(config().patience).await, 0);
+        let expected = if charged { 300 } else { 200 };
+        let rows = world.rows();
+        let total: u64 = rows.iter().map(|row| world.charged(row)).sum();
+        assert_eq!(total, expected, "{deed:?}");
+        assert!(
+            rows.iter()
+                .all(|row| row.doubt.is_none() && row.state == State::Open)
+        );
+    }
+}
+
+#[tokio::test]
+async fn session_whose_opening_was_lost_sight_of_is_found_again() {
+    let world = World::new();
+    let provider = world.provider(1, FLAT).await;
+    world.chain.forget.store(true, Ordering::SeqCst);
+    let sessions = world.sessions(config()).await;
+    let refused = sessions.run(MODEL, vec![1].into()).await.unwrap_err();
+    assert!(
+        matches!(refused, UpstreamError::Unavailable(_)),
+        "{refused:?}"
+    );
+    assert_eq!(world.row().state, State::Opening);
+    drop(sessions);
+    let sessions = world.sessions(config()).await;
+    sessions.run(MODEL, vec![1].into()).await.unwrap();
+    assert_eq!(world.chain.count("session open"), 1);
+    assert_eq!(world.row().state, State::Open);
+    assert_eq!(*provider.asked.lock().unwrap(), [1]);
+}
+
+#[tokio::test]
+async fn opening_that_never_landed_is_given_up_when_it_no_longer_can() {
+    let world = World::new();
+    world.provider(1, FLAT).await;
+    world.chain.forget.store(true, Ordering::SeqCst);
+    let sessions = world.sessions(config()).await;
+    sessions.run(MODEL, vec![1].into()).await.unwrap_err();
+    world.chain.sessions.lock().unwrap().clear();
+    drop(sessions);
+    drop(world.sessions(config()).await);
+    assert_eq!(world.row().state, State::Opening);
+    world.chain.slot.store(151, Ordering::SeqCst);
+    drop(world.sessions(config()).await);
+    assert_eq!(world.row().state, State::Failed);
+}
+
+#[tokio::test]
+async fn session_that_is_closing_is_left_and_another_opened() {
+    let world = World::new();
+    let provider = world.provider(1, FLAT).await;
+    let sessions = world.sessions(config()).await;
+    sessions.run(MODEL, vec![1].into()).await.unwrap();
+    for data in world.chain.sessions.lock().unwrap().values_mut() {
+        data.request_close(assay_client::protocol::UnixSeconds(1))
+            .unwrap();
+    }
+    sessions.run(MODEL, vec![2].into()).await.unwrap();
+    assert_eq!(*provider.asked.lock().unwrap(), [1, 1]);
+    let states: Vec<State> = world.rows().iter().map(|row| row.state).collect();
+    assert!(states.contains(&State::Closing) && states.contains(&State::Open));
+}

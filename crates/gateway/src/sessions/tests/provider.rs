@@ -1,0 +1,471 @@
+//! A provider on loopback that keeps to the contract, unless told to lie or to fail.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io,
+    sync::{Arc, Mutex},
+};
+
+use assay_client::{
+    PROGRAM_ID,
+    delivery::Refusal,
+    protocol::{Address, Digest, SessionStatus, UnixSeconds},
+    session::{
+        Finish, GenerateRequest, Line, MAX_PRICE_HEADER, MODEL_HEADER, Offer, OfferedModel,
+        Payment, Price, RECEIPT_HEADER, Receipt, SEQUENCE_HEADER, SignedReceipt, Standing, Token,
+        Usage, VOUCHER_HEADER, code,
+    },
+};
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use futures_util::{StreamExt, stream};
+use solana_keypair::Keypair;
+use solana_signer::Signer;
+use tokio::sync::Notify;
+
+use super::chain::MemoryChain;
+
+pub const MODEL: Digest = Digest([77; 32]);
+
+/// What it does with the next request, or with all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    Honest,
+    Busy,
+    /// An answer of something in between.
+    Proxy,
+    Mismatch,
+    ModelFailed,
+    /// Charges, and the connection breaks before the answer is whole.
+    ChargeAndBreak,
+    /// The connection breaks and nothing is charged.
+    Break,
+    Price,
+    Request,
+    Answer,
+    Sum,
+    Fork,
+    NoReceipt,
+}
+
+#[derive(Default)]
+pub struct Account {
+    pub sequence: u64,
+    pub due: u64,
+    pub paid: u64,
+    pub receipt: Option<SignedReceipt>,
+    under_way: bool,
+}
+
+pub struct Provider {
+    pub account: Address,
+    pub operator: Keypair,
+    pub price: Price,
+    chain: Arc<MemoryChain>,
+    pub accounts: Mutex<BTreeMap<Address, Account>>,
+    pub deeds: Mutex<VecDeque<Deed>>,
+    pub always: Mutex<Deed>,
+    /// Requests that came, answered or not.
+    pub asked: Mutex<Vec<u64>>,
+    /// Runs wait for this if there is one.
+    pub gate: Mutex<Option<Arc<Notify>>>,
+    /// Most requests that were under way at once.
+    pub peak: Mutex<(usize, usize)>,
+    /// Told of each token that could not be sent.
+    pub dropped: Notify,
+}
+
+impl Provider {
+    /// Registers it and serves until the test ends.
+    pub async fn start(chain: &Arc<MemoryChain>, key: u8, price: Price) -> Arc<Self> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let operator = Keypair::new_from_array([key; 32]);
+        let account = chain.register(operator.pubkey(), &endpoint);
+        let provider = Arc::new(Self {
+            account,
+            operator,
+            price,
+            chain: Arc::clone(chain),
+            accounts: Mutex::default(),
+            deeds: Mutex::default(),
+            always: Mutex::new(Deed::Honest),
+            asked: Mutex::default(),
+            gate: Mutex::default(),
+            peak: Mutex::default(),
+            dropped: Notify::new(),
+        });
+        let router = Router::new()
+            .route("/v1/sessions/offer", get(offer))
+            .route("/v1/sessions/{session}", get(standing))
+            .route("/v1/sessions/{session}/run", post(run))
+            .route("/v1/sessions/{session}/generate", post(generate))
+            .with_state(Arc::clone(&provider));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        provider
+    }
+
+    pub fn plan(&self, deeds: &[Deed]) {
+        self.deeds.lock().unwrap().extend(deeds);
+    }
+
+    /// Lamports of the highest vouchers that it holds.
+    pub fn paid(&self) -> u64 {
+        let accounts = self.accounts.lock().unwrap();
+        accounts.values().map(|account| account.paid).sum()
+    }
+
+    fn deed(&self) -> Deed {
+        let next = self.deeds.lock().unwrap().pop_front();
+        next.unwrap_or(*self.always.lock().unwrap())
+    }
+
+    fn receipt(&self, account: &Account, asked: &Asked, response: Digest, price: u64) -> Receipt {
+        Receipt {
+            session: asked.session,
+            sequence: asked.sequence,
+            model: MODEL,
+            request: asked.request,
+            response,
+            price,
+            cumulative: account.due + price,
+            previous: account
+                .receipt
+                .map_or(Digest([0; 32]), |last| last.receipt.digest()),
+        }
+    }
+
+    /// Charges and signs, or signs something else.
+    fn charge(&self, asked: &Asked, body: &[u8], price: u64, deed: Deed) -> SignedReceipt {
+        let mut accounts = self.accounts.lock().unwrap();
+        let account = accounts.get_mut(&asked.session).unwrap();
+        let good = self.receipt(account, asked, Digest::of(&[body]), price);
+        let told = match deed {
+            Deed::Price => Receipt {
+                price: price + 1,
+                cumulative: good.cumulative + 1,
+                ..good
+            },
+            Deed::Request => Receipt {
+                request: Digest([1; 32]),
+                ..good
+            },
+            Deed::Answer => Receipt {
+                response: Digest([1; 32]),
+                ..good
+            },
+            Deed::Sum => Receipt {
+                cumulative: good.cumulative + 7,
+                ..good
+            },
+            Deed::Fork => Receipt {
+                previous: Digest([1; 32]),
+                ..good
+            },
+            _ => good,
+        };
+        let signed = told.sign(&self.operator).unwrap();
+        (account.sequence, account.due) = (asked.sequence, told.cumulative);
+        account.receipt = Some(signed);
+        signed
+    }
+
+    fn release(&self, session: &Address) {
+        let mut accounts = self.accounts.lock().unwrap();
+        accounts.get_mut(session).unwrap().under_way = false;
+        self.peak.lock().unwrap().0 -= 1;
+    }
+}
+
+struct Asked {
+    session: Address,
+    sequence: u64,
+    request: Digest,
+    max_price: u64,
+    /// The answer that this very request was given before.
+    again: Option<SignedReceipt>,
+}
+
+/// One request of a session at a time, also if its handler is dropped.
+struct UnderWay(Arc<Provider>, Address);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.release(&self.1);
+    }
+}
+
+type Shared = State<Arc<Provider>>;
+
+async fn offer(State(provider): Shared) -> Json<Offer> {
+    Json(Offer {
+        provider: provider.account,
+        operator: provider.operator.pubkey(),
+        program_id: PROGRAM_ID,
+        version: "0".to_owned(),
+        accepting: true,
+        min_grace_secs: 86_400,
+        min_voucher_secs: 3_600,
+        max_body_bytes: 1 << 20,
+        models: vec![OfferedModel {
+            digest: MODEL,
+            name: "echo".to_owned(),
+            price: provider.price,
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            generates: true,
+            max_tokens: 0,
+        }],
+    })
+}
+
+async fn standing(State(provider): Shared, Path(session): Path<String>) -> Response {
+    let accounts = provider.accounts.lock().unwrap();
+    match accounts.get(&session.parse().unwrap()) {
+        Some(account) => Json(Standing {
+            sequence: account.sequence,
+            due: account.due,
+            paid: account.paid,
+            receipt: account.receipt,
+        })
+        .into_response(),
+        None => Json(Standing {
+            sequence: 0,
+            due: 0,
+            paid: 0,
+            receipt: None,
+        })
+        .into_response(),
+    }
+}
+
+fn refuse(status: u16, error: &str, message: &str) -> Response {
+    let refusal = Refusal {
+        error: error.to_owned(),
+        message: message.to_owned(),
+    };
+    (StatusCode::from_u16(status).unwrap(), Json(refusal)).into_response()
+}
+
+fn broken() -> Response {
+    let lost = stream::once(async { Err::<Bytes, _>(io::Error::other("lost")) });
+    Body::from_stream(lost).into_response()
+}
+
+fn number(headers: &HeaderMap, name: &str) -> u64 {
+    headers[name].to_str().unwrap().parse().unwrap()
+}
+
+/// Everything that is checked before work begins.
+fn admit(
+    provider: &Arc<Provider>,
+    session: &str,
+    kind: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(Asked, UnderWay), Response> {
+    let session: Address = session.parse().unwrap();
+    let chain = provider.chain.sessions.lock().unwrap();
+    let Some(data) = chain.get(&session) else {
+        return Err(refuse(404, code::SESSION_UNKNOWN, "no such session"));
+    };
+    if data.status != SessionStatus::Open as u8 {
+        return Err(refuse(410, code::SESSION_CLOSING, "it is closing"));
+    }
+    assert_eq!(headers[MODEL_HEADER], hex::encode(MODEL.0).as_str());
+    let payment = Payment::from_header(headers[VOUCHER_HEADER].to_str().unwrap()).unwrap();
+    payment
+        .check(&session, &data.session_key, UnixSeconds(i64::MAX))
+        .unwrap();
+    let mut accounts = provider.accounts.lock().unwrap();
+    let account = accounts.entry(session).or_default();
+    let asked = Asked {
+        session,
+        sequence: number(headers, SEQUENCE_HEADER),
+        request: Receipt::request_digest(kind, body),
+        max_price: number(headers, MAX_PRICE_HEADER),
+        again: account
+            .receipt
+            .filter(|last| last.receipt.request == Receipt::request_digest(kind, body)),
+    };
+    provider.asked.lock().unwrap().push(asked.sequence);
+    if account.under_way {
+        return Err(refuse(409, code::REQUEST_UNDER_WAY, "one at a time"));
+    }
+    let again = asked.again.filter(|_| asked.sequence == account.sequence);
+    if again.is_none() && asked.sequence != account.sequence + 1 {
+        return Err(refuse(409, code::SEQUENCE_MISMATCH, "not the next request"));
+    }
+    let needed = again.map_or(account.due, |last| account.due - last.receipt.price);
+    if payment.voucher.cumulative < needed {
+        return Err(refuse(402, code::PAYMENT_REQUIRED, "more is due"));
+    }
+    if needed + asked.max_price > data.deposit {
+        return Err(refuse(402, code::DEPOSIT_TOO_SMALL, "top up"));
+    }
+    // The requester never signs for more than what it was told and accepted.
+    assert!(payment.voucher.cumulative <= account.due);
+    account.paid = account.paid.max(payment.voucher.cumulative);
+    account.under_way = true;
+    let mut peak = provider.peak.lock().unwrap();
+    peak.0 += 1;
+    peak.1 = peak.1.max(peak.0);
+    let asked = Asked { again, ..asked };
+    Ok((asked, UnderWay(Arc::clone(provider), session)))
+}
+
+async fn run(
+    State(provider): Shared,
+    Path(session): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let (asked, _under_way) = match admit(&provider, &session, "run", &headers, &body) {
+        Ok(admitted) => admitted,
+        Err(refused) => return refused,
+    };
+    let gate = provider.gate.lock().unwrap().clone();
+    if let Some(gate) = gate {
+        gate.notified().await;
+    }
+    let usage = Usage {
+        input_bytes: body.len() as u64,
+        ..Usage::default()
+    };
+    let price = provider.price.of(usage).unwrap();
+    assert!(price <= asked.max_price);
+    let answer: Vec<u8> = body.iter().rev().copied().collect();
+    let deed = provider.deed();
+    match deed {
+        Deed::Busy => return refuse(429, code::BUSY, "the queue is full"),
+        Deed::Proxy => return (StatusCode::BAD_GATEWAY, "<html>").into_response(),
+        Deed::Mismatch => return refuse(422, code::INPUT_MISMATCH, "no such input"),
+        Deed::Break => return broken(),
+        _ => {}
+    }
+    if let Some(receipt) = asked.again {
+        return ([(RECEIPT_HEADER, receipt.to_header())], answer).into_response();
+    }
+    if deed == Deed::ModelFailed {
+        let said = serde_json::to_vec(&Refusal {
+            error: code::MODEL_FAILED.to_owned(),
+            message: "it divides by zero".to_owned(),
+        })
+        .unwrap();
+        let signed = provider.charge(&asked, &said, price, deed);
+        let header = [(RECEIPT_HEADER, signed.to_header())];
+        return (StatusCode::UNPROCESSABLE_ENTITY, header, said).into_response();
+    }
+    let signed = provider.charge(&asked, &answer, price, deed);
+    match deed {
+        Deed::ChargeAndBreak => broken(),
+        Deed::NoReceipt => answer.into_response(),
+        _ => ([(RECEIPT_HEADER, signed.to_header())], answer).into_response(),
+    }
+}
+
+fn line(line: &Line) -> Bytes {
+    let mut text = serde_json::to_vec(line).unwrap();
+    text.push(b'\n');
+    text.into()
+}
+
+/// A generation that is dropped charges the tokens that it has shown.
+struct Shown {
+    provider: Arc<Provider>,
+    asked: Asked,
+    prompt: u64,
+    tokens: Vec<u8>,
+    ended: bool,
+    _under_way: UnderWay,
+}
+
+impl Shown {
+    fn usage(&self) -> Usage {
+        Usage {
+            input_tokens: self.prompt,
+            output_tokens: self.tokens.len() as u64 / 4,
+            ..Usage::default()
+        }
+    }
+
+    fn end(&mut self, deed: Deed) -> SignedReceipt {
+        self.ended = true;
+        let price = self.provider.price.of(self.usage()).unwrap();
+        self.provider.charge(&self.asked, &self.tokens, price, deed)
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.end(Deed::Honest);
+            self.provider.dropped.notify_one();
+        }
+    }
+}
+
+/// Counts upwards from the last token of the prompt; 0 as a stop token goes on until nobody listens.
+async fn generate(
+    State(provider): Shared,
+    Path(session): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let (asked, under_way) = match admit(&provider, &session, "generate", &headers, &body) {
+        Ok(admitted) => admitted,
+        Err(refused) => return refused,
+    };
+    let deed = provider.deed();
+    if deed == Deed::Busy {
+        return refuse(503, code::BUSY, "the queue is full");
+    }
+    let request: GenerateRequest = serde_json::from_slice(&body).unwrap();
+    let shown = Shown {
+        provider: Arc::clone(&provider),
+        asked,
+        prompt: request.tokens.len() as u64,
+        tokens: Vec::new(),
+        ended: false,
+        _under_way: under_way,
+    };
+    let lines = stream::unfold(Some(shown), move |shown| {
+        let first = request.tokens.last().copied().unwrap();
+        let most = request.max_tokens;
+        async move {
+            let mut shown = shown?;
+            let count = u32::try_from(shown.tokens.len() / 4).unwrap();
+            if count == 2 && deed == Deed::Break {
+                // What was shown is on its way before the connection breaks.
+                let gate = shown.provider.gate.lock().unwrap().clone();
+                gate.unwrap().notified().await;
+                shown.ended = true;
+                return Some((Err(io::Error::other("lost")), None));
+            }
+            if count < most {
+                let id = first + 1 + count;
+                shown.tokens.extend_from_slice(&id.to_le_bytes());
+                let token = Token {
+                    id,
+                    logprob: None,
+                    likely: Vec::new(),
+                };
+                return Some((Ok(line(&Line::Token(token))), Some(shown)));
+            }
+            let receipt = shown.end(deed);
+            let done = Line::Done {
+                finish: Finish::Length,
+                usage: shown.usage(),
+                receipt,
+            };
+            Some((Ok::<_, io::Error>(line(&done)), None))
+        }
+    });
+    Body::from_stream(lines.boxed()).into_response()
+}
