@@ -6,8 +6,9 @@ use assay_client::protocol::Address;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    job::JobCommand, localnet::LocalnetOptions, market::MarketCommand, model::ModelCommand,
-    provider::ProviderCommand, stake::StakeCommand, verify, verify::VerifyOptions,
+    gateway::GatewayOptions, job::JobCommand, localnet::LocalnetOptions, market::MarketCommand,
+    model::ModelCommand, provider::ProviderCommand, session::SessionCommand, stake::StakeCommand,
+    verify, verify::VerifyOptions,
 };
 
 /// Pay for the inference of ONNX models by staked providers, on Solana.
@@ -90,6 +91,11 @@ pub enum Command {
     /// Pay for inferences and watch them
     #[command(subcommand)]
     Job(JobCommand),
+    /// Answer requests on this machine by way of sessions with providers, and pay for them
+    Gateway(GatewayOptions),
+    /// Look after the sessions that this wallet pays
+    #[command(subcommand)]
+    Session(SessionCommand),
     /// Register models and look them up
     #[command(subcommand)]
     Model(ModelCommand),

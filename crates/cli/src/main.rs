@@ -12,6 +12,7 @@ mod context;
 mod delivery;
 mod engine;
 mod explain;
+mod gateway;
 mod input;
 mod job;
 mod localnet;
@@ -22,6 +23,7 @@ mod output;
 mod patience;
 mod plain;
 mod provider;
+mod session;
 mod stake;
 mod transaction;
 mod verify;
@@ -101,6 +103,8 @@ async fn run(cli: Cli) -> anyhow::Result<Ending> {
         Command::Job(command) => job::run(&context, command).await,
         Command::Market(command) => market::run(&context, command).await,
         Command::Provider(command) => provider::run(&context, command).await,
+        Command::Session(command) => session::run(&context, command).await,
+        Command::Gateway(options) => gateway::run(&context, options).await,
         Command::Stake(command) => stake::run(&context, command).await,
         Command::Model(command) => model::run(&context, command).await,
         Command::Verify(options) => verify::run(&context, options).await,

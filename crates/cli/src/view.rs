@@ -5,6 +5,7 @@ mod market;
 mod model;
 pub mod panel;
 mod provider;
+mod session;
 
 use assay_client::protocol::Address;
 
@@ -13,6 +14,7 @@ pub use market::MarketView;
 pub use model::ModelView;
 pub use panel::PanelView;
 pub use provider::ProviderView;
+pub use session::SessionView;
 
 /// An address as text; none for the zero address, which means "none" on the chain.
 fn some(address: &Address) -> Option<String> {

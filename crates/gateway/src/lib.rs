@@ -14,12 +14,14 @@
 //! | `store` | the ledger: session keys, vouchers, receipts |
 //! | `reconcile` | the ledger beside the chain |
 //! | `books` | whether a session's receipts, vouchers and settlements agree |
+//! | `front` | who may ask, and what was spent |
 //! | `chain` | what is asked of the chain |
 
 pub mod api;
 pub mod books;
 pub mod chain;
 mod clock;
+pub mod front;
 pub mod funds;
 pub mod lane;
 pub mod providers;
