@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -11,10 +12,12 @@ use anyhow::{Context as _, Result};
 use assay_client::protocol::Address;
 use assay_gateway::{
     Config, Sessions, Upstream as _,
+    api::{self, Packages},
     front::{self, Guard, SPENDING_PATH},
     funds::Spending,
     store::Store,
 };
+use assay_package::Package;
 use clap::Args;
 use indicatif::ProgressBar;
 use tokio::{
@@ -71,6 +74,9 @@ pub struct GatewayOptions {
     /// No other providers than these
     #[arg(long = "provider", value_name = "ADDRESS")]
     providers: Vec<Address>,
+    /// Folder of a model's package, for its names, its texts and its chats; may be given several times
+    #[arg(long = "package", value_name = "DIR")]
+    packages: Vec<PathBuf>,
     /// Key that requests must bring, as `Authorization: Bearer KEY`
     #[arg(
         long,
@@ -85,6 +91,7 @@ pub struct GatewayOptions {
 
 pub async fn run(context: &Context, options: GatewayOptions) -> Result<Ending> {
     let guard = Guard::new(options.listen, options.api_key.as_deref())?;
+    let packages = packages(&options.packages)?;
     let path = options.ledger.path()?;
     let store = Store::open(&path)?;
     let lock = Store::lock(&path)?;
@@ -101,7 +108,12 @@ pub async fn run(context: &Context, options: GatewayOptions) -> Result<Ending> {
 
     let (stop, stopped) = watch::channel(false);
     let mut serving = stopped.clone();
-    let router = front::router(sessions.clone());
+    let options = api::Options {
+        api_key: guard.key().map(str::to_owned),
+        ..api::Options::default()
+    };
+    let router = api::router(Arc::new(sessions.clone()), Arc::new(packages), options)
+        .merge(front::router(sessions.clone(), guard.clone()));
     let server = tokio::spawn(front::serve(listener, router, guard, async move {
         let _ = serving.wait_for(|stop| *stop).await;
     }));
@@ -119,6 +131,18 @@ pub async fn run(context: &Context, options: GatewayOptions) -> Result<Ending> {
         );
     }
     finish(context, &sessions.spending())
+}
+
+/// The packages, whose texts and names the APIs speak; models without one are there as tensors alone.
+fn packages(folders: &[PathBuf]) -> Result<Packages> {
+    let opened: Vec<Package> = folders
+        .iter()
+        .map(|folder| {
+            Package::open(folder)
+                .with_context(|| format!("the package {} cannot be used", folder.display()))
+        })
+        .collect::<Result<_>>()?;
+    Ok(Packages::new(opened)?)
 }
 
 async fn config(context: &Context, options: &GatewayOptions) -> Result<Config> {

@@ -2,12 +2,13 @@
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc};
 
+use assay_client::outputs::digest;
 use axum::{
     Json, Router,
     extract::{Request, State},
     http::{
         HeaderMap, StatusCode, Uri,
-        header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE},
+        header::{AUTHORIZATION, HOST, ORIGIN},
     },
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -35,6 +36,8 @@ pub struct Guard {
     key: Option<Arc<str>>,
 }
 
+type Refusal = (StatusCode, &'static str);
+
 impl Guard {
     /// Everybody on this machine, or whoever brings the key.
     ///
@@ -49,29 +52,36 @@ impl Guard {
         }
     }
 
-    fn check(&self, headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
-        let Some(key) = &self.key else {
-            // A web page of a stranger, open in a browser on this machine, must not spend either.
-            let host = headers.get(HOST).map(|value| value.to_str());
-            let origin = headers.get(ORIGIN).map(|value| value.to_str());
-            let local = host.is_none_or(|host| host.is_ok_and(is_local_host))
-                && origin.is_none_or(|origin| origin.is_ok_and(is_local_origin));
-            return if local {
-                Ok(())
-            } else {
-                Err((
-                    StatusCode::FORBIDDEN,
-                    "this gateway answers requests to and from this machine alone; start it with --api-key for others",
-                ))
-            };
-        };
+    /// The key that requests must bring.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
+    /// A web page of a stranger, open in a browser on this machine, must not spend: it has no key, and without one
+    /// only this machine's own names are answered.
+    fn check_origin(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let host = headers.get(HOST).map(|value| value.to_str());
+        let origin = headers.get(ORIGIN).map(|value| value.to_str());
+        let local = host.is_none_or(|host| host.is_ok_and(is_local_host))
+            && origin.is_none_or(|origin| origin.is_ok_and(is_local_origin));
+        if local || self.key.is_some() {
+            Ok(())
+        } else {
+            Err((
+                StatusCode::FORBIDDEN,
+                "this gateway answers requests to and from this machine alone; start it with --api-key for others",
+            ))
+        }
+    }
+
+    fn check_key(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let given = headers
             .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map_or("", |(_, token)| token.trim());
-        if is_same(given.as_bytes(), key.as_bytes()) {
+            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
+            .unwrap_or_default();
+        // Digests, so that the time taken tells nothing of the key.
+        let same = |key: &str| digest(given.as_bytes()) == digest(key.as_bytes());
+        if self.key.as_deref().is_none_or(same) {
             Ok(())
         } else {
             Err((
@@ -83,16 +93,21 @@ impl Guard {
 }
 
 /// What the gateway says of itself.
-pub fn router(sessions: Sessions) -> Router {
+pub fn router(sessions: Sessions, guard: Guard) -> Router {
+    let key = middleware::from_fn(move |request: Request, next: Next| {
+        let checked = guard.check_key(request.headers());
+        pass(checked, request, next)
+    });
     Router::new()
         .route(
             SPENDING_PATH,
             get(|State(sessions): State<Sessions>| async move { Json(sessions.spending()) }),
         )
+        .layer(key)
         .with_state(sessions)
 }
 
-/// Answers until `stop`, and lets requests under way end.
+/// Answers until `stop`, and lets requests under way end. The routers look after the key themselves.
 ///
 /// # Errors
 /// When the listener fails.
@@ -102,18 +117,21 @@ pub async fn serve(
     guard: Guard,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let router = router.layer(middleware::from_fn_with_state(guard, admit));
-    axum::serve(listener, router)
+    let origin = middleware::from_fn(move |request: Request, next: Next| {
+        let checked = guard.check_origin(request.headers());
+        pass(checked, request, next)
+    });
+    axum::serve(listener, router.layer(origin))
         .with_graceful_shutdown(stop)
         .await
 }
 
-async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    match guard.check(request.headers()) {
+async fn pass(checked: Result<(), Refusal>, request: Request, next: Next) -> Response {
+    match checked {
         Ok(()) => next.run(request).await,
         Err((status, message)) => {
             let body = json!({ "error": { "message": message, "type": "authentication_error" } });
-            (status, [(WWW_AUTHENTICATE, "Bearer")], Json(body)).into_response()
+            (status, Json(body)).into_response()
         }
     }
 }
@@ -138,12 +156,6 @@ fn is_local_origin(origin: &str) -> bool {
     })
 }
 
-/// Compares in a time that does not tell where the two differ.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    let differ = one.iter().zip(other).fold(0, |sum, (a, b)| sum | (a ^ b));
-    one.len() == other.len() && differ == 0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,9 +177,8 @@ mod tests {
         assert!(guard("[::1]:8951", None).is_ok());
         assert!(guard("0.0.0.0:8951", Some("")).is_err());
         let guard = guard("0.0.0.0:8951", Some("secret")).unwrap();
-        let given = |value: &str| guard.check(&headers(&[(AUTHORIZATION, value)]));
+        let given = |value: &str| guard.check_key(&headers(&[(AUTHORIZATION, value)]));
         assert_eq!(given("Bearer secret"), Ok(()));
-        assert_eq!(given("bearer  secret"), Ok(()));
         for wrong in [
             "Bearer secre",
             "Bearer secrets",
@@ -188,14 +199,14 @@ mod tests {
             headers(&[(HOST, "localhost")]),
             headers(&[(HOST, "[::1]:8951"), (ORIGIN, "http://localhost:3000")]),
         ] {
-            assert_eq!(guard.check(&fine), Ok(()));
+            assert_eq!(guard.check_origin(&fine), Ok(()));
         }
         for strange in [
             headers(&[(HOST, "rebound.example:8951")]),
             headers(&[(HOST, "127.0.0.1:8951"), (ORIGIN, "https://evil.example")]),
             headers(&[(HOST, "127.0.0.1:8951"), (ORIGIN, "null")]),
         ] {
-            let (status, _) = guard.check(&strange).unwrap_err();
+            let (status, _) = guard.check_origin(&strange).unwrap_err();
             assert_eq!(status, StatusCode::FORBIDDEN);
         }
     }

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Times that a request is sent on one lane, at most.
-const ROUNDS: u32 = 5;
+const ROUNDS: u32 = 6;
 /// Before a request is sent again that the worker was not ready for; twice as long each further time.
 const PAUSE: Duration = Duration::from_millis(100);
 /// A worker that sees less than the chain says is left alone for this long.
@@ -60,6 +60,8 @@ pub(super) struct Attempt<'a> {
     pub request: &'a Request,
     pub worst: Usage,
     pub active: &'a Arc<Active>,
+    /// Whether the provider was asked where it stands.
+    pub recounted: bool,
 }
 
 impl Attempt<'_> {
@@ -98,8 +100,10 @@ impl Attempt<'_> {
                 },
                 Err(broken) => broken,
             };
-            // The same number again is not charged twice. Whoever was silent is not waited for again.
-            if round > 0 || !broken.is_connection() {
+            // The same number again is not charged twice, but of a generation it gives no more than was charged. Whoever
+            // was silent is not waited for again.
+            let again = self.request.kind == Kind::Run && broken.is_connection();
+            if round > 0 || !again {
                 self.note(Outcome::Failed);
                 let failed = Failed::Elsewhere(unavailable(&format!(
                     "the provider {} failed: {broken}",
@@ -274,7 +278,7 @@ impl Attempt<'_> {
                 After::Retire(State::Closing, reason, Failed::Again(unavailable(&text)))
             }
             Verdict::UnderWay(_) if round.saturating_add(1) < ROUNDS => After::Send(again),
-            Verdict::Count(_) if round == 0 => self.recount().await,
+            Verdict::Count(_) if !self.recounted => self.recount().await,
             Verdict::UnderWay(text) | Verdict::Count(text) | Verdict::Doubtful(text) => {
                 self.note(Outcome::Failed);
                 After::Doubt(Failed::Elsewhere(unavailable(&text)))
@@ -285,6 +289,7 @@ impl Attempt<'_> {
 
     /// Learns from the provider where it stands, and begins again from there if that can be so.
     async fn recount(&mut self) -> After {
+        self.recounted = true;
         let lane = &mut self.taken.lane;
         let session = lane.account.address;
         let standing = match self.inner.wire.standing(&lane.endpoint, &session).await {

@@ -87,6 +87,7 @@ impl Inner {
                 request: &request,
                 worst,
                 active: &active,
+                recounted: false,
             };
             match attempt.make().await {
                 Ok(reply) => return Ok(reply),
