@@ -114,12 +114,39 @@ impl Artifacts {
                 return sized(bytes, wanted, "the cached model");
             }
         }
-        if let Some(bytes) = self.in_folders(wanted) {
+        if let Some(bytes) = self.in_folders(&wanted.digest, |size| size == wanted.size) {
             return Ok(bytes);
         }
         let hint =
             "put the file into a folder of artifacts.model_dirs, or register the model with a uri";
         self.fetch(&self.models, what, hint, wanted).await
+    }
+
+    /// A model's file that is here, of whatever size up to the limit: one that an operator names by its digest alone.
+    ///
+    /// # Errors
+    /// [`FetchError::Missing`] when it is in no cache and no folder; it is not fetched, since no account tells its size
+    /// and where it may be.
+    pub fn held_model(&self, digest: Digest, limit: u64) -> Result<Vec<u8>, FetchError> {
+        for cache in [&self.models, &self.blobs] {
+            if let Some(bytes) = cache.get(&digest)? {
+                let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                if size > limit {
+                    return Err(FetchError::TooLarge {
+                        what: MODEL,
+                        size,
+                        limit,
+                    });
+                }
+                return Ok(bytes);
+            }
+        }
+        let found = self.in_folders(&digest, |size| size <= limit);
+        found.ok_or_else(|| FetchError::Missing {
+            what: MODEL,
+            digest: hex::encode(digest.0),
+            hint: "bring it with `assay-worker models pull`, or put the file into a folder of artifacts.model_dirs",
+        })
     }
 
     /// An input file.
@@ -267,8 +294,8 @@ impl Artifacts {
         incoming.finish().map_err(|error| named(source, error))
     }
 
-    /// Looks for a file of the right size and digest in the operator's folders.
-    fn in_folders(&self, wanted: &Wanted) -> Option<Vec<u8>> {
+    /// Looks for a file of such a size and this digest in the operator's folders.
+    fn in_folders(&self, wanted: &Digest, fits: impl Fn(u64) -> bool) -> Option<Vec<u8>> {
         let files = self
             .model_dirs
             .iter()
@@ -278,23 +305,24 @@ impl Artifacts {
             let Ok(metadata) = std::fs::metadata(&path) else {
                 continue;
             };
-            if !metadata.is_file() || metadata.len() != wanted.size {
+            let size = metadata.len();
+            if !metadata.is_file() || !fits(size) {
                 continue;
             }
             let changed = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             let remembered = known
                 .get(&path)
-                .filter(|(time, size, _)| (*time, *size) == (changed, wanted.size));
-            if remembered.is_some_and(|(_, _, digest)| *digest != wanted.digest) {
+                .filter(|(time, known, _)| (*time, *known) == (changed, size));
+            if remembered.is_some_and(|(_, _, digest)| digest != wanted) {
                 continue;
             }
             let Ok(bytes) = std::fs::read(&path) else {
                 continue;
             };
             let digest = Digest::of(&[&bytes]);
-            known.insert(path, (changed, wanted.size, digest));
-            if digest == wanted.digest {
+            known.insert(path, (changed, size, digest));
+            if digest == *wanted {
                 return Some(bytes);
             }
         }

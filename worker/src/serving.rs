@@ -1,4 +1,13 @@
 //! Models served to sessions: apart from jobs, with engines in fast mode and queues of their own.
+//!
+//! | module | does |
+//! |---|---|
+//! | `settings` | what serving is set to, and what it leaves to jobs |
+//! | `service`, `stream` | [`Serve`] on real engines; a generation as a stream |
+//! | `models` | a model that is loaded, and whether its requests may share runs |
+//! | `queue` | who runs next, and with whom; knows no engine |
+//! | `runner` | does what the queue decides |
+//! | `generation`, `decoder`, `sampling` | an answer token by token: the steps, the tensors, the choice |
 
 use std::sync::Arc;
 
@@ -9,6 +18,19 @@ use assay_client::{
 use assay_engine::ModelInfo;
 use bytes::Bytes;
 use futures_util::{future::BoxFuture, stream::BoxStream};
+
+mod decoder;
+mod generation;
+mod models;
+mod queue;
+mod runner;
+mod sampling;
+mod service;
+mod settings;
+mod stream;
+
+pub use service::Serving;
+pub use settings::{ServingConfig, Shares};
 
 /// Why a request of a session is not answered. Texts are for the requester.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

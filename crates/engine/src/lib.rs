@@ -23,10 +23,12 @@
 //! | `hardware` | what the machine has, and what its sensors tell |
 //! | `trial`, `selection` | whether a provider works, and which one `auto` means |
 //! | `class` | the digest of what a result depends on |
+//! | `batch` | several inputs in one run |
 //! | `answer` | canonical root and hints of an outcome |
 
 mod answer;
 mod backend;
+mod batch;
 mod child;
 mod class;
 mod config;
@@ -47,6 +49,7 @@ mod trial;
 
 pub use answer::{Answer, AuditFault, ProfileMismatch};
 pub use backend::{Backend, LoadError, ModelFailure, ModelRefused, Outcome, RunError};
+pub use batch::{Form, alike, split};
 pub use child::child_main;
 pub use class::{Class, ClassError};
 pub use config::{EngineConfig, Limits, Optimization, Provider, Sandbox};

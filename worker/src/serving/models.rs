@@ -1,0 +1,111 @@
+//! The models that are served: fetched once, loaded once, and whether their requests may share runs.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
+
+use assay_engine::{Model, ModelInfo, alike, split};
+use assay_engine::{Outcome, Tensor};
+
+use super::decoder::Decoder;
+
+/// A model that is loaded.
+pub struct Served {
+    pub model: Model,
+    pub info: Arc<ModelInfo>,
+    pub decoder: Option<Decoder>,
+    pub sharing: Sharing,
+}
+
+impl Served {
+    pub fn new(model: Model, info: ModelInfo) -> Self {
+        let sharing = Sharing::new(info.may_batch());
+        Self {
+            decoder: Decoder::of(&info),
+            info: Arc::new(info),
+            model,
+            sharing,
+        }
+    }
+}
+
+/// Whether a model's requests share runs. They do once it was seen that their rows keep out of each other's way.
+pub struct Sharing(AtomicU8);
+
+/// Trials after which a model whose trials tell nothing is given up.
+const TRIALS: u8 = 8;
+const YES: u8 = u8::MAX;
+const NO: u8 = TRIALS;
+
+/// What a trial tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trial {
+    /// Together the rows give what they give alone.
+    Same,
+    Other,
+    /// The model failed, or gave the same for both.
+    Nothing,
+}
+
+impl Sharing {
+    fn new(may: bool) -> Self {
+        Self(AtomicU8::new(if may { 0 } else { NO }))
+    }
+
+    pub fn is_known_to_work(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == YES
+    }
+
+    /// Whether nobody knows yet.
+    pub fn is_open(&self) -> bool {
+        self.0.load(Ordering::Relaxed) < TRIALS
+    }
+
+    /// Remembers what a trial told; whether that settles it.
+    pub fn tried(&self, trial: Trial) -> bool {
+        let learn = |trials: u8| {
+            (trials < TRIALS).then(|| match trial {
+                Trial::Same => YES,
+                Trial::Other => NO,
+                Trial::Nothing => trials.saturating_add(1),
+            })
+        };
+        let learnt = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, learn);
+        learnt.is_ok() && !self.is_open()
+    }
+
+    /// It did not work after all.
+    pub fn never(&self) {
+        self.0.store(NO, Ordering::Relaxed);
+    }
+}
+
+/// Compares what two inputs gave alone with what they gave together.
+pub fn compare(alone: &[Outcome; 2], together: &Outcome, rows: usize) -> Trial {
+    let [Outcome::Outputs(one), Outcome::Outputs(other)] = alone else {
+        return Trial::Nothing;
+    };
+    if alike(one, other) {
+        // Rows that took each other's place could not be told apart.
+        return Trial::Nothing;
+    }
+    let Outcome::Outputs(together) = together else {
+        return Trial::Other;
+    };
+    let same = |parts: &[Vec<Tensor>]| {
+        parts
+            .iter()
+            .zip([one, other])
+            .all(|(part, own)| alike(part, own))
+    };
+    match split(together, &[rows, rows]) {
+        Some(parts) if same(&parts) => Trial::Same,
+        Some(_) | None => Trial::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! Runs of one request, and of several together.
+
+use assay_engine::{EngineError, Outcome, Tensor, split};
+
+use super::{Asked, Runner, failure::told};
+use crate::serving::{
+    ServeError,
+    models::{Served, Trial, compare},
+    queue::Waiting,
+};
+
+impl Runner {
+    /// One run for all, or what is to be run one by one: a request that the model fails on must not fail the others.
+    pub(super) async fn together(&self, run: Vec<Waiting<Asked>>) -> Vec<Waiting<Asked>> {
+        let run: Vec<_> = run.into_iter().filter(is_wanted).collect();
+        let [first, _, ..] = run.as_slice() else {
+            return run;
+        };
+        let served = &first.what.served;
+        let files: Vec<&[u8]> = run.iter().map(|one| &*one.what.input).collect();
+        let Some(joined) = served.info.join(&files) else {
+            return run;
+        };
+        let outcome = self.host.run(&served.model, &joined, self.limit).await;
+        let outputs = match outcome {
+            Ok(Outcome::Outputs(outputs)) => outputs,
+            Ok(Outcome::Failed(_)) => return run,
+            Err(error) => {
+                tracing::debug!(%error, "a run of several requests failed; they are run one by one");
+                return run;
+            }
+        };
+        let rows: Vec<usize> = run.iter().filter_map(rows_of).collect();
+        let Some(parts) = split(&outputs, &rows).filter(|parts| parts.len() == run.len()) else {
+            served.sharing.never();
+            tracing::warn!(
+                model = name(served),
+                "outputs did not have a row for each row that was given; requests for this model share no runs"
+            );
+            return run;
+        };
+        for (one, part) in run.into_iter().zip(parts) {
+            answer(one.what, Ok(part));
+        }
+        Vec::new()
+    }
+
+    pub(super) async fn alone(&self, one: Waiting<Asked>) {
+        if !is_wanted(&one) {
+            return;
+        }
+        let rows = rows_of(&one);
+        let Asked {
+            served,
+            input,
+            answer,
+        } = one.what;
+        let outcome = self.host.run(&served.model, &input, self.limit).await;
+        let trial = rows.filter(|_| served.sharing.is_open());
+        let for_trial = trial.and_then(|rows| Some((rows, outcome.as_ref().ok()?.clone())));
+        // Who has gone meanwhile needs no answer.
+        drop(answer.send(result(outcome, &served)));
+        if let Some((rows, outcome)) = for_trial {
+            self.try_sharing(&served, &input, rows, outcome).await;
+        }
+    }
+
+    /// Sees whether requests for the model can share runs: runs another input alone, and then both together.
+    async fn try_sharing(&self, served: &Served, input: &[u8], rows: usize, outcome: Outcome) {
+        let ran = self.trial(served, input, rows, outcome).await;
+        let trial = match ran {
+            Ok(trial) => trial,
+            Err(error) => {
+                tracing::debug!(%error, "a trial whether requests can share a run failed");
+                Trial::Nothing
+            }
+        };
+        if served.sharing.tried(trial) {
+            let shares = served.sharing.is_known_to_work();
+            tracing::info!(model = name(served), shares, "whether requests share runs");
+        }
+    }
+
+    async fn trial(
+        &self,
+        served: &Served,
+        input: &[u8],
+        rows: usize,
+        outcome: Outcome,
+    ) -> Result<Trial, EngineError> {
+        let Some(other) = served.info.reversed(input) else {
+            return Ok(Trial::Nothing);
+        };
+        let Some(both) = served.info.join(&[input, &other]) else {
+            return Ok(Trial::Nothing);
+        };
+        let other = self.host.run(&served.model, &other, self.limit).await?;
+        let both = self.host.run(&served.model, &both, self.limit).await?;
+        Ok(compare(&[outcome, other], &both, rows))
+    }
+}
+
+/// Whether somebody still waits for it.
+fn is_wanted(one: &Waiting<Asked>) -> bool {
+    !one.what.answer.is_closed()
+}
+
+fn rows_of(one: &Waiting<Asked>) -> Option<usize> {
+    one.form.as_ref().map(|form| form.rows)
+}
+
+fn answer(asked: Asked, answer: Result<Vec<Tensor>, ServeError>) {
+    // Who has gone meanwhile needs none.
+    drop(asked.answer.send(answer));
+}
+
+fn result(
+    outcome: Result<Outcome, EngineError>,
+    served: &Served,
+) -> Result<Vec<Tensor>, ServeError> {
+    match outcome {
+        Ok(Outcome::Outputs(outputs)) => Ok(outputs),
+        Ok(Outcome::Failed(failure)) => Err(ServeError::ModelFailed(failure.to_string())),
+        Err(error) => Err(told(&error, &served.model)),
+    }
+}
+
+fn name(served: &Served) -> String {
+    hex::encode(served.model.digest().0)
+}

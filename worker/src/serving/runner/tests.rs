@@ -1,0 +1,195 @@
+use std::{future::pending, task::Poll};
+
+use assay_engine::{
+    DType, Dimension, EngineError, Model, ModelInfo, Outcome, TensorInfo, from_safetensors,
+    to_safetensors,
+};
+use futures_util::{FutureExt, future::BoxFuture, poll};
+use tokio::sync::Semaphore;
+
+use super::*;
+use crate::serving::models::Trial;
+
+/// Engines that add 1 to each byte, once they are let.
+struct Adding {
+    let_through: Semaphore,
+    /// Rows of each run that began.
+    runs: Mutex<Vec<usize>>,
+}
+
+impl Adding {
+    fn runs(&self) -> Vec<usize> {
+        self.runs.lock().unwrap().clone()
+    }
+}
+
+impl Engines for Adding {
+    fn load<'a>(&'a self, _: &'a Model) -> BoxFuture<'a, Result<ModelInfo, EngineError>> {
+        pending().boxed()
+    }
+
+    fn run<'a>(
+        &'a self,
+        _: &'a Model,
+        input: &'a [u8],
+        _: Duration,
+    ) -> BoxFuture<'a, Result<Outcome, EngineError>> {
+        async move {
+            let mut tensors = from_safetensors(input).unwrap();
+            self.runs.lock().unwrap().push(tensors[0].shape[0]);
+            self.let_through.acquire().await.unwrap().forget();
+            if tensors[0].data.contains(&0) {
+                return Err(EngineError::Stopped { doing: "test" });
+            }
+            tensors[0].data.iter_mut().for_each(|byte| *byte += 1);
+            Ok(Outcome::Outputs(tensors))
+        }
+        .boxed()
+    }
+
+    fn kill(&self) {}
+}
+
+struct Bench {
+    engines: Arc<Adding>,
+    runner: Arc<Runner>,
+    served: Arc<Served>,
+}
+
+impl Bench {
+    fn new(batch_wait: Duration, waiting: usize) -> Self {
+        let engines = Arc::new(Adding {
+            let_through: Semaphore::new(0),
+            runs: Mutex::default(),
+        });
+        let limits = QueueLimits {
+            engines: 1,
+            batch_rows: 4,
+            batch_bytes: 10_000,
+            batch_wait,
+            waiting,
+        };
+        let port = TensorInfo {
+            name: "x".into(),
+            dtype: DType::U8,
+            shape: Some(vec![Dimension::Any, Dimension::Any]),
+        };
+        let info = ModelInfo {
+            inputs: vec![port.clone()],
+            outputs: vec![port],
+            ..ModelInfo::default()
+        };
+        let host: Arc<dyn Engines> = Arc::<Adding>::clone(&engines);
+        let served = Arc::new(Served::new(Model::new(vec![1, 2, 3]), info));
+        served.sharing.tried(Trial::Same);
+        Self {
+            runner: Runner::new(host, limits, Duration::from_secs(9)),
+            engines,
+            served,
+        }
+    }
+
+    fn ask(&self, byte: u8) -> BoxFuture<'static, Result<u8, ServeError>> {
+        let input = Tensor {
+            name: "x".into(),
+            dtype: DType::U8,
+            shape: vec![1, 1],
+            data: vec![byte],
+        };
+        let file = to_safetensors(&[input]).unwrap();
+        let form = self.served.info.form(&file, u64::MAX).unwrap();
+        let (runner, served) = (Arc::clone(&self.runner), Arc::clone(&self.served));
+        async move {
+            let outputs = runner.run(&served, file.into(), form, Turn::New).await?;
+            Ok(outputs[0].data[0])
+        }
+        .boxed()
+    }
+
+    /// Asks, and sees the request into the queue.
+    async fn asked(&self, byte: u8) -> BoxFuture<'static, Result<u8, ServeError>> {
+        let mut asked = self.ask(byte);
+        assert_eq!(poll!(&mut asked), Poll::Pending);
+        asked
+    }
+
+    async fn until_runs(&self, expected: &[usize]) {
+        while self.engines.runs().len() < expected.len() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(self.engines.runs(), expected);
+    }
+}
+
+#[tokio::test]
+async fn those_that_waited_share_a_run_and_each_gets_its_own_answer() {
+    let bench = Bench::new(Duration::ZERO, 9);
+    let first = bench.asked(1).await;
+    bench.until_runs(&[1]).await;
+    let (second, third) = (bench.asked(10).await, bench.asked(20).await);
+    bench.engines.let_through.add_permits(2);
+    assert_eq!(first.await, Ok(2));
+    assert_eq!(second.await, Ok(11));
+    assert_eq!(third.await, Ok(21));
+    assert_eq!(bench.engines.runs(), [1, 2]);
+}
+
+#[tokio::test]
+async fn request_that_is_dropped_leaves_the_queue_and_a_run_that_began_goes_on() {
+    let bench = Bench::new(Duration::ZERO, 9);
+    let first = bench.asked(1).await;
+    bench.until_runs(&[1]).await;
+    let (second, third) = (bench.asked(10).await, bench.asked(20).await);
+    drop((first, second));
+    assert_eq!(bench.runner.waiting(&bench.served), 1);
+    bench.engines.let_through.add_permits(2);
+    assert_eq!(third.await, Ok(21));
+    assert_eq!(bench.engines.runs(), [1, 1]);
+}
+
+#[tokio::test]
+async fn one_that_fails_does_not_fail_those_it_shared_a_run_with() {
+    let bench = Bench::new(Duration::ZERO, 9);
+    let first = bench.asked(1).await;
+    bench.until_runs(&[1]).await;
+    let (second, bad) = (bench.asked(10).await, bench.asked(0).await);
+    bench.engines.let_through.add_permits(4);
+    assert_eq!(first.await, Ok(2));
+    assert_eq!(second.await, Ok(11));
+    assert!(matches!(bad.await, Err(ServeError::Unavailable(_))));
+    assert_eq!(bench.engines.runs(), [1, 2, 1, 1]);
+    bench.engines.let_through.add_permits(1);
+    assert_eq!(bench.ask(5).await, Ok(6), "the engine is free again");
+}
+
+#[tokio::test]
+async fn too_many_are_told_when_to_come_back() {
+    let bench = Bench::new(Duration::ZERO, 1);
+    let _first = bench.asked(1).await;
+    bench.until_runs(&[1]).await;
+    let _second = bench.asked(2).await;
+    let Err(ServeError::Busy {
+        retry_after_secs, ..
+    }) = bench.ask(3).await
+    else {
+        panic!("not busy");
+    };
+    assert_eq!(retry_after_secs, 1);
+}
+
+#[tokio::test]
+async fn request_waits_for_others_and_a_full_run_for_nobody() {
+    let bench = Bench::new(Duration::from_millis(1), 9);
+    bench.engines.let_through.add_permits(9);
+    let (first, second) = (bench.asked(1).await, bench.asked(2).await);
+    assert_eq!(first.await, Ok(2));
+    assert_eq!(second.await, Ok(3));
+    assert_eq!(bench.engines.runs(), [2]);
+    let bench = Bench::new(Duration::from_secs(3_600), 9);
+    bench.engines.let_through.add_permits(9);
+    let four = [5, 6, 7, 8].map(|byte| bench.ask(byte));
+    for (answer, byte) in futures_util::future::join_all(four).await.iter().zip(6..) {
+        assert_eq!(*answer, Ok(byte));
+    }
+    assert_eq!(bench.engines.runs(), [4]);
+}
