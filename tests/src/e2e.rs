@@ -6,9 +6,11 @@
 
 pub mod binaries;
 mod books;
+mod cable;
 pub mod cheap;
 mod court;
 pub mod digits;
+pub mod gateway;
 mod http;
 mod model;
 mod order;
@@ -23,6 +25,7 @@ mod worker;
 use std::{path::PathBuf, time::Duration};
 
 pub use books::Books;
+pub use cable::{Cable, Flow};
 pub use court::Court;
 pub use http::{Answer, Http, wall_clock};
 pub use model::Model;

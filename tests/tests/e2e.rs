@@ -24,6 +24,8 @@ mod parties;
 mod refund;
 #[path = "e2e/refused.rs"]
 mod refused;
+#[path = "e2e/sessions.rs"]
+mod sessions;
 #[path = "e2e/settle.rs"]
 mod settle;
 #[path = "e2e/silent.rs"]

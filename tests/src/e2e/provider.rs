@@ -15,7 +15,7 @@ use assay_client::{
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
-use super::{Http, Landed, SOL, Stage, Veil, broken};
+use super::{Cable, Http, Landed, SOL, Stage, Veil, broken};
 
 /// A registered provider with stake.
 #[derive(Debug)]
@@ -51,6 +51,13 @@ impl Provider {
         let listen = free_place()?;
         let veil = Veil::before(listen)?;
         Ok((Self::at(stage, SOL / 2, listen, veil.place)?, veil))
+    }
+
+    /// Registers a provider with half a SOL at stake, whose worker is reached through a cable.
+    pub fn cabled(stage: &Stage) -> Result<(Self, Cable)> {
+        let listen = free_place()?;
+        let cable = Cable::to(listen)?;
+        Ok((Self::at(stage, SOL / 2, listen, cable.place)?, cable))
     }
 
     fn at(stage: &Stage, stake: u64, listen: SocketAddr, public: SocketAddr) -> Result<Self> {

@@ -1,6 +1,7 @@
 //! A provider's real worker process.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, OpenOptions, Permissions},
     io::Write as _,
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
@@ -12,7 +13,7 @@ use assay_client::protocol::Address;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
-use super::{Process, Provider, Stage, binaries, root};
+use super::{Process, Provider, Stage, binaries, gateway::Served, root};
 
 /// What tests choose of a worker's configuration.
 #[derive(Clone, Debug)]
@@ -26,6 +27,10 @@ pub struct Settings {
     pub audits: bool,
     /// Runs models with their weights rounded to int8.
     pub cheats: bool,
+    /// What it serves to sessions; nothing where this is empty.
+    pub sessions: Vec<Served>,
+    /// The chain's address, where it is not the chain's own.
+    pub rpc: Option<String>,
 }
 
 impl Default for Settings {
@@ -37,6 +42,8 @@ impl Default for Settings {
             exclusive_only: true,
             audits: true,
             cheats: false,
+            sessions: Vec::new(),
+            rpc: None,
         }
     }
 }
@@ -78,6 +85,18 @@ impl Worker {
         self.process.wait_line("that it is ready", ready).map(drop)
     }
 
+    /// Waits until these models are loaded and offered to sessions.
+    pub fn wait_served(&self, models: &[Served]) -> Result<()> {
+        for model in models {
+            let name = format!("name={:?}", model.name);
+            self.process
+                .wait_line(&format!("that it serves {}", model.name), |line| {
+                    line.contains("a model is served to sessions") && line.contains(&name)
+                })?;
+        }
+        Ok(())
+    }
+
     /// Waits until it has stopped dead.
     pub fn wait_halt(&self, point: &str) -> Result<()> {
         let said = format!("halted at {point}");
@@ -102,6 +121,19 @@ fn configure(stage: &Stage, provider: &Provider, settings: &Settings) -> Result<
     } else {
         String::new()
     };
+    let served: Vec<String> = settings
+        .sessions
+        .iter()
+        .map(Served::line)
+        .collect::<Result<_>>()?;
+    // The folders of the served models, and the one where jobs' models lie.
+    let files = settings
+        .sessions
+        .iter()
+        .map(|served| root().join(served.file));
+    let folders = files.filter_map(|file| file.parent().map(PathBuf::from));
+    let folders: BTreeSet<PathBuf> = folders.chain([root().join("models")]).collect();
+    let folders: Vec<String> = folders.iter().map(|folder| format!("{folder:?}")).collect();
     let text = format!(
         r#"
 authority = "{authority}"
@@ -135,8 +167,13 @@ enabled = {audits}
 [engine]
 {engine}
 
+[sessions]
+enabled = {sessions}
+models = [{served}]
+poll_secs = 1
+
 [artifacts]
-model_dirs = [{models:?}]
+model_dirs = [{folders}]
 allow_file = true
 allow_private = true
 allow_http = true
@@ -145,14 +182,19 @@ allow_http = true
 filter = "info"
 "#,
         authority = provider.authority.pubkey(),
-        rpc = stage.chain.rpc_url(),
+        rpc = settings
+            .rpc
+            .clone()
+            .unwrap_or_else(|| stage.chain.rpc_url()),
         websocket = stage.chain.ws_url(),
         listen = provider.listen,
         public = provider.public,
         min_price = settings.min_price,
         exclusive_only = settings.exclusive_only,
         audits = settings.audits,
-        models = root().join("models"),
+        sessions = !served.is_empty(),
+        served = served.join(", "),
+        folders = folders.join(", "),
     );
     let path = provider.folder.join("worker.toml");
     fs::write(&path, text)?;
