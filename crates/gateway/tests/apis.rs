@@ -6,6 +6,8 @@
     reason = "a test ends by panicking"
 )]
 
+#[path = "apis/access.rs"]
+mod access;
 #[path = "../../package/tests/kit/exports.rs"]
 mod exports;
 #[path = "apis/kit.rs"]
