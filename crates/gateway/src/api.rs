@@ -81,6 +81,3 @@ pub fn router(upstream: Arc<dyn Upstream>, packages: Arc<Packages>, options: Opt
         .layer(DefaultBodyLimit::max(options.max_body_bytes))
         .with_state(api)
 }
-
-#[cfg(test)]
-mod tests;

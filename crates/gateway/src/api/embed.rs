@@ -187,6 +187,7 @@ impl Sizes {
         Ok(Inputs {
             tensors: tensors.collect::<Result<_, _>>()?,
             count: texts.len(),
+            rows,
             length,
             mask,
         })
@@ -217,6 +218,7 @@ struct Inputs {
     tensors: Vec<Tensor>,
     /// Texts among the rows.
     count: usize,
+    rows: usize,
     length: usize,
     mask: Vec<u32>,
 }
@@ -231,7 +233,11 @@ impl Inputs {
             _ => None,
         });
         let mut vectors = match whole {
-            Some(output) => rows(output, 2)?.into_iter().take(self.count).collect(),
+            Some(output) => self
+                .parts(output, 2)?
+                .into_iter()
+                .take(self.count)
+                .collect(),
             None => {
                 let states = named("last_hidden_state")
                     .or_else(|| named("token_embeddings"))
@@ -250,6 +256,18 @@ impl Inputs {
         Ok(vectors)
     }
 
+    /// A tensor's numbers, one part for each row that was sent.
+    fn parts(&self, tensor: &Tensor, dimensions: usize) -> Result<Vec<Vec<f32>>, Failure> {
+        let fits = tensor.shape.len() == dimensions && tensor.shape.first() == Some(&self.rows);
+        let values = floats(tensor).filter(|_| fits).ok_or_else(unpooled)?;
+        let width = values
+            .len()
+            .checked_div(self.rows)
+            .filter(|width| *width > 0);
+        let parts = values.chunks(width.ok_or_else(unpooled)?);
+        Ok(parts.map(<[f32]>::to_vec).collect())
+    }
+
     fn pooled(&self, package: &Package, states: &Tensor) -> Result<Vec<Vec<f32>>, Failure> {
         if package.pooling == Pooling::None {
             return Err(Failure::invalid(
@@ -258,7 +276,7 @@ impl Inputs {
             ));
         }
         let width = states.shape.last().copied().unwrap_or(0);
-        let texts = rows(states, 3)?;
+        let texts = self.parts(states, 3)?;
         let masks = self.mask.chunks(self.length.max(1));
         let vectors = texts
             .iter()
@@ -271,16 +289,6 @@ impl Inputs {
 
 fn unpooled() -> Failure {
     Failure::broken("the model's outputs hold no vector for each text that was sent")
-}
-
-/// A tensor's rows as numbers.
-fn rows(tensor: &Tensor, dimensions: usize) -> Result<Vec<Vec<f32>>, Failure> {
-    let count = tensor.shape.first().copied().unwrap_or(0);
-    let values = floats(tensor).filter(|_| tensor.shape.len() == dimensions && count > 0);
-    let values = values.ok_or_else(unpooled)?;
-    let width = values.len().checked_div(count).filter(|width| *width > 0);
-    let rows = values.chunks(width.ok_or_else(unpooled)?);
-    Ok(rows.map(<[f32]>::to_vec).collect())
 }
 
 #[expect(
