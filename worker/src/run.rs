@@ -99,7 +99,7 @@ pub async fn run(config: Config, halt: Halt, recent: Recent) -> anyhow::Result<(
     };
     let _sampling = Sampling::start(&config.limits, Arc::clone(&parts.shared), sender.clone())
         .context("the thread that reads the sensors could not be started")?;
-    let sessions = sessions::take_up(&config, &parts, account.generation)?;
+    let sessions = sessions::take_up(&config, &parts, account.generation, engines.sessions)?;
     let driver = Driver::new(parts, sender.clone(), inputs);
     let control = control.start().await;
     supervise(&config, driver, listener, (service, sessions), sender).await?;

@@ -3,9 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use assay_engine::{Class, Confinement, EngineConfig, Host, HostConfig, OptimisedModels, Probe};
+use assay_engine::{
+    Class, Confinement, EngineConfig, Host, HostConfig, Mode, OptimisedModels, Probe,
+};
 
-use crate::config::Config;
+use crate::{
+    config::Config,
+    serving::{ServingConfig, Shares},
+};
 
 pub struct Engines {
     pub host: Arc<Host>,
@@ -14,6 +19,8 @@ pub struct Engines {
     /// What they say of themselves.
     pub runtime: String,
     pub class: [u8; 32],
+    /// Those of sessions, if there are any.
+    pub sessions: Option<(ServingConfig, Arc<Host>)>,
 }
 
 impl Engines {
@@ -21,10 +28,19 @@ impl Engines {
     pub async fn start(worker: &Config) -> anyhow::Result<Self> {
         let fails = "the inference engine does not start";
         let host = HostConfig::new(worker.engine.clone())?.resolve().await;
-        let (host, selection) = host.context(fails)?;
+        let (mut host, selection) = host.context(fails)?;
         for tried in selection.iter().flat_map(|selection| &selection.tried) {
             tracing::info!("{tried}");
         }
+        let sessions = super::sessions::serving(worker)?.map(|serving| {
+            let Shares { jobs, sessions } = Shares::of(&host.engine, &serving);
+            host.engine = jobs;
+            let host = HostConfig {
+                engine: sessions,
+                ..host.clone()
+            };
+            (serving, Arc::new(Host::new(host).in_mode(Mode::Fast)))
+        });
         let config = host.engine.clone();
         let host = Arc::new(keeping(Host::new(host), worker));
         let Probe {
@@ -40,6 +56,7 @@ impl Engines {
             config,
             runtime: format!("{runtime}, {provider}, {threads} threads"),
             class,
+            sessions,
         })
     }
 }

@@ -2,20 +2,51 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::bail;
+use assay_engine::Host;
 
-use crate::{chain::RpcChain, config::Config, driver::Parts, sessions::Sessions};
+use super::assembly;
+use crate::{
+    chain::RpcChain,
+    config::{Config, ConfigError, SessionModel},
+    driver::{Parts, Threads},
+    serving::{Serving, ServingConfig},
+    sessions::Sessions,
+};
+
+/// Longest time of one run for a session: a request that takes longer is no request of a session.
+const RUN_LIMIT: Duration = Duration::from_secs(60);
+
+/// How sessions are to be served; none where they are not enabled.
+pub fn serving(config: &Config) -> Result<Option<ServingConfig>, ConfigError> {
+    let sessions = &config.sessions;
+    if !sessions.enabled {
+        return Ok(None);
+    }
+    let models = sessions.models.iter().map(SessionModel::digest);
+    Ok(Some(ServingConfig {
+        models: models.collect::<Result<_, _>>()?,
+        engines: sessions.engines,
+        batch_size: sessions.batch_size,
+        batch_wait: Duration::from_micros(sessions.batch_wait_us),
+        queue: sessions.queue,
+        max_tokens: usize::try_from(sessions.max_tokens).unwrap_or(usize::MAX),
+        run_limit: RUN_LIMIT,
+    }))
+}
 
 /// Takes up what was kept of sessions; none where they are not enabled.
 pub fn take_up(
     config: &Config,
-    _parts: &Parts<RpcChain>,
-    _generation: u64,
+    parts: &Parts<RpcChain>,
+    generation: u64,
+    engines: Option<(ServingConfig, Arc<Host>)>,
 ) -> anyhow::Result<Option<Arc<Sessions<RpcChain>>>> {
-    if config.sessions.enabled {
-        bail!("this worker has no engines for sessions yet; set sessions.enabled = false");
-    }
-    Ok(None)
+    let Some((serving, host)) = engines else {
+        return Ok(None);
+    };
+    let (artifacts, limits) = (Arc::clone(&parts.artifacts), config.engine.limits.clone());
+    let serve = Serving::new(serving, host, artifacts, (limits, Threads::Many));
+    assembly::sessions(config, parts, generation, Arc::new(serve)).map(Some)
 }
 
 /// Lets requests under way finish and settles, where there are sessions.

@@ -80,23 +80,6 @@ impl Serving {
         }
     }
 
-    /// Loads every model, one after the other, and logs how it went.
-    pub async fn load_all(&self) {
-        for model in self.inner.models.keys() {
-            let digest = hex::encode(model.0);
-            match self.inner.served(*model).await {
-                Ok(served) => {
-                    let generates = served.decoder.is_some();
-                    let may_share = served.sharing.is_open();
-                    tracing::info!(model = digest, generates, may_share, "served to sessions");
-                }
-                Err(error) => {
-                    tracing::warn!(model = digest, %error, "not served to sessions");
-                }
-            }
-        }
-    }
-
     /// Requests for a model that wait for an engine.
     pub async fn waiting(&self, model: Digest) -> usize {
         let served = self.inner.served(model).await;
