@@ -144,14 +144,14 @@ async fn open<C: Chain>(
         }
         Offered::Never => return Err(Failure::model_not_served()),
     };
-    let Ok(slot) = Arc::clone(&sessions.slots).try_acquire_owned() else {
-        let text = "as many requests as this worker takes are under way; ask again";
-        return Err(Failure::busy(429, text, 1));
-    };
     sessions.know(session, asker).await?;
     let mut request = Request::begin(sessions, session, head.ask, model).await?;
     let body = read(&mut request, asker.headers, body).await?;
     // Whoever sends slowly takes no place from others.
+    let Ok(slot) = Arc::clone(&sessions.slots).try_acquire_owned() else {
+        let text = "as many requests as this worker takes are under way; ask again";
+        return Err(Failure::busy(429, text, 1));
+    };
     request.places.push(slot);
     Ok((request, body, head))
 }

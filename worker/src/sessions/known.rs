@@ -233,3 +233,31 @@ fn unreadable(error: ChainError) -> Failure {
     let text = "the chain does not answer, so the session cannot be read; ask again";
     Failure::busy(503, text, 5)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_no_session_is_remembered_for_a_moment() {
+        let lookups = Lookups::new(None);
+        let session = Address::new_from_array([5; 32]);
+        let headers = HeaderMap::new();
+        let asker = Asker {
+            peer: SocketAddr::from(([127, 0, 0, 1], 1)),
+            headers: &headers,
+        };
+        assert!(lookups.refuse(&session, asker).is_ok());
+        lookups.is_absent(session, Refused::Unknown);
+        let refused = lookups.refuse(&session, asker).unwrap_err();
+        assert_eq!(refused.status.as_u16(), 404);
+        tokio::time::advance(ABSENT_FOR).await;
+        assert!(lookups.refuse(&session, asker).is_ok());
+        for number in 0..2 * ABSENT {
+            let mut address = [0; 32];
+            address[..8].copy_from_slice(&number.to_le_bytes());
+            lookups.is_absent(Address::new_from_array(address), Refused::Unknown);
+        }
+        assert_eq!(lookups.absent.lock().unwrap().len(), ABSENT);
+    }
+}

@@ -292,6 +292,19 @@ async fn single_endpoint_must_be_past_a_margin_and_readable() {
 }
 
 #[tokio::test]
+async fn settlement_expires_once_its_session_is_readable() {
+    let node = Node::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let alone = submitter(&[&node], &folder);
+    node.world().height = 933;
+    let mut settlement = sent(900);
+    settlement.members[0].action = Action::Session(SessionStep::Settle);
+    assert!(alone.has_expired(&settlement).await.unwrap());
+    node.trouble("getMultipleAccounts", Trouble::Status(500));
+    assert!(alone.has_expired(&settlement).await.is_err());
+}
+
+#[tokio::test]
 async fn failure_in_a_block_is_paid_for_and_told() {
     let node = Node::start().await;
     node.world().land = Some(|world, bytes| {

@@ -204,7 +204,11 @@ impl Production {
             return send(&lines, &Line::Failed(refusal)).await;
         }
         let start = match failure {
-            Ok(failure) => Err(failure),
+            Ok(failure) => {
+                // Before anybody hears of it: the next request may follow at once.
+                drop(request);
+                Err(failure)
+            }
             Err(text) => {
                 let usage = self.usage();
                 model_failed(request, usage, text).await.map(Some)

@@ -81,7 +81,10 @@ async fn deposit_covers_all_tokens_that_may_come() {
     let dear = world.call(&Call::generate(1, 0, &dear)).await;
     assert_eq!(refusal(dear).await, refused(402, code::DEPOSIT_TOO_SMALL));
     let fits = json!({ "tokens": [1], "max_tokens": 8 });
-    assert_eq!(world.call(&Call::generate(1, 0, &fits)).await.status(), 200);
+    let fits = world.call(&Call::generate(1, 0, &fits)).await;
+    assert_eq!(fits.status(), 200);
+    // One that is not read to its end would be broken off.
+    assert_eq!(ids(&lines(&fits.bytes().await.unwrap())).len(), 8);
     let wrong = Call::generate(2, price(1, 8), &json!({ "prompt": "hello" }));
     let wrong = world.call(&wrong).await;
     assert_eq!(refusal(wrong).await, refused(422, code::INPUT_MISMATCH));
