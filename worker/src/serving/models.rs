@@ -1,12 +1,12 @@
 //! The models that are served: fetched once, loaded once, and whether their requests may share runs.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU8, Ordering},
 };
 
-use assay_engine::{Model, ModelInfo, alike, split};
-use assay_engine::{Outcome, Tensor};
+use assay_engine::{Form, Model, ModelInfo, Outcome, Tensor, alike, split};
+use bytes::Bytes;
 
 use super::decoder::Decoder;
 
@@ -31,7 +31,11 @@ impl Served {
 }
 
 /// Whether a model's requests share runs. They do once it was seen that their rows keep out of each other's way.
-pub struct Sharing(AtomicU8);
+pub struct Sharing {
+    trials: AtomicU8,
+    /// The input of the last trial, for the next one: another requester's differs more than what is made of one input.
+    last: Mutex<Option<(Form, Bytes)>>,
+}
 
 /// Trials after which a model whose trials tell nothing is given up.
 const TRIALS: u8 = 8;
@@ -50,16 +54,26 @@ pub enum Trial {
 
 impl Sharing {
     fn new(may: bool) -> Self {
-        Self(AtomicU8::new(if may { 0 } else { NO }))
+        Self {
+            trials: AtomicU8::new(if may { 0 } else { NO }),
+            last: Mutex::default(),
+        }
     }
 
     pub fn is_known_to_work(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == YES
+        self.trials.load(Ordering::Relaxed) == YES
     }
 
     /// Whether nobody knows yet.
     pub fn is_open(&self) -> bool {
-        self.0.load(Ordering::Relaxed) < TRIALS
+        self.trials.load(Ordering::Relaxed) < TRIALS
+    }
+
+    /// The other input of a trial: that of the last one, if it can be told from this one.
+    pub fn partner(&self, form: &Form, input: &Bytes) -> Option<Bytes> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let (other, partner) = last.replace((form.clone(), input.clone()))?;
+        (other == *form && partner != *input).then_some(partner)
     }
 
     /// Remembers what a trial told; whether that settles it.
@@ -72,14 +86,18 @@ impl Sharing {
             })
         };
         let learnt = self
-            .0
+            .trials
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, learn);
-        learnt.is_ok() && !self.is_open()
+        let is_settled = learnt.is_ok() && !self.is_open();
+        if is_settled {
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        is_settled
     }
 
     /// It did not work after all.
     pub fn never(&self) {
-        self.0.store(NO, Ordering::Relaxed);
+        self.trials.store(NO, Ordering::Relaxed);
     }
 }
 

@@ -37,6 +37,7 @@ struct Inner {
     threads: Threads,
     limits: Limits,
     max_tokens: usize,
+    batch_size: usize,
     runner: Arc<Runner>,
     models: BTreeMap<Digest, Mutex<Slot>>,
 }
@@ -73,6 +74,7 @@ impl Serving {
             threads,
             limits,
             max_tokens: config.max_tokens,
+            batch_size: config.batch_size,
             models: models.map(|model| (model, Mutex::default())).collect(),
         };
         Self {
@@ -172,6 +174,10 @@ impl Inner {
         let model = Model::new(read.map_err(|error| unavailable(&error))?);
         let loaded = self.host.load(&model).await;
         let info = loaded.map_err(|error| unavailable(&error))?;
-        Ok(Arc::new(Served::new(model, info)))
+        let served = Served::new(model, info);
+        if self.batch_size <= 1 {
+            served.sharing.never();
+        }
+        Ok(Arc::new(served))
     }
 }

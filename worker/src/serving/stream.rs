@@ -31,7 +31,7 @@ pub async fn pieces(
     };
     let first = stepping.step(Turn::New).await?;
     let begun = State::Has(Box::new(stepping), first);
-    Ok(stream::unfold(begun, |state| state.next()).boxed())
+    Ok(stream::unfold(begun, |state| state.next()).fuse().boxed())
 }
 
 struct Stepping {

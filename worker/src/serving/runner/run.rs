@@ -1,6 +1,7 @@
 //! Runs of one request, and of several together.
 
-use assay_engine::{EngineError, Outcome, Tensor, split};
+use assay_engine::{EngineError, Form, Outcome, Tensor, split};
+use bytes::Bytes;
 
 use super::{Asked, Runner, failure::told};
 use crate::serving::{
@@ -49,25 +50,25 @@ impl Runner {
         if !is_wanted(&one) {
             return;
         }
-        let rows = rows_of(&one);
+        let form = one.form;
         let Asked {
             served,
             input,
             answer,
         } = one.what;
         let outcome = self.host.run(&served.model, &input, self.limit).await;
-        let trial = rows.filter(|_| served.sharing.is_open());
-        let for_trial = trial.and_then(|rows| Some((rows, outcome.as_ref().ok()?.clone())));
+        let trial = form.filter(|_| served.sharing.is_open());
+        let for_trial = trial.and_then(|form| Some((form, outcome.as_ref().ok()?.clone())));
         // Who has gone meanwhile needs no answer.
         drop(answer.send(result(outcome, &served)));
-        if let Some((rows, outcome)) = for_trial {
-            self.try_sharing(&served, &input, rows, outcome).await;
+        if let Some((form, outcome)) = for_trial {
+            self.try_sharing(&served, &input, &form, outcome).await;
         }
     }
 
     /// Sees whether requests for the model can share runs: runs another input alone, and then both together.
-    async fn try_sharing(&self, served: &Served, input: &[u8], rows: usize, outcome: Outcome) {
-        let ran = self.trial(served, input, rows, outcome).await;
+    async fn try_sharing(&self, served: &Served, input: &Bytes, form: &Form, outcome: Outcome) {
+        let ran = self.trial(served, input, form, outcome).await;
         let trial = match ran {
             Ok(trial) => trial,
             Err(error) => {
@@ -84,11 +85,13 @@ impl Runner {
     async fn trial(
         &self,
         served: &Served,
-        input: &[u8],
-        rows: usize,
+        input: &Bytes,
+        form: &Form,
         outcome: Outcome,
     ) -> Result<Trial, EngineError> {
-        let Some(other) = served.info.reversed(input) else {
+        let partner = served.sharing.partner(form, input);
+        let made = || served.info.reversed(input).map(Bytes::from);
+        let Some(other) = partner.or_else(made) else {
             return Ok(Trial::Nothing);
         };
         let Some(both) = served.info.join(&[input, &other]) else {
@@ -96,7 +99,7 @@ impl Runner {
         };
         let other = self.host.run(&served.model, &other, self.limit).await?;
         let both = self.host.run(&served.model, &both, self.limit).await?;
-        Ok(compare(&[outcome, other], &both, rows))
+        Ok(compare(&[outcome, other], &both, form.rows))
     }
 }
 
