@@ -178,7 +178,7 @@ async fn introduce(
     }
     context.say(format_args!(
         "listening on http://{listen} (http://{listen}{SPENDING_PATH} tells what is spent)\n\
-         {} models from {} of {providers} providers with an endpoint\n\
+         models on offer: {}, from {} of {providers} providers\n\
          at most {} in all and {} a request, {} in each session, {} sessions a provider\n{UNAUDITED}",
         models.len(),
         providers.saturating_sub(silent.len()),
@@ -275,9 +275,11 @@ mod tests {
 
     fn parse(more: &[&str]) -> Result<GatewayOptions, clap::Error> {
         let all = [&["assay", "gateway"], more].concat();
-        Cli::try_parse_from(all).map(|cli| match cli.command {
-            Command::Gateway(options) => options,
-            other => panic!("{other:?}"),
+        Cli::try_parse_from(all).map(|cli| {
+            let Command::Gateway(options) = cli.command else {
+                panic!("another command");
+            };
+            options
         })
     }
 

@@ -47,12 +47,12 @@ pub enum Cannot {
 }
 
 /// What came of the request in doubt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolved {
     /// It was not charged.
     Free,
     /// It was, and this is the receipt for it.
-    Charged(SignedReceipt),
+    Charged(Box<SignedReceipt>),
 }
 
 /// Why a provider's word on a session is not believed.
@@ -199,7 +199,7 @@ impl Lane {
         self.check(&signed, &doubt, &signed.receipt.response, doubt.max_price)?;
         self.expect_due(standing, signed.receipt.cumulative)?;
         self.receive(&signed);
-        Ok(Resolved::Charged(signed))
+        Ok(Resolved::Charged(Box::new(signed)))
     }
 
     const fn receive(&mut self, signed: &SignedReceipt) {

@@ -64,24 +64,20 @@ pub async fn reconcile(
 
 /// The session as the chain has it.
 pub fn follow(mut row: SessionRow, chain: Option<&SessionData>, slot: u64) -> SessionRow {
-    match chain {
-        Some(data) => {
-            row.deposit = data.deposit;
-            row.settled = data.settled;
-            if data.status == SessionStatus::CloseRequested as u8 {
-                row.state = State::Closing;
-            } else if row.state == State::Opening {
-                row.state = State::Open;
-            }
+    let opening = row.state == State::Opening;
+    if let Some(data) = chain {
+        row.deposit = data.deposit;
+        row.settled = data.settled;
+        if data.status == SessionStatus::CloseRequested as u8 {
+            row.state = State::Closing;
+        } else if opening {
+            row.state = State::Open;
         }
-        None if row.state == State::Opening => {
-            if slot > row.open_slot.saturating_add(OPEN_SLOT_AGE) {
-                row.state = State::Failed;
-                "the transaction that was to open it did not land".clone_into(&mut row.reason);
-            }
-        }
-        None if row.state.is_live() => row.state = State::Closed,
-        None => {}
+    } else if opening && slot > row.open_slot.saturating_add(OPEN_SLOT_AGE) {
+        row.state = State::Failed;
+        "the transaction that was to open it did not land".clone_into(&mut row.reason);
+    } else if !opening && row.state.is_live() {
+        row.state = State::Closed;
     }
     row
 }

@@ -90,15 +90,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Locked`] when another has it.
     pub fn lock(path: &Path) -> Result<Lock, StoreError> {
-        let path = path.with_extension("lock");
-        let file = private(&path).map_err(|source| StoreError::File {
-            path: path.clone(),
+        let failed = |source| StoreError::File {
+            path: path.to_owned(),
             source,
-        })?;
+        };
+        let file = private(&path.with_extension("lock")).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Lock(file)),
-            Err(TryLockError::WouldBlock) => Err(StoreError::Locked(path)),
-            Err(TryLockError::Error(source)) => Err(StoreError::File { path, source }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Locked(path.to_owned())),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
         }
     }
 

@@ -38,8 +38,6 @@ const LAGGING: Duration = Duration::from_secs(2);
 
 /// What becomes of the lane after an attempt without an answer.
 enum After {
-    /// The same request goes out again, after this long.
-    Send(Duration),
     /// It is free again.
     Free(Failed),
     /// It is free again, with this receipt.
@@ -92,11 +90,11 @@ impl Attempt<'_> {
                     },
                 },
                 Ok(response) => match self.refused(response, round).await {
-                    After::Send(wait) => {
+                    Ok(wait) => {
                         tokio::time::sleep(wait).await;
                         continue;
                     }
-                    after => return Err(self.end(after).await),
+                    Err(after) => return Err(self.end(after).await),
                 },
                 Err(broken) => broken,
             };
@@ -232,27 +230,29 @@ impl Attempt<'_> {
         After::Retire(State::Broken, why.to_owned(), Failed::Elsewhere(error))
     }
 
-    /// What an answer that is no 200 means for the lane.
-    async fn refused(&mut self, response: Response, round: u32) -> After {
+    /// What an answer that is no 200 means for the lane; or when the same request goes out again.
+    async fn refused(&mut self, response: Response, round: u32) -> Result<Duration, After> {
         let (status, headers) = (response.status(), response.headers().clone());
         let receipt = wire::receipt(&headers);
         let body = match self.inner.wire.whole(response).await {
             Ok(body) => body,
-            Err(error) => return After::Doubt(Failed::Elsewhere(unavailable(&error))),
+            Err(error) => return Err(After::Doubt(Failed::Elsewhere(unavailable(&error)))),
         };
         if receipt.is_some() {
             // The model failed on this input, which is work like any other.
             let limit = self.price_of(0);
-            let text = wire::refusal_text(status, &body);
-            return match self.accept(receipt, &body, limit) {
-                Ok(signed) => {
-                    After::Charged(signed, Failed::Final(UpstreamError::Unprocessable(text)))
-                }
-                Err(after) => after,
-            };
+            let signed = self.accept(receipt, &body, limit)?;
+            let error = UpstreamError::Unprocessable(wire::refusal_text(status, &body));
+            return Err(After::Charged(signed, Failed::Final(error)));
         }
-        let again = PAUSE.saturating_mul(1 << round.min(8));
-        match wire::verdict(status, &headers, &body) {
+        let may_repeat = round.saturating_add(1) < ROUNDS;
+        let pause = PAUSE.saturating_mul(1 << round.min(8));
+        Err(match wire::verdict(status, &headers, &body) {
+            // It may not have seen a new session or deposit yet, or the end of what was broken off.
+            Verdict::Deposit(_) | Verdict::Unknown(_) | Verdict::UnderWay(_) if may_repeat => {
+                return Ok(pause);
+            }
+            Verdict::Count(_) if !self.recounted => return self.recount().await,
             Verdict::Unfit(text) => After::Free(Failed::Final(UpstreamError::Unprocessable(text))),
             Verdict::Busy(wait, text) => {
                 self.note(Outcome::Busy(wait));
@@ -265,11 +265,7 @@ impl Attempt<'_> {
                 self.inner.directory.doubt_offers();
                 After::Free(Failed::Elsewhere(unavailable(&text)))
             }
-            // It may not have seen a new deposit or session yet.
             Verdict::Deposit(text) | Verdict::Unknown(text) => {
-                if round.saturating_add(1) < ROUNDS {
-                    return After::Send(again);
-                }
                 self.note(Outcome::Busy(LAGGING));
                 After::Free(Failed::Elsewhere(unavailable(&text)))
             }
@@ -277,37 +273,38 @@ impl Attempt<'_> {
                 let reason = "its provider says that it is closing".to_owned();
                 After::Retire(State::Closing, reason, Failed::Again(unavailable(&text)))
             }
-            Verdict::UnderWay(_) if round.saturating_add(1) < ROUNDS => After::Send(again),
-            Verdict::Count(_) if !self.recounted => self.recount().await,
             Verdict::UnderWay(text) | Verdict::Count(text) | Verdict::Doubtful(text) => {
                 self.note(Outcome::Failed);
                 After::Doubt(Failed::Elsewhere(unavailable(&text)))
             }
             Verdict::Invalid(text) => self.lied(&format!("it does not take vouchers: {text}")),
-        }
+        })
     }
 
     /// Learns from the provider where it stands, and begins again from there if that can be so.
-    async fn recount(&mut self) -> After {
+    async fn recount(&mut self) -> Result<Duration, After> {
         self.recounted = true;
         let lane = &mut self.taken.lane;
         let session = lane.account.address;
         let standing = match self.inner.wire.standing(&lane.endpoint, &session).await {
             Ok(standing) => standing,
-            Err(error) => return After::Doubt(Failed::Elsewhere(unavailable(&error))),
+            Err(error) => return Err(After::Doubt(Failed::Elsewhere(unavailable(&error)))),
         };
         match lane.core.resolve(&standing) {
-            Ok(Resolved::Free) => After::Send(Duration::ZERO),
+            Ok(Resolved::Free) => Ok(Duration::ZERO),
             Ok(Resolved::Charged(signed)) if signed.receipt.request == self.request.digest => {
                 let error = unavailable(&"the answer was lost on its way");
-                After::Charged(Box::new(signed), Failed::Again(error))
+                Err(After::Charged(signed, Failed::Again(error)))
             }
             // The one before was broken off, and charged after all; this one has not begun.
             Ok(Resolved::Charged(signed)) => match self.inner.keep(lane, &signed).await {
-                Ok(()) => After::Send(Duration::ZERO),
-                Err(error) => After::Unwritten(error),
+                Ok(()) => {
+                    self.inner.limit.note(signed.receipt.price);
+                    Ok(Duration::ZERO)
+                }
+                Err(error) => Err(After::Unwritten(error)),
             },
-            Err(claim) => self.lied(&claim.to_string()),
+            Err(claim) => Err(self.lied(&claim.to_string())),
         }
     }
 
@@ -332,10 +329,6 @@ impl Attempt<'_> {
         } = self;
         let lane = taken.lane;
         match after {
-            After::Send(_) => {
-                inner.settle_doubt(lane, hold);
-                Failed::Elsewhere(unavailable(&"the provider was not ready in time"))
-            }
             After::Free(failed) => {
                 inner.free(lane).await;
                 failed

@@ -37,7 +37,7 @@ pub struct Lines {
 
 /// How a generation ended, for its lane.
 enum End {
-    Whole(Finish, SignedReceipt),
+    Whole(Finish, Box<SignedReceipt>),
     /// Whether it is charged, and for how many tokens, is open.
     Broken(Option<UpstreamError>),
     Lied(String),
@@ -183,7 +183,7 @@ async fn pass_on(lines: &mut Lines, pieces: &Sender, answer: &mut Vec<u8>, most:
             }
             Ok(Some(Line::Done {
                 finish, receipt, ..
-            })) => return End::Whole(finish, receipt),
+            })) => return End::Whole(finish, Box::new(receipt)),
             Ok(Some(Line::Failed(refusal))) => {
                 let text: String = refusal
                     .message

@@ -11,9 +11,8 @@ use assay_client::{
     delivery::Refusal,
     protocol::{Address, Digest, SessionStatus, UnixSeconds},
     session::{
-        Finish, GenerateRequest, Line, MAX_PRICE_HEADER, MODEL_HEADER, Offer, OfferedModel,
-        Payment, Price, RECEIPT_HEADER, Receipt, SEQUENCE_HEADER, SignedReceipt, Standing, Token,
-        Usage, VOUCHER_HEADER, code,
+        MAX_PRICE_HEADER, MODEL_HEADER, Offer, OfferedModel, Payment, Price, RECEIPT_HEADER,
+        Receipt, SEQUENCE_HEADER, SignedReceipt, Standing, Usage, VOUCHER_HEADER, code,
     },
 };
 use axum::{
@@ -24,12 +23,14 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use futures_util::{StreamExt, stream};
+use futures_util::stream;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 use tokio::sync::Notify;
 
 use super::chain::MemoryChain;
+
+mod generate;
 
 pub const MODEL: Digest = Digest([77; 32]);
 
@@ -105,7 +106,7 @@ impl Provider {
             .route("/v1/sessions/offer", get(offer))
             .route("/v1/sessions/{session}", get(standing))
             .route("/v1/sessions/{session}/run", post(run))
-            .route("/v1/sessions/{session}/generate", post(generate))
+            .route("/v1/sessions/{session}/generate", post(generate::generate))
             .with_state(Arc::clone(&provider));
         tokio::spawn(async move { axum::serve(listener, router).await });
         provider
@@ -168,7 +169,14 @@ impl Provider {
                 previous: Digest([1; 32]),
                 ..good
             },
-            _ => good,
+            Deed::Honest
+            | Deed::Busy
+            | Deed::Proxy
+            | Deed::Mismatch
+            | Deed::ModelFailed
+            | Deed::ChargeAndBreak
+            | Deed::Break
+            | Deed::NoReceipt => good,
         };
         let signed = told.sign(&self.operator).unwrap();
         (account.sequence, account.due) = (asked.sequence, told.cumulative);
@@ -269,14 +277,22 @@ fn admit(
     kind: &str,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<(Asked, UnderWay), Response> {
+) -> Result<(Asked, UnderWay), Box<Response>> {
     let session: Address = session.parse().unwrap();
     let chain = provider.chain.sessions.lock().unwrap();
     let Some(data) = chain.get(&session) else {
-        return Err(refuse(404, code::SESSION_UNKNOWN, "no such session"));
+        return Err(Box::new(refuse(
+            404,
+            code::SESSION_UNKNOWN,
+            "no such session",
+        )));
     };
     if data.status != SessionStatus::Open as u8 {
-        return Err(refuse(410, code::SESSION_CLOSING, "it is closing"));
+        return Err(Box::new(refuse(
+            410,
+            code::SESSION_CLOSING,
+            "it is closing",
+        )));
     }
     assert_eq!(headers[MODEL_HEADER], hex::encode(MODEL.0).as_str());
     let payment = Payment::from_header(headers[VOUCHER_HEADER].to_str().unwrap()).unwrap();
@@ -296,18 +312,26 @@ fn admit(
     };
     provider.asked.lock().unwrap().push(asked.sequence);
     if account.under_way {
-        return Err(refuse(409, code::REQUEST_UNDER_WAY, "one at a time"));
+        return Err(Box::new(refuse(
+            409,
+            code::REQUEST_UNDER_WAY,
+            "one at a time",
+        )));
     }
     let again = asked.again.filter(|_| asked.sequence == account.sequence);
     if again.is_none() && asked.sequence != account.sequence + 1 {
-        return Err(refuse(409, code::SEQUENCE_MISMATCH, "not the next request"));
+        return Err(Box::new(refuse(
+            409,
+            code::SEQUENCE_MISMATCH,
+            "not the next request",
+        )));
     }
     let needed = again.map_or(account.due, |last| account.due - last.receipt.price);
     if payment.voucher.cumulative < needed {
-        return Err(refuse(402, code::PAYMENT_REQUIRED, "more is due"));
+        return Err(Box::new(refuse(402, code::PAYMENT_REQUIRED, "more is due")));
     }
     if needed + asked.max_price > data.deposit {
-        return Err(refuse(402, code::DEPOSIT_TOO_SMALL, "top up"));
+        return Err(Box::new(refuse(402, code::DEPOSIT_TOO_SMALL, "top up")));
     }
     // The requester never signs for more than what it was told and accepted.
     assert!(payment.voucher.cumulative <= account.due);
@@ -328,7 +352,7 @@ async fn run(
 ) -> Response {
     let (asked, _under_way) = match admit(&provider, &session, "run", &headers, &body) {
         Ok(admitted) => admitted,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let gate = provider.gate.lock().unwrap().clone();
     if let Some(gate) = gate {
@@ -347,7 +371,15 @@ async fn run(
         Deed::Proxy => return (StatusCode::BAD_GATEWAY, "<html>").into_response(),
         Deed::Mismatch => return refuse(422, code::INPUT_MISMATCH, "no such input"),
         Deed::Break => return broken(),
-        _ => {}
+        Deed::Honest
+        | Deed::ModelFailed
+        | Deed::ChargeAndBreak
+        | Deed::Price
+        | Deed::Request
+        | Deed::Answer
+        | Deed::Sum
+        | Deed::Fork
+        | Deed::NoReceipt => {}
     }
     if let Some(receipt) = asked.again {
         return ([(RECEIPT_HEADER, receipt.to_header())], answer).into_response();
@@ -363,109 +395,11 @@ async fn run(
         return (StatusCode::UNPROCESSABLE_ENTITY, header, said).into_response();
     }
     let signed = provider.charge(&asked, &answer, price, deed);
-    match deed {
-        Deed::ChargeAndBreak => broken(),
-        Deed::NoReceipt => answer.into_response(),
-        _ => ([(RECEIPT_HEADER, signed.to_header())], answer).into_response(),
+    if deed == Deed::ChargeAndBreak {
+        return broken();
     }
-}
-
-fn line(line: &Line) -> Bytes {
-    let mut text = serde_json::to_vec(line).unwrap();
-    text.push(b'\n');
-    text.into()
-}
-
-/// A generation that is dropped charges the tokens that it has shown.
-struct Shown {
-    provider: Arc<Provider>,
-    asked: Asked,
-    prompt: u64,
-    tokens: Vec<u8>,
-    ended: bool,
-    _under_way: UnderWay,
-}
-
-impl Shown {
-    fn usage(&self) -> Usage {
-        Usage {
-            input_tokens: self.prompt,
-            output_tokens: self.tokens.len() as u64 / 4,
-            ..Usage::default()
-        }
+    if deed == Deed::NoReceipt {
+        return answer.into_response();
     }
-
-    fn end(&mut self, deed: Deed) -> SignedReceipt {
-        self.ended = true;
-        let price = self.provider.price.of(self.usage()).unwrap();
-        self.provider.charge(&self.asked, &self.tokens, price, deed)
-    }
-}
-
-impl Drop for Shown {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.end(Deed::Honest);
-            self.provider.dropped.notify_one();
-        }
-    }
-}
-
-/// Counts upwards from the last token of the prompt; 0 as a stop token goes on until nobody listens.
-async fn generate(
-    State(provider): Shared,
-    Path(session): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let (asked, under_way) = match admit(&provider, &session, "generate", &headers, &body) {
-        Ok(admitted) => admitted,
-        Err(refused) => return refused,
-    };
-    let deed = provider.deed();
-    if deed == Deed::Busy {
-        return refuse(503, code::BUSY, "the queue is full");
-    }
-    let request: GenerateRequest = serde_json::from_slice(&body).unwrap();
-    let shown = Shown {
-        provider: Arc::clone(&provider),
-        asked,
-        prompt: request.tokens.len() as u64,
-        tokens: Vec::new(),
-        ended: false,
-        _under_way: under_way,
-    };
-    let lines = stream::unfold(Some(shown), move |shown| {
-        let first = request.tokens.last().copied().unwrap();
-        let most = request.max_tokens;
-        async move {
-            let mut shown = shown?;
-            let count = u32::try_from(shown.tokens.len() / 4).unwrap();
-            if count == 2 && deed == Deed::Break {
-                // What was shown is on its way before the connection breaks.
-                let gate = shown.provider.gate.lock().unwrap().clone();
-                gate.unwrap().notified().await;
-                shown.ended = true;
-                return Some((Err(io::Error::other("lost")), None));
-            }
-            if count < most {
-                let id = first + 1 + count;
-                shown.tokens.extend_from_slice(&id.to_le_bytes());
-                let token = Token {
-                    id,
-                    logprob: None,
-                    likely: Vec::new(),
-                };
-                return Some((Ok(line(&Line::Token(token))), Some(shown)));
-            }
-            let receipt = shown.end(deed);
-            let done = Line::Done {
-                finish: Finish::Length,
-                usage: shown.usage(),
-                receipt,
-            };
-            Some((Ok::<_, io::Error>(line(&done)), None))
-        }
-    });
-    Body::from_stream(lines.boxed()).into_response()
+    ([(RECEIPT_HEADER, signed.to_header())], answer).into_response()
 }
