@@ -3,18 +3,16 @@
 mod api;
 
 use std::{
-    io::{ErrorKind, IsTerminal, Write, stdin, stdout},
+    io::{ErrorKind, IsTerminal, Result as IoResult, Write, stdin, stdout},
     path::Path,
+    thread,
 };
 
 use anyhow::{Context as _, Result, bail};
 use assay_package::Package;
 use clap::Args;
 use serde::Serialize;
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader, Lines, Stdin},
-    signal::ctrl_c,
-};
+use tokio::{signal::ctrl_c, sync::mpsc};
 
 use crate::{Ending, context::Context, output, plain::lines};
 use api::{Answer, Api, Message, Settings};
@@ -116,7 +114,7 @@ pub async fn run(context: &Context, options: ChatOptions) -> Result<Ending> {
             options.gateway
         ));
     }
-    let mut input = BufReader::new(tokio::io::stdin()).lines();
+    let mut input = typed();
     while let Some(line) = question(&mut input, at_terminal).await? {
         match line.trim() {
             "" => {}
@@ -135,16 +133,29 @@ pub async fn run(context: &Context, options: ChatOptions) -> Result<Ending> {
     Ok(Ending::Done)
 }
 
+/// Lines from stdin, read on a thread of their own: one that waits for a person must not keep this program from ending.
+fn typed() -> mpsc::Receiver<IoResult<String>> {
+    let (give, take) = mpsc::channel(1);
+    thread::spawn(move || {
+        for line in stdin().lines() {
+            if give.blocking_send(line).is_err() {
+                break;
+            }
+        }
+    });
+    take
+}
+
 /// The next line that is typed; none at the end, or when Ctrl-C is pressed instead.
 async fn question(
-    input: &mut Lines<BufReader<Stdin>>,
+    input: &mut mpsc::Receiver<IoResult<String>>,
     at_terminal: bool,
 ) -> Result<Option<String>> {
     if at_terminal {
         eprint!("> ");
     }
     tokio::select! {
-        line = input.next_line() => line.context("cannot read what is typed"),
+        line = input.recv() => line.transpose().context("cannot read what is typed"),
         interrupted = ctrl_c() => {
             interrupted?;
             eprintln!();

@@ -96,21 +96,17 @@ fn show(context: &Context, package: &Package) -> Result<()> {
         "context",
         view.context_tokens.map(|tokens| format!("{tokens} tokens")),
     );
-    let tokens = package.tokens().ok();
-    add(
-        "ends at",
-        tokens.map(|tokens| ends(tokens, view.end_tokens)),
-    );
-    add(
-        "chats",
-        view.has_tokenizer.then(|| yes_no(view.has_chat_template)),
-    );
+    if let (Kind::Decoder, Ok(tokens)) = (package.kind, package.tokens()) {
+        add("ends at", Some(ends(tokens, view.end_tokens)));
+        add("chats", Some(yes_no(view.has_chat_template)));
+    }
     if package.kind == Kind::Embedding {
         let pooling = format!("{:?}", package.pooling).to_lowercase();
         add("pooling", Some(pooling));
         add("normalised", Some(yes_no(package.normalize)));
     }
-    let defaults = serde_json::to_value(view.defaults)?;
+    // By way of text, which writes floats as short as they were given.
+    let defaults: serde_json::Value = serde_json::from_str(&serde_json::to_string(view.defaults)?)?;
     let defaults = defaults.as_object().into_iter().flatten();
     let defaults: Vec<String> = defaults
         .map(|(key, value)| format!("{key} {value}"))
