@@ -6,9 +6,9 @@ use assay_client::protocol::Address;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    gateway::GatewayOptions, job::JobCommand, localnet::LocalnetOptions, market::MarketCommand,
-    model::ModelCommand, provider::ProviderCommand, session::SessionCommand, stake::StakeCommand,
-    verify, verify::VerifyOptions,
+    chat, chat::ChatOptions, gateway::GatewayOptions, job::JobCommand, localnet::LocalnetOptions,
+    market::MarketCommand, model::ModelCommand, provider::ProviderCommand, session::SessionCommand,
+    stake::StakeCommand, verify, verify::VerifyOptions,
 };
 
 /// Pay for the inference of ONNX models by staked providers, on Solana.
@@ -93,6 +93,9 @@ pub enum Command {
     Job(JobCommand),
     /// Answer requests on this machine by way of sessions with providers, and pay for them
     Gateway(GatewayOptions),
+    /// Talk to a model behind a gateway
+    #[command(after_help = chat::EXAMPLES)]
+    Chat(ChatOptions),
     /// Look after the sessions that this wallet pays
     #[command(subcommand)]
     Session(SessionCommand),

@@ -7,6 +7,7 @@ mod amount;
 mod args;
 mod calibrate;
 mod chain;
+mod chat;
 mod config;
 mod context;
 mod delivery;
@@ -20,6 +21,7 @@ mod market;
 mod model;
 mod onnx;
 mod output;
+mod package;
 mod patience;
 mod plain;
 mod provider;
@@ -104,6 +106,7 @@ async fn run(cli: Cli) -> anyhow::Result<Ending> {
         Command::Market(command) => market::run(&context, command).await,
         Command::Provider(command) => provider::run(&context, command).await,
         Command::Session(command) => session::run(&context, command).await,
+        Command::Chat(options) => chat::run(&context, options).await,
         Command::Gateway(options) => gateway::run(&context, options).await,
         Command::Stake(command) => stake::run(&context, command).await,
         Command::Model(command) => model::run(&context, command).await,

@@ -20,6 +20,7 @@ use crate::{
     context::Context,
     onnx::Model,
     output,
+    package::{self, CreateOptions},
     view::ModelView,
 };
 
@@ -34,6 +35,14 @@ Examples:
     /// Measure how far honest runs of a model differ, and choose how its outputs compare
     #[command(after_help = calibrate::EXAMPLES)]
     Calibrate(CalibrateOptions),
+    /// Make a package: a model with its tokenizer, chat template and defaults
+    #[command(after_help = package::EXAMPLES)]
+    Create(CreateOptions),
+    /// Show what a package holds
+    Package {
+        /// Its folder or archive
+        path: PathBuf,
+    },
     /// Show a model
     Show {
         /// Its address, its name, or the path of its file
@@ -82,6 +91,8 @@ pub async fn run(context: &Context, command: ModelCommand) -> Result<Ending> {
     match command {
         ModelCommand::Register(options) => register(context, &options).await?,
         ModelCommand::Calibrate(options) => calibrate::run(context, &options).await?,
+        ModelCommand::Create(options) => package::make(context, &options)?,
+        ModelCommand::Package { path } => package::open(context, &path)?,
         ModelCommand::Show { model } => {
             let view = ModelView::new(&context.model(&model).await?);
             if context.options.json {

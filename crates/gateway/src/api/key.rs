@@ -23,7 +23,9 @@ pub async fn check(State(options): State<Arc<Options>>, request: Request, next: 
     };
     let path = request.uri().path();
     let given = request.headers().get(AUTHORIZATION);
-    let given = given.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let given = given.and_then(|value| value.to_str().ok()?.split_once(' '));
+    let given = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let given = given.map(|(_, key)| key.trim());
     if given.is_some_and(|given| same(given, key)) || path == "/v2/health/live" {
         return next.run(request).await;
     }
