@@ -7,7 +7,7 @@ use assay_client::{
     instruction::SessionOpen,
     protocol::{Address, SessionData, Voucher, args::SessionOpenArgs},
     session::{
-        MODEL_HEADER, Payment, SEQUENCE_HEADER, Standing, VOUCHER_HEADER, code, run_path,
+        MODEL_HEADER, Payment, Price, SEQUENCE_HEADER, Standing, VOUCHER_HEADER, code, run_path,
         session_path,
     },
 };
@@ -22,7 +22,15 @@ use solana_signer::Signer as _;
 use super::{received, serving, start};
 use crate::present;
 
-const PRICE: u64 = Served::DIGITS.price.request;
+/// A model dear enough that two requests are worth a settlement's fees.
+const SERVED: Served = Served {
+    price: Price {
+        request: 500_000,
+        ..Served::DIGITS.price
+    },
+    ..Served::DIGITS
+};
+const PRICE: u64 = SERVED.price.request;
 const DEPOSIT: u64 = 3 * PRICE;
 
 /// A session opened by hand.
@@ -67,7 +75,7 @@ impl Session {
             expires_at: i64::MAX,
         };
         let headers = vec![
-            (MODEL_HEADER, hex::encode(Served::DIGITS.digest()?.0)),
+            (MODEL_HEADER, hex::encode(SERVED.digest()?.0)),
             (SEQUENCE_HEADER, sequence.to_string()),
             (VOUCHER_HEADER, Payment::sign(voucher, key)?.to_header()),
         ];
@@ -118,7 +126,7 @@ impl Session {
 fn requester_that_stops_paying_gets_one_answer_for_nothing_at_most() -> Result<()> {
     let stage = present();
     let provider = Provider::register(stage)?;
-    let worker = start(stage, &provider, &serving(&[Served::DIGITS]))?;
+    let worker = start(stage, &provider, &serving(&[SERVED]))?;
     let session = Session::open(stage, &provider)?;
 
     session.answered(1, 0)?;
@@ -155,7 +163,7 @@ fn requester_that_stops_paying_gets_one_answer_for_nothing_at_most() -> Result<(
 fn voucher_of_another_session_is_refused() -> Result<()> {
     let stage = present();
     let provider = Provider::register(stage)?;
-    let worker = start(stage, &provider, &serving(&[Served::DIGITS]))?;
+    let worker = start(stage, &provider, &serving(&[SERVED]))?;
     let (one, other) = (
         Session::open(stage, &provider)?,
         Session::open(stage, &provider)?,
