@@ -101,7 +101,9 @@ impl Bench {
         let host: Arc<dyn Engines> = Arc::<Counting>::clone(&engines);
         let ways = (Limits::default(), Threads::Many);
         let serving = Serving::new(config, host, Arc::new(artifacts), ways);
-        serving.load_all().await;
+        for model in names.values() {
+            serving.info(*model).await.expect("every model loads");
+        }
         Self {
             serving,
             engines,
