@@ -255,11 +255,11 @@ impl Gateway {
 
     fn send(&self, path: &str, body: &Value) -> Result<reqwest::Response> {
         let url = format!("{}{path}", self.url);
-        let request = reqwest::Client::new()
-            .post(url)
-            .json(body)
-            .timeout(PATIENCE);
-        Ok(runtime().block_on(request.send())?)
+        let sent = async {
+            let request = reqwest::Client::new().post(url).json(body);
+            request.timeout(PATIENCE).send().await
+        };
+        Ok(runtime().block_on(sent)?)
     }
 }
 

@@ -25,7 +25,7 @@ fn session_is_opened_used_shown_and_closed_by_command() -> Result<()> {
         "chat",
         "--gateway",
         &gateway.url,
-        "--model",
+        "--package",
         "tiny-chat-cached",
         "--once",
         QUESTION,
