@@ -93,3 +93,60 @@ impl SessionView {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use assay_client::protocol::{Address, SessionData};
+    use assay_gateway::store::SessionRow;
+
+    use super::*;
+
+    fn known(close_requested_at: i64) -> Known {
+        let mut chain: SessionData = bytemuck::Zeroable::zeroed();
+        (chain.close_requested_at, chain.grace_secs) = (close_requested_at, 100);
+        let address = Address::new_from_array([1; 32]);
+        Known {
+            row: SessionRow {
+                address,
+                cluster: [0; 32],
+                requester: address,
+                provider: address,
+                generation: 1,
+                operator: address,
+                endpoint: "http://x.example".to_owned(),
+                key: [9; 32],
+                open_slot: 1,
+                index: 0,
+                grace_secs: 100,
+                deposit: 1_000,
+                settled: 10,
+                paid: 40,
+                state: State::Open,
+                reason: String::new(),
+                created_at: 5,
+                doubt: None,
+            },
+            chain: Some(chain),
+        }
+    }
+
+    #[test]
+    fn session_shows_what_is_due_and_when_it_can_be_closed() {
+        let view = SessionView::new(&known(0), Some((3, 60)));
+        assert_eq!((view.spent_lamports, view.due_lamports), (60, 20));
+        assert_eq!((view.requests, view.closable_at), (3, None));
+        let closable = |requested, now| {
+            let row = SessionView::new(&known(requested), None).row(UnixSeconds(now));
+            row.last().cloned().unwrap_or_default()
+        };
+        assert_eq!(closable(0, 7), "1m 40s after a request");
+        assert_eq!(closable(1_000, 1_001), "in 1m 40s");
+        assert_eq!(closable(1_000, 1_101), "now");
+        // The key stays where it is.
+        let json = serde_json::to_string(&view).unwrap();
+        assert!(
+            !json.contains("09090909") && !json.contains("key"),
+            "{json}"
+        );
+    }
+}
