@@ -29,11 +29,6 @@ mod tokens;
 
 #[cfg(test)]
 #[path = "../tests/kit/exports.rs"]
-#[expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test ends by panicking"
-)]
 mod exports;
 
 pub use chat::{ChatTemplate, Message};

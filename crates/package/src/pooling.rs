@@ -53,8 +53,6 @@ const fn narrowed(value: f64) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test ends by panicking")]
-
     use super::*;
 
     const STATES: [f32; 6] = [1.0, 2.0, 3.0, 6.0, 100.0, 100.0];

@@ -228,7 +228,7 @@ impl Inputs {
     fn vectors(&self, package: &Package, file: &Bytes) -> Result<Vec<Vec<f32>>, Failure> {
         let outputs = tensors::read(file)?;
         let named = |name: &str| outputs.iter().find(|output| output.name == name);
-        let whole = named("sentence_embedding").or_else(|| match outputs.as_slice() {
+        let whole = named("sentence_embedding").or(match outputs.as_slice() {
             [only] if only.shape.len() == 2 => Some(only),
             _ => None,
         });

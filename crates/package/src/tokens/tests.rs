@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test ends by panicking")]
-
 use super::*;
 use crate::exports;
 

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use axum::{Json, extract::State};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{Refused, options, refuse_others, stream::nanos};
 use crate::api::{Api, body::Whole, embed, failure::Failure};
@@ -27,7 +27,17 @@ enum Input {
     Many(Vec<String>),
 }
 
-pub async fn embed(State(api): State<Api>, body: Whole) -> Result<Json<Value>, Refused> {
+/// Written without a detour over doubles, which would double its digits.
+#[derive(Serialize)]
+pub struct Answer {
+    model: String,
+    embeddings: Vec<Vec<f32>>,
+    /// Nanoseconds.
+    total_duration: Value,
+    prompt_eval_count: usize,
+}
+
+pub async fn embed(State(api): State<Api>, body: Whole) -> Result<Json<Answer>, Refused> {
     let began = Instant::now();
     let request: Request = body.json()?;
     refuse_others(&request.others)?;
@@ -40,12 +50,12 @@ pub async fn embed(State(api): State<Api>, body: Whole) -> Result<Json<Value>, R
     let embedded = api
         .embed(&offered, &inputs, request.truncate.unwrap_or(true))
         .await?;
-    Ok(Json(json!({
-        "model": request.model,
-        "embeddings": embedded.vectors,
-        "total_duration": nanos(began.elapsed()),
-        "prompt_eval_count": embedded.tokens,
-    })))
+    Ok(Json(Answer {
+        model: request.model,
+        embeddings: embedded.vectors,
+        total_duration: nanos(began.elapsed()),
+        prompt_eval_count: embedded.tokens,
+    }))
 }
 
 /// The older form.
@@ -58,7 +68,12 @@ struct One {
     others: Map<String, Value>,
 }
 
-pub async fn embed_one(State(api): State<Api>, body: Whole) -> Result<Json<Value>, Refused> {
+#[derive(Serialize)]
+pub struct Vector {
+    embedding: Vec<f32>,
+}
+
+pub async fn embed_one(State(api): State<Api>, body: Whole) -> Result<Json<Vector>, Refused> {
     let request: One = body.json()?;
     refuse_others(&request.others)?;
     options::wish(request.options)?;
@@ -66,6 +81,6 @@ pub async fn embed_one(State(api): State<Api>, body: Whole) -> Result<Json<Value
     let inputs = [embed::Input::Text(request.prompt)];
     let embedded = api.embed(&offered, &inputs, true).await?;
     let vector = embedded.vectors.into_iter().next();
-    let vector = vector.ok_or_else(|| Failure::broken("the model gave no vector"))?;
-    Ok(Json(json!({ "embedding": vector })))
+    let embedding = vector.ok_or_else(|| Failure::broken("the model gave no vector"))?;
+    Ok(Json(Vector { embedding }))
 }

@@ -2,8 +2,8 @@
 
 use axum::{Json, extract::State};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{Refused, fields::refuse_others};
 use crate::api::{Api, body::Whole, embed, failure::Failure};
@@ -37,6 +37,35 @@ enum Format {
     Base64,
 }
 
+/// Written without a detour over doubles, which would double its digits.
+#[derive(Serialize)]
+pub struct Answer {
+    object: &'static str,
+    data: Vec<Entry>,
+    model: String,
+    usage: Usage,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    object: &'static str,
+    index: usize,
+    embedding: Vector,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Vector {
+    Float(Vec<f32>),
+    Base64(String),
+}
+
+#[derive(Serialize)]
+struct Usage {
+    prompt_tokens: usize,
+    total_tokens: usize,
+}
+
 impl Input {
     fn all(self) -> Vec<embed::Input> {
         match self {
@@ -50,7 +79,7 @@ impl Input {
     }
 }
 
-pub async fn embed(State(api): State<Api>, body: Whole) -> Result<Json<Value>, Refused> {
+pub async fn embed(State(api): State<Api>, body: Whole) -> Result<Json<Answer>, Refused> {
     let request: Request = body.json()?;
     refuse_others(&request.others)?;
     if request.dimensions.is_some() {
@@ -64,23 +93,28 @@ pub async fn embed(State(api): State<Api>, body: Whole) -> Result<Json<Value>, R
     }
     let offered = api.model(&request.model).await?;
     let embedded = api.embed(&offered, &inputs, false).await?;
-    let vectors = embedded.vectors.iter().enumerate().map(|(index, vector)| {
-        let vector = match request.encoding_format.unwrap_or(Format::Float) {
-            Format::Float => json!(vector),
+    let vectors = embedded.vectors.into_iter().enumerate();
+    let data = vectors.map(|(index, vector)| Entry {
+        object: "embedding",
+        index,
+        embedding: match request.encoding_format.unwrap_or(Format::Float) {
+            Format::Float => Vector::Float(vector),
             Format::Base64 => {
                 let bytes: Vec<u8> = vector
                     .iter()
                     .flat_map(|value| value.to_le_bytes())
                     .collect();
-                BASE64_STANDARD.encode(bytes).into()
+                Vector::Base64(BASE64_STANDARD.encode(bytes))
             }
-        };
-        json!({ "object": "embedding", "index": index, "embedding": vector })
+        },
     });
-    Ok(Json(json!({
-        "object": "list",
-        "data": vectors.collect::<Vec<_>>(),
-        "model": request.model,
-        "usage": { "prompt_tokens": embedded.tokens, "total_tokens": embedded.tokens },
-    })))
+    Ok(Json(Answer {
+        object: "list",
+        data: data.collect(),
+        model: request.model,
+        usage: Usage {
+            prompt_tokens: embedded.tokens,
+            total_tokens: embedded.tokens,
+        },
+    }))
 }
