@@ -104,6 +104,8 @@ pub async fn run(context: &Context, options: GatewayOptions) -> Result<Ending> {
     })?;
     let listen = listener.local_addr()?;
     let sessions = Sessions::start(config(context, &options).await?, chain, store, lock).await?;
+    // Before anybody is told that it runs, and may tell it to stop.
+    let stopping = interrupted()?;
     introduce(context, &options, listen, &sessions).await?;
 
     let (stop, stopped) = watch::channel(false);
@@ -117,7 +119,7 @@ pub async fn run(context: &Context, options: GatewayOptions) -> Result<Ending> {
     let server = tokio::spawn(front::serve(listener, router, guard, async move {
         let _ = serving.wait_for(|stop| *stop).await;
     }));
-    show_until(&sessions, interrupted()?).await;
+    show_until(&sessions, stopping).await;
     context.say("stopping; requests under way may end, Ctrl-C again ends them");
     let _ = stop.send(true);
     let left = tokio::select! {

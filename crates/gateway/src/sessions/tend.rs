@@ -7,7 +7,7 @@ use std::{
 
 use assay_client::session::SignedReceipt;
 
-use super::{Inner, StartError, money::revive, pool::LiveLane};
+use super::{Active, Inner, StartError, money::revive, pool::LiveLane};
 use crate::{
     clock,
     funds::Hold,
@@ -22,6 +22,8 @@ const TEND: Duration = Duration::from_secs(20);
 const FIRST_ASK: Duration = Duration::from_millis(20);
 /// Each further time after five times as long, up to this.
 const LAST_ASK: Duration = Duration::from_mins(1);
+/// Once it is asked more seldom than this, nobody waits for its answer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Follows the chain until the sessions are dropped.
 pub(super) async fn tend(inner: Weak<Inner>) {
@@ -88,14 +90,14 @@ impl Inner {
         let inner = Arc::clone(self);
         tokio::spawn(async move {
             let active = inner.begin();
-            inner.find_out(lane, hold).await;
-            drop(active);
+            inner.find_out(lane, hold, active).await;
         });
     }
 
-    async fn find_out(self: &Arc<Self>, mut lane: LiveLane, hold: Hold) {
+    async fn find_out(self: &Arc<Self>, mut lane: LiveLane, hold: Hold, active: Active) {
         let session = lane.account.address;
         let mut wait = FIRST_ASK;
+        let mut active = Some(active);
         let standing = loop {
             tokio::time::sleep(wait).await;
             match self.wire.standing(&lane.endpoint, &session).await {
@@ -103,6 +105,10 @@ impl Inner {
                 Err(error) => tracing::debug!(%session, %error, "a request stays in doubt"),
             }
             wait = wait.saturating_mul(5).min(LAST_ASK);
+            if wait > PATIENCE {
+                // The end of the gateway does not wait for a provider that is gone: the ledger keeps the doubt.
+                active = None;
+            }
         };
         match lane.core.resolve(&standing) {
             Ok(Resolved::Free) => {
@@ -118,6 +124,7 @@ impl Inner {
             }
             Err(claim) => self.lied(&lane, &claim.to_string()).await,
         }
+        drop(active);
     }
 
     /// The provider broke the rules: nothing more is paid in this session.
