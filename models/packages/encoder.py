@@ -1,9 +1,10 @@
 """tiny-embed: a BERT of two layers that puts questions of one meaning close together."""
 
 import json
+from collections import Counter
 
 import numpy as np
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 import network
 import text
@@ -11,8 +12,8 @@ import training
 from graph import FLOAT, INT64, Graph
 from network import HEADS, HIDDEN, SIZE
 
-LAYERS, CONTEXT, VOCABULARY, WIDE = 2, 64, 512, 128
-GROUPS, STEPS, LONGEST, SHARPNESS = 48, 500, 24, 0.05
+LAYERS, CONTEXT, VOCABULARY, WIDE = 2, 64, 288, 128
+GROUPS, STEPS, LONGEST, SHARPNESS = 48, 500, 32, 0.05
 PAD, UNKNOWN, FIRST, LAST, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 SPECIAL = [PAD, UNKNOWN, FIRST, LAST, MASK]
 # Four pairs of one meaning, in this order.
@@ -31,19 +32,27 @@ EDGES = ["猫", ""]
 
 
 def tokenizer(groups):
+    """Single characters, and the commonest words. The library's own trainer gives another vocabulary each time."""
     made = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
     made.normalizer = normalizers.BertNormalizer(lowercase=True)
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     made.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(vocab_size=VOCABULARY, special_tokens=SPECIAL, show_progress=False)
-    made.train_from_iterator([question for asked, _ in groups for question in asked], trainer)
+    lines = [made.normalizer.normalize_str(question) for asked, _ in groups for question in asked]
+    words = Counter(word for line in lines for word, _ in made.pre_tokenizer.pre_tokenize_str(line))
+    letters = sorted({letter for word in words for letter in word})
+    pieces = SPECIAL + letters + [f"##{letter}" for letter in letters]
+    common = sorted((word for word in words if len(word) > 1), key=lambda word: (-words[word], word))
+    pieces += common[: VOCABULARY - len(pieces)]
+    assert len(pieces) == VOCABULARY
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    made.model = models.WordPiece(vocabulary, unk_token=UNKNOWN)
     first, last = made.token_to_id(FIRST), made.token_to_id(LAST)
+    made.add_special_tokens(SPECIAL)
     made.post_processor = processors.TemplateProcessing(
         single=f"{FIRST} $A {LAST}",
         pair=f"{FIRST} $A {LAST} $B:1 {LAST}:1",
         special_tokens=[(FIRST, first), (LAST, last)],
     )
-    assert made.get_vocab_size() == VOCABULARY
     return made
 
 

@@ -3,8 +3,8 @@
     python3 -m venv /tmp/packages && /tmp/packages/bin/pip install -r models/packages/requirements.txt
     /tmp/packages/bin/python models/packages/make.py [FOLDER]
 
-Writes beside itself unless told otherwise. The same packages give the same files, byte for byte, on any x86-64
-with AVX2. Takes about five minutes on one core.
+Writes beside itself unless told otherwise. The same packages give the same files, byte for byte; it needs an x86-64
+with AVX2, and uses nothing newer. Takes about five minutes on one core.
 """
 
 import os

@@ -68,7 +68,7 @@ use seal::seal;
 use work::{Phase, Work};
 
 /// What the journal remembers of a job that had not ended when the worker stopped.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
     /// The attempt that was ours.
     pub attempt: u8,

@@ -35,6 +35,7 @@ mod acknowledge;
 mod admission;
 mod audits;
 mod effects;
+mod energy;
 mod examine;
 mod gather;
 mod machine;
@@ -56,6 +57,7 @@ pub use acknowledge::AcknowledgeFailure;
 pub use admission::Answer;
 pub use audits::AuditEffect;
 use audits::Auditing;
+pub use energy::EnergyMeter;
 use gather::Gathering;
 pub use machine::{Engines, Random, Threads};
 use poll::{Listing, Reading};
@@ -149,6 +151,7 @@ pub struct Parts<C> {
     pub runtime: String,
     /// The runtime class that this machine has.
     pub class: [u8; 32],
+    pub energy: EnergyMeter,
     pub submitter: Arc<Submitter<C>>,
     pub operator: Address,
     pub provider: Address,

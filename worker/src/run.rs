@@ -17,7 +17,7 @@ use crate::{
     },
     config::Config,
     control::{launch::Launch, recent::Recent},
-    driver::{Driver, Input, Threads},
+    driver::{Driver, EnergyMeter, Input, Threads},
     halt::Halt,
     keys, metrics,
     sessions::Sessions,
@@ -78,7 +78,9 @@ pub async fn run(config: Config, halt: Halt, recent: Recent) -> anyhow::Result<(
         provider,
         halt,
     };
-    let parts = assembly::parts(&config, ground)?;
+    let mut parts = assembly::parts(&config, ground)?;
+    parts.energy = EnergyMeter::open(&parts.engine)
+        .context("the thread that measures energy could not be started")?;
     let (sender, inputs) = mpsc::channel(QUEUE);
     let service = Arc::new(assembly::service(
         &config,

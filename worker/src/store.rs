@@ -20,6 +20,7 @@ mod costs;
 mod jobs;
 mod measurements;
 mod notes;
+mod pruning;
 mod results;
 mod schema;
 mod transactions;
@@ -31,6 +32,7 @@ pub use audits::{AuditRow, SeatRow};
 pub use books::{Booked, Role};
 pub use costs::{CostRow, KnownCost};
 pub use jobs::{JobRow, Totals};
+pub use pruning::Pruned;
 pub use results::Delivered;
 pub use transactions::{Member, PendingTransaction, Quote, SentTransaction, TransactionEnd};
 

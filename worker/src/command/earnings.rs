@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod days;
+mod energy;
 mod sessions;
 mod sums;
 mod text;

@@ -56,7 +56,7 @@ pub struct PolicyConfig {
     pub reserve_lamports: u64,
     /// At the first signal, wait this long for acknowledgements of committed jobs.
     pub shutdown_secs: u64,
-    /// How long outputs of ended jobs are kept for their requesters.
+    /// How long outputs of ended jobs are kept for their requesters, and the bulk of the journal's rows.
     pub retention_hours: u32,
 }
 

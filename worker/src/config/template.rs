@@ -103,7 +103,8 @@ reserve_lamports = 1000000
 pause = []
 # At the first signal, wait this long for acknowledgements of committed jobs.
 shutdown_secs = 30
-# How long outputs of ended jobs are kept for their requesters.
+# How long outputs of ended jobs are kept for their requesters. What the journal holds of jobs, audits and transactions
+# beyond what earnings adds up goes then, too.
 retention_hours = 168
 
 [audit]
@@ -220,7 +221,7 @@ queue = 256
 
 [earnings]
 # Watts that the machine draws while it runs a model, above what it draws anyway: for the energy in
-# `assay-worker earnings`. 0 if you do not know.
+# `assay-worker earnings` of runs that no counter measured. 0 if you do not know.
 watts = 0
 
 [log]

@@ -172,6 +172,8 @@ pub struct Body {
     pub model_error: Option<String>,
     pub runtime: String,
     pub compute_ms: u64,
+    /// Millijoules that counters of this machine say the run took; none where nothing counts.
+    pub energy_mj: Option<u64>,
 }
 
 /// What the engine made of a job.

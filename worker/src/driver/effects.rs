@@ -165,6 +165,7 @@ impl<C: Chain> Driver<C> {
         run::Running {
             host: Arc::clone(&self.parts.host),
             meter: Meter::new(self.sender.clone(), job),
+            energy: self.parts.energy.clone(),
             runtime: self.parts.runtime.clone(),
         }
     }

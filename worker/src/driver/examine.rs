@@ -26,7 +26,7 @@ use crate::{
 /// A job that can be run at once, and its outcome once it was: hints may take longer than the run.
 pub struct Examinee {
     prepared: Prepared,
-    outcome: OnceCell<(Outcome, u64)>,
+    outcome: OnceCell<Computed>,
 }
 
 impl Examinee {
@@ -90,6 +90,13 @@ fn endpoint(primary: &ProviderData) -> Option<String> {
     (!endpoint.is_empty()).then(|| endpoint.trim_end_matches('/').to_owned())
 }
 
+/// What a run came to.
+struct Computed {
+    outcome: Outcome,
+    compute_ms: u64,
+    energy_mj: Option<u64>,
+}
+
 /// What a run comes to, once it is its turn.
 async fn in_turn<T>(
     turns: &Semaphore,
@@ -111,26 +118,32 @@ async fn compute<'a>(
     job: &JobData,
     wait: Duration,
     limit: Option<Duration>,
-) -> Result<&'a (Outcome, u64), RunError> {
+) -> Result<&'a Computed, RunError> {
     let begun = Instant::now();
     let computed = examinee.outcome.get_or_try_init(|| async {
         let Prepared { model, input, .. } = &examinee.prepared;
-        let (outcome, took) = in_turn(turns, wait, async {
+        let (outcome, took, energy_mj) = in_turn(turns, wait, async {
             let started = Instant::now();
             let left = wait.saturating_sub(begun.elapsed());
             // A run without a limit of its own is for a seat that is held.
             let work = limit.map_or(Work::Audit, |_| Work::Preparing);
             let limit = limit.unwrap_or_else(|| run_limit(job, left));
+            let measured = running.energy.begin();
             let outcome = running.host.run_for(work, model, input, limit).await;
             let took = started.elapsed();
+            let energy_mj = measured.end().await;
             let Running { host, meter, .. } = running;
             meter.note(&**host, model, &outcome, took).await;
-            (outcome, took)
+            (outcome, took, energy_mj)
         })
         .await?;
         metrics::run(took.as_secs_f64());
         let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        Ok::<_, RunError>((within_limit(outcome, job)?, took))
+        Ok::<_, RunError>(Computed {
+            outcome: within_limit(outcome, job)?,
+            compute_ms: took,
+            energy_mj,
+        })
     });
     computed.await
 }
@@ -161,9 +174,10 @@ pub async fn run<C: Chain>(
 ) -> Result<Examined, RunError> {
     let examinee = examinee.ok_or(RunError::NotPrepared)?;
     let begun = Instant::now();
-    let (outcome, compute_ms) = compute(running, turns, examinee, job, run_within, None).await?;
+    let computed = compute(running, turns, examinee, job, run_within, None).await?;
+    let outcome = &computed.outcome;
     let profile = OutputProfile(job.output_profile);
-    let body = body(outcome, &profile, running.runtime.clone(), *compute_ms)?;
+    let body = body(computed, &profile, running.runtime.clone())?;
     // Without floats on a grid there is nothing to shift, and no hint to fetch.
     let expected = match outcome.audit(&profile, &[]) {
         Ok(root) => return Ok(Examined::Root { root, body }),
@@ -209,11 +223,11 @@ fn within_limit(outcome: Result<Outcome, EngineError>, job: &JobData) -> Result<
 
 /// What is kept, and handed to the requester where that is the auditors' task.
 fn body(
-    outcome: &Outcome,
+    computed: &Computed,
     profile: &OutputProfile,
     runtime: String,
-    compute_ms: u64,
 ) -> Result<Arc<Body>, RunError> {
+    let outcome = &computed.outcome;
     let answer = outcome.answer(profile)?;
     Ok(Arc::new(Body {
         outputs: answer.outputs.unwrap_or_default(),
@@ -221,7 +235,8 @@ fn body(
         outputs_json: serde_json::to_string(&describe(outcome))?,
         model_error: answer.failure.map(|failure| failure.message),
         runtime,
-        compute_ms,
+        compute_ms: computed.compute_ms,
+        energy_mj: computed.energy_mj,
     }))
 }
 

@@ -182,7 +182,7 @@ impl<C: Chain> Driver<C> {
             .models
             .hold(live(|job| job.model_digest));
         if self.polls % BALANCE_EVERY == 1 {
-            self.drop_old_files();
+            self.prune();
             let (submitter, now) = (Arc::clone(&self.parts.submitter), self.now);
             tokio::spawn(async move { submitter.ask_for_costs(now).await });
         }
@@ -204,7 +204,7 @@ impl<C: Chain> Driver<C> {
         }
     }
 
-    fn drop_old_files(&self) {
+    fn prune(&self) {
         let (store, retention) = (
             self.parts.store.clone(),
             self.parts.times.retention.as_secs(),
@@ -215,15 +215,12 @@ impl<C: Chain> Driver<C> {
             .saturating_sub(i64::try_from(retention).unwrap_or(i64::MAX));
         tokio::spawn(async move {
             match store
-                .call(move |store| {
-                    store.drop_audits(UnixSeconds(before))?;
-                    store.drop_files(UnixSeconds(before))
-                })
+                .call(move |store| store.prune(UnixSeconds(before)))
                 .await
             {
-                Ok(0) => {}
-                Ok(count) => tracing::debug!(count, "outputs of old jobs dropped"),
-                Err(error) => tracing::warn!(%error, "old outputs could not be dropped"),
+                Ok(pruned) if pruned.is_nothing() => {}
+                Ok(pruned) => tracing::debug!(?pruned, "what is old was dropped from the journal"),
+                Err(error) => tracing::warn!(%error, "the journal could not be pruned"),
             }
         });
     }

@@ -13,6 +13,7 @@ use assay_engine::{
 use tokio::time::Instant;
 
 use super::{
+    energy::EnergyMeter,
     machine::Engines,
     measure::{self, Meter},
     prepare::Prepared,
@@ -105,6 +106,7 @@ impl Terms {
 pub struct Running {
     pub host: Arc<dyn Engines>,
     pub meter: Meter,
+    pub energy: EnergyMeter,
     pub runtime: String,
 }
 
@@ -147,13 +149,16 @@ async fn compute(
     let Running {
         host,
         meter,
+        energy,
         runtime,
     } = running;
     // Never zero: a run that ends within the second is still in time.
     let limit = Duration::from_secs(seconds.max(1));
+    let measured = energy.begin();
     let started = Instant::now();
     let outcome = host.run(&prepared.model, &prepared.input, limit).await;
     let took = started.elapsed();
+    let energy_mj = measured.end().await;
     meter.note(&**host, &prepared.model, &outcome, took).await;
     metrics::run(took.as_secs_f64());
     let (outcome, answer) = answer(outcome, job)?;
@@ -164,6 +169,7 @@ async fn compute(
         model_error: answer.failure.map(|failure| failure.message),
         runtime: runtime.clone(),
         compute_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        energy_mj,
     };
     Ok(Computed {
         root: answer.root,

@@ -20,7 +20,7 @@ use crate::{
         submitter::{Memory, Submitter, SubmitterConfig},
     },
     config::{Config, ConfigError, ModelList},
-    driver::{Engines, Input, Parts, Random, Shared, Threads, Times},
+    driver::{EnergyMeter, Engines, Input, Parts, Random, Shared, Threads, Times},
     halt::Halt,
     serving::Serve,
     sessions::{self, SessionStore, Sessions},
@@ -45,7 +45,7 @@ pub struct Ground<C> {
     pub halt: Halt,
 }
 
-/// Everything that the driver works with.
+/// Everything that the driver works with. Energy is not measured unless a meter is put in.
 pub fn parts<C: Chain>(config: &Config, ground: Ground<C>) -> Result<Parts<C>, ConfigError> {
     Ok(Parts {
         submitter: Arc::new(submitter(config, &ground)),
@@ -60,6 +60,7 @@ pub fn parts<C: Chain>(config: &Config, ground: Ground<C>) -> Result<Parts<C>, C
         engine: ground.engine,
         runtime: ground.runtime,
         class: ground.class,
+        energy: EnergyMeter::default(),
         provider: ground.provider,
         policy: config.policy()?,
         audit: config.audit_policy()?,

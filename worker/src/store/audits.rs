@@ -107,8 +107,9 @@ impl Store {
         self.with(|connection| {
             connection.execute(
                 "INSERT INTO seat_results (job, level, attempt, generation, salt, root, commitment,
-                     model_error, outputs, outputs_json, runtime, compute_ms, saved_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                     model_error, outputs, outputs_json, runtime, compute_ms, saved_at,
+                     energy_mj)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
                  ON CONFLICT DO NOTHING",
                 params![
                     job.as_ref(),
@@ -124,6 +125,7 @@ impl Store {
                     body.runtime,
                     stored(body.compute_ms),
                     now.0,
+                    body.energy_mj.map(stored),
                 ],
             )?;
             Ok(())
@@ -193,24 +195,6 @@ impl Store {
                 |row| row.get(0),
             );
             Ok(file.optional()?)
-        })
-    }
-
-    /// Drops the outputs of audits that ended before `before`, and forgets those audits.
-    pub fn drop_audits(&self, before: UnixSeconds) -> Result<usize, StoreError> {
-        self.with(|connection| {
-            let transaction = connection.transaction()?;
-            transaction.execute(
-                "DELETE FROM seat_results WHERE job IN
-                     (SELECT job FROM audits WHERE ended = 1 AND changed_at < ?1)",
-                [before.0],
-            )?;
-            let dropped = transaction.execute(
-                "DELETE FROM audits WHERE ended = 1 AND changed_at < ?1",
-                [before.0],
-            )?;
-            transaction.commit()?;
-            Ok(dropped)
         })
     }
 }

@@ -74,6 +74,9 @@ pub struct Booked {
     /// not known.
     pub unconfirmed: u64,
     pub compute_ms: u64,
+    /// Of that, what energy counters measured, and what they counted in millijoules.
+    pub measured_ms: u64,
+    pub energy_mj: Option<u64>,
 }
 
 impl Booked {
@@ -136,6 +139,17 @@ impl Booked {
             rent: 0,
             unconfirmed: 0,
             compute_ms: 0,
+            measured_ms: 0,
+            energy_mj: None,
+        }
+    }
+
+    fn computed(&mut self, compute_ms: i64, energy_mj: Option<i64>) {
+        let compute_ms = loaded(compute_ms);
+        self.compute_ms = self.compute_ms.saturating_add(compute_ms);
+        if let Some(energy) = energy_mj.map(loaded) {
+            self.measured_ms = self.measured_ms.saturating_add(compute_ms);
+            self.energy_mj = Some(self.energy_mj.unwrap_or(0).saturating_add(energy));
         }
     }
 }
@@ -165,10 +179,13 @@ impl Store {
             let transaction = connection.transaction()?;
             for part in all {
                 transaction.execute(
-                    "INSERT INTO brought (job, attempt, level, requester, model, stake, earnings, compute_ms, at)
+                    "INSERT INTO brought (job, attempt, level, requester, model, stake, earnings, compute_ms, at,
+                         energy_mj)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,
                          (SELECT coalesce(max(compute_ms), 0) FROM seat_results
-                          WHERE job = ?1 AND attempt = ?2 AND level = ?3), ?8)
+                          WHERE job = ?1 AND attempt = ?2 AND level = ?3), ?8,
+                         (SELECT energy_mj FROM seat_results
+                          WHERE job = ?1 AND attempt = ?2 AND level = ?3 ORDER BY compute_ms DESC LIMIT 1))
                      ON CONFLICT (job, attempt, level) DO UPDATE SET stake = ?6, earnings = ?7",
                     params![
                         job.as_ref(),
@@ -238,15 +255,14 @@ impl Store {
             let mut statement = connection.prepare(
                 "SELECT job, attempt, requester, model, price, earned, phase, ended, claimed_at, changed_at,
                      collateral, ceiling, fee_bps,
-                     coalesce((SELECT compute_ms FROM results
-                         WHERE results.job = jobs.job AND results.attempt = jobs.attempt), 0),
+                     coalesce(compute_ms, 0), energy_mj,
                      EXISTS (SELECT 1 FROM members JOIN transactions USING (signature)
                          WHERE members.job = jobs.job AND members.attempt = jobs.attempt
                          AND members.step = 'release' AND state = 'landed'),
                      EXISTS (SELECT 1 FROM members JOIN transactions USING (signature)
                          WHERE members.job = jobs.job AND members.attempt = jobs.attempt
                          AND members.step = 'finalize' AND state = 'landed')
-                 FROM jobs",
+                 FROM jobs LEFT JOIN results USING (job, attempt)",
             )?;
             let rows = statement.query_map([], read)?;
             rows.map(|row| {
@@ -262,7 +278,8 @@ impl Store {
         let mut ended = BTreeSet::new();
         self.with(|connection| {
             let mut statement = connection.prepare(
-                "SELECT job, attempt, level, requester, model, stake, earnings, compute_ms, at FROM brought
+                "SELECT job, attempt, level, requester, model, stake, earnings, compute_ms, at, energy_mj
+                 FROM brought
                  ORDER BY job, attempt, level",
             )?;
             let mut rows = statement.query([])?;
@@ -286,7 +303,7 @@ impl Store {
                 if level > 0 {
                     entry.audits_earned = entry.audits_earned.saturating_add(earnings);
                     entry.bonds_lost = entry.bonds_lost.saturating_sub(stake);
-                    entry.compute_ms = entry.compute_ms.saturating_add(loaded(row.get(7)?));
+                    entry.computed(row.get(7)?, row.get(9)?);
                 } else if entry.role == Role::Primary {
                     // The verdict's sums, in the place of what the job's end alone suggested.
                     (entry.earned, entry.slashed) = (earnings, stake.saturating_neg());
@@ -309,8 +326,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<Booked, StoreError>> {
     let (phase, ended): (String, bool) = (row.get(6)?, row.get(7)?);
     let (began_at, at) = (row.get(8)?, row.get(9)?);
     let terms: [Option<i64>; 3] = [row.get(10)?, row.get(11)?, row.get(12)?];
-    let compute_ms: i64 = row.get(13)?;
-    let (released, finalized): (bool, bool) = (row.get(14)?, row.get(15)?);
+    let (compute_ms, energy_mj): (i64, Option<i64>) = (row.get(13)?, row.get(14)?);
+    let (released, finalized): (bool, bool) = (row.get(15)?, row.get(16)?);
     Ok((|| {
         let mut booked = Booked::new(
             Address::new_from_array(job?),
@@ -321,7 +338,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<Booked, StoreError>> {
         booked.requester = Some(Address::new_from_array(requester?));
         booked.model = Some(Address::new_from_array(model?));
         (booked.at, booked.ended) = (at, ended);
-        booked.compute_ms = loaded(compute_ms);
+        booked.computed(compute_ms, energy_mj);
         let [collateral, ceiling, fee] = terms.map(|term| term.map(loaded));
         let amounts = collateral.zip(ceiling);
         let amounts = amounts.map(|(stake, ceiling)| (Lamports(stake), Lamports(ceiling)));

@@ -33,8 +33,8 @@ impl Store {
             connection.execute(
                 "INSERT INTO results (job, attempt, generation, salt, worker_secret, root, hints_digest,
                      commitment, runtime_class, model_error, outputs, hints, outputs_json, runtime,
-                     compute_ms, saved_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                     compute_ms, saved_at, energy_mj)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
                  ON CONFLICT DO NOTHING",
                 params![
                     job.as_ref(),
@@ -53,6 +53,7 @@ impl Store {
                     body.runtime,
                     stored(body.compute_ms),
                     now.0,
+                    body.energy_mj.map(stored),
                 ],
             )?;
             Ok(())
@@ -117,20 +118,6 @@ impl Store {
         self.with(|connection| {
             let file = connection.query_row(&sql, params![job.as_ref(), attempt], |row| row.get(0));
             Ok(file.optional()?.flatten())
-        })
-    }
-
-    /// Drops outputs and hints of jobs that ended before `before`; returns how many.
-    pub fn drop_files(&self, before: UnixSeconds) -> Result<usize, StoreError> {
-        self.with(|connection| {
-            let dropped = connection.execute(
-                "UPDATE results SET outputs = NULL, hints = NULL
-                 WHERE outputs IS NOT NULL AND EXISTS (
-                     SELECT 1 FROM jobs WHERE jobs.job = results.job AND jobs.attempt = results.attempt
-                     AND ended = 1 AND changed_at < ?1)",
-                [before.0],
-            )?;
-            Ok(dropped)
         })
     }
 

@@ -94,6 +94,14 @@ const STEPS: &[&str] = &["
         runs INTEGER NOT NULL, measured_at INTEGER NOT NULL,
         PRIMARY KEY (model_digest, class, runtime)
     ) STRICT;
+", "
+    -- Millijoules that counters of this machine say a run took; none where nothing counted.
+    ALTER TABLE results ADD COLUMN energy_mj INTEGER;
+    ALTER TABLE seat_results ADD COLUMN energy_mj INTEGER;
+    ALTER TABLE brought ADD COLUMN energy_mj INTEGER;
+    -- What pruning has still to look at.
+    CREATE INDEX results_bulky ON results (job, attempt) WHERE (outputs IS NOT NULL OR outputs_json <> '');
+    CREATE INDEX transactions_bulky ON transactions (created_at) WHERE bytes <> x'';
 "];
 
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

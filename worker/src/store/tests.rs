@@ -5,6 +5,7 @@ use super::*;
 use crate::core::{Action, Body, Evidence, Report, SavedResult, SavedSeat, Step};
 
 mod admission;
+mod pruning;
 mod transactions;
 
 const NOW: UnixSeconds = UnixSeconds(1_000);
@@ -161,8 +162,8 @@ fn files_are_dropped_after_their_time_and_secrets_stay() {
     store
         .report(&job(1), 0, &data(), Report::Faulted, NOW)
         .unwrap();
-    assert_eq!(store.drop_files(UnixSeconds(1_000)).unwrap(), 0);
-    assert_eq!(store.drop_files(UnixSeconds(1_001)).unwrap(), 1);
+    assert_eq!(store.prune(UnixSeconds(1_000)).unwrap().results, 0);
+    assert_eq!(store.prune(UnixSeconds(1_001)).unwrap().results, 1);
     assert_eq!(store.outputs(&job(1), 0).unwrap(), None);
     assert_eq!(store.outputs(&job(2), 0).unwrap(), Some(vec![1]));
     assert_eq!(store.result(&job(1), 0).unwrap(), Some(result(0, 1)));
@@ -237,8 +238,8 @@ fn audits_come_back_until_they_end_and_keep_closed_panels() {
     assert_eq!(kept[0].evidence.panels[0].as_deref(), Some(&panel));
     assert_eq!(*kept[0].evidence.job, data());
     assert_eq!(store.audits(None, 10).unwrap().len(), 2);
-    assert_eq!(store.drop_audits(UnixSeconds(1_000)).unwrap(), 0);
-    assert_eq!(store.drop_audits(UnixSeconds(1_001)).unwrap(), 2);
+    assert_eq!(store.prune(UnixSeconds(1_000)).unwrap().audits, 0);
+    assert_eq!(store.prune(UnixSeconds(1_001)).unwrap().audits, 2);
 }
 
 #[test]
@@ -329,6 +330,7 @@ fn journal_of_an_earlier_worker_is_taken_over() {
     let old = rusqlite::Connection::open(&path).unwrap();
     old.execute_batch(
         "DROP TABLE audits; DROP TABLE seat_results; DROP INDEX results_hints; DROP TABLE members;
+         DROP INDEX results_bulky; DROP INDEX transactions_bulky; ALTER TABLE results DROP COLUMN energy_mj;
          DROP TABLE notes; DROP TABLE brought; DROP TABLE measurements;
          ALTER TABLE jobs DROP COLUMN collateral; ALTER TABLE jobs DROP COLUMN ceiling;
          ALTER TABLE jobs DROP COLUMN fee_bps;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::energy::Energy;
 use crate::store::Booked;
 
 /// One attempt at one job.
@@ -30,13 +31,20 @@ pub struct Job {
     pub rent: i64,
     pub unconfirmed: u64,
     pub compute_ms: u64,
-    /// Estimated from a power that somebody said; no part of `net`.
+    /// Of that, what energy counters measured.
+    pub measured_ms: u64,
+    /// No part of `net`.
     pub energy_mwh: Option<u64>,
+    /// `measured` by counters, `configured` as an estimate from a power, or `both`: in parts.
+    pub energy_from: Option<&'static str>,
     pub net: i64,
+    #[serde(skip)]
+    pub(super) energy: Energy,
 }
 
 impl Job {
     pub fn new(booked: &Booked, microwatts: Option<u64>) -> Self {
+        let energy = Energy::of(booked, microwatts);
         Self {
             job: booked.job.to_string(),
             attempt: booked.attempt,
@@ -60,16 +68,13 @@ impl Job {
             rent: booked.rent,
             unconfirmed: booked.unconfirmed,
             compute_ms: booked.compute_ms,
-            energy_mwh: microwatts.map(|microwatts| energy(booked.compute_ms, microwatts)),
+            measured_ms: booked.measured_ms,
+            energy_mwh: energy.milliwatt_hours(),
+            energy_from: energy.source(),
             net: booked.net(),
+            energy,
         }
     }
-}
-
-/// Milliwatt hours, rounded down.
-fn energy(compute_ms: u64, microwatts: u64) -> u64 {
-    let product = u128::from(compute_ms).saturating_mul(u128::from(microwatts));
-    u64::try_from(product / 3_600_000_000).unwrap_or(u64::MAX)
 }
 
 /// Sums over jobs.
@@ -99,8 +104,12 @@ pub struct Sums {
     pub rent: i64,
     pub unconfirmed: u64,
     pub compute_ms: u64,
+    pub measured_ms: u64,
     pub energy_mwh: Option<u64>,
+    pub energy_from: Option<&'static str>,
     pub net: i64,
+    #[serde(skip)]
+    pub(super) energy: Energy,
 }
 
 impl Sums {
@@ -124,6 +133,7 @@ impl Sums {
             (&mut self.priority_fees, job.priority_fees),
             (&mut self.unconfirmed, job.unconfirmed),
             (&mut self.compute_ms, job.compute_ms),
+            (&mut self.measured_ms, job.measured_ms),
         ] {
             *sum = sum.saturating_add(amount);
         }
@@ -137,8 +147,8 @@ impl Sums {
         ] {
             *sum = sum.saturating_add(amount);
         }
-        if let Some(energy) = job.energy_mwh {
-            self.energy_mwh = Some(self.energy_mwh.unwrap_or(0).saturating_add(energy));
-        }
+        self.energy.add(job.energy);
+        self.energy_mwh = self.energy.milliwatt_hours();
+        self.energy_from = self.energy.source();
     }
 }

@@ -15,6 +15,9 @@ use crate::{
     store::{KnownCost, Member, Quote, SentTransaction, TransactionEnd},
 };
 
+mod energy;
+mod pruning;
+
 const ME: Address = Address::new_from_array([100; 32]);
 const DAY: i64 = 86_400;
 /// 2026-11-27 00:00 UTC.
@@ -27,6 +30,8 @@ struct World {
     changed: i64,
     sent: u8,
     now: i64,
+    /// What a run of its own jobs is measured to use.
+    energy_mj: Option<u64>,
 }
 
 fn job(number: u8) -> Address {
@@ -53,6 +58,7 @@ impl World {
             changed: 0,
             sent: 0,
             now: FRIDAY,
+            energy_mj: None,
         }
     }
 
@@ -119,7 +125,10 @@ impl World {
             runtime_class: [0; 32],
         };
         let body = Body {
+            outputs: vec![1; 100],
+            outputs_json: "[]".into(),
             compute_ms: 1_500,
+            energy_mj: self.energy_mj,
             ..Body::default()
         };
         let now = UnixSeconds(self.now);
@@ -194,6 +203,13 @@ impl World {
             ..Config::default()
         };
         read(&config, flags).unwrap()
+    }
+}
+
+fn by(by: Grouping) -> args::Earnings {
+    args::Earnings {
+        by,
+        ..args::Earnings::default()
     }
 }
 
@@ -285,6 +301,11 @@ fn parts_of_each_job_are_told_apart() {
         (3, 15_150, 1_500)
     );
     assert_eq!(paid.energy_mwh, Some(30), "1.5 s at 72 W");
+    assert_eq!(
+        (paid.energy_from, paid.measured_ms),
+        (Some("configured"), 0)
+    );
+    assert_eq!((found(2).energy_mwh, found(2).energy_from), (None, None));
     assert_eq!((found(2).role, found(2).net), ("bystander", -5_050));
     assert_eq!((found(3).slashed, found(4).slashed), (250_000, 1_000_000));
     assert_eq!(found(5).slashed, 20_000_000);

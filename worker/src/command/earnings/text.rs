@@ -88,17 +88,7 @@ impl Earnings {
     fn write_notes(&self, out: &mut String) -> std::fmt::Result {
         let total = &self.total;
         let mut notes = Vec::new();
-        let seconds = decimal(total.compute_ms.saturating_mul(1_000));
-        notes.push(match (total.energy_mwh, self.microwatts, self.watts_from) {
-            (Some(energy), Some(microwatts), Some(from)) => format!(
-                "Computing took {seconds} s, about {} kWh at {} W ({from}).",
-                decimal(energy),
-                decimal(microwatts)
-            ),
-            _ => format!(
-                "Computing took {seconds} s. Set earnings.watts, or give --watts, for an estimate of the energy."
-            ),
-        });
+        notes.push(self.energy());
         notes.extend(self.sessions.as_ref().map(super::SessionSums::text));
         if total.unknown > 0 {
             notes.push(format!(
@@ -120,6 +110,38 @@ impl Earnings {
             }
         }
         Ok(())
+    }
+}
+
+impl Earnings {
+    fn energy(&self) -> String {
+        let total = &self.total;
+        let seconds = decimal(total.compute_ms.saturating_mul(1_000));
+        let measured = decimal(total.measured_ms.saturating_mul(1_000));
+        let energy = decimal(total.energy_mwh.unwrap_or(0));
+        let said = self.microwatts.zip(self.watts_from);
+        match (total.energy_from, said) {
+            (Some("measured"), _) if total.measured_ms == total.compute_ms => format!(
+                "Computing took {seconds} s and {energy} kWh, as this machine's energy counters measured."
+            ),
+            (Some("measured"), _) => format!(
+                "Computing took {seconds} s. Energy counters measured {measured} s of it: {energy} kWh. Set \
+                 earnings.watts, or give --watts, for an estimate of the rest."
+            ),
+            (Some("both"), Some((microwatts, from))) => format!(
+                "Computing took {seconds} s, about {energy} kWh: {measured} s of it measured by energy counters, the \
+                 rest at {} W ({from}).",
+                decimal(microwatts)
+            ),
+            (Some(_), Some((microwatts, from))) => format!(
+                "Computing took {seconds} s, about {energy} kWh at {} W ({from}).",
+                decimal(microwatts)
+            ),
+            (None, Some(_)) => format!("Computing took {seconds} s."),
+            _ => format!(
+                "Computing took {seconds} s. Set earnings.watts, or give --watts, for an estimate of the energy."
+            ),
+        }
     }
 }
 
@@ -169,6 +191,12 @@ fn write_job(out: &mut String, job: &Job) -> std::fmt::Result {
         parts.push(format!(
             "{} s",
             decimal(job.compute_ms.saturating_mul(1_000))
+        ));
+    }
+    if let (Some(energy), Some(from)) = (job.energy_mwh, job.energy_from) {
+        parts.push(format!(
+            "{} Wh {from}",
+            decimal(energy.saturating_mul(1_000))
         ));
     }
     if job.unknown {

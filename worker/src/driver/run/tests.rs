@@ -111,6 +111,7 @@ impl Bench {
             running: Running {
                 host: Arc::clone(&engines) as Arc<dyn Engines>,
                 meter: Meter::new(sender, &job(4_096)),
+                energy: EnergyMeter::default(),
                 runtime: "test".into(),
             },
             engines,
