@@ -7,6 +7,7 @@ use std::{
     io::{self, BufReader, Read},
     process::ExitCode,
     thread,
+    time::Duration,
 };
 
 use super::{
@@ -29,7 +30,7 @@ mod sample;
 /// Serves requests until they end. Called by `main` for the hidden subcommand `engine`, before
 /// configuration, logging or keys are touched.
 pub fn child_main() -> ExitCode {
-    let mut pipe = BufReader::new(Pipe);
+    let mut pipe = BufReader::new(Pipe::default());
     let mut engine = Engine::default();
     loop {
         let (request, body) = match frame::read::<Request>(&mut pipe, u64::MAX) {
@@ -40,12 +41,22 @@ pub fn child_main() -> ExitCode {
                 return ExitCode::FAILURE;
             }
         };
+        let linger = linger(&request);
         let (response, body) = engine.answer(request, body);
         if let Err(error) = frame::write(pipe.get_mut(), &response, &body) {
             eprintln!("the host takes no answer: {error}");
             return ExitCode::FAILURE;
         }
+        pipe.get_mut().answered(linger);
     }
+}
+
+/// How long the next request may be looked for after this one.
+fn linger(request: &Request) -> Duration {
+    if let Request::Run { linger_micros, .. } = request {
+        return Duration::from_micros(*linger_micros);
+    }
+    Duration::ZERO
 }
 
 /// Ends the process with its host, even in the middle of an inference.
@@ -76,7 +87,7 @@ impl Engine {
                 self.load(shared, body, Form::Optimised(info))
             }
             Request::LoadUnchecked => self.load(None, body, Form::Unchecked),
-            Request::Run { shapes, shared } => return self.run(shapes, shared, &body),
+            Request::Run { shapes, shared, .. } => return self.run(shapes, shared, &body),
             Request::Attempt { attempt } => Response::Attempted {
                 denied: attempt.make(),
             },

@@ -44,6 +44,10 @@ pub struct EngineConfig {
     pub optimised_cache_bytes: u64,
     /// Keeps a process ready that the next model is loaded into.
     pub spare: bool,
+    /// Microseconds that a short run's answer, and the run after it, are looked for in a loop before they
+    /// are waited for asleep: an idle core takes longer to wake than such a call costs otherwise. Only
+    /// where a core would lie idle, and for runs that came and ended as quickly the last time. 0: never.
+    pub spin_us: u64,
     /// Inferences at the same time; each has its own process.
     pub concurrency: usize,
     /// Engines with the same model. 0: as many as may run at the same time.
@@ -74,6 +78,7 @@ impl Default for EngineConfig {
             memory_bytes: 0,
             optimised_cache_bytes: 4 << 30,
             spare: true,
+            spin_us: 5_000,
             concurrency: 2,
             instances: 0,
             preparing: 1,

@@ -54,6 +54,9 @@ pub enum Request {
     Run {
         shapes: Vec<Vec<usize>>,
         shared: bool,
+        /// How long it may look for the next request in a loop once it has answered; 0 for not at all.
+        #[serde(default)]
+        linger_micros: u64,
     },
     /// Body: a model, which ONNX Runtime is given without a look at it. To try the sandbox with.
     LoadUnchecked,

@@ -44,6 +44,7 @@ use spare::Spare;
 
 mod attempts;
 mod control;
+mod cores;
 mod ending;
 mod engine;
 mod floor;

@@ -2,14 +2,18 @@
 
 use std::io;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
+use super::cores::Looking;
 use crate::frame::{self, PREAMBLE, Request, Response};
 
 #[cfg(not(unix))]
-pub type Stream = tokio::io::Join<tokio::process::ChildStdout, tokio::process::ChildStdin>;
+pub use pipes::Pipes as Stream;
 #[cfg(unix)]
-pub type Stream = tokio::net::UnixStream;
+pub use socket::Socket as Stream;
+
+#[cfg(not(unix))]
+mod pipes;
+#[cfg(unix)]
+mod socket;
 
 /// What is kept of a buffer between two exchanges.
 const KEPT: usize = 64 << 10;
@@ -36,34 +40,38 @@ impl Control {
         }
     }
 
+    /// Sends a request and takes its response, which is looked for in a loop as long as that may be.
     pub async fn exchange(
         &mut self,
         request: &Request,
         body: &[u8],
+        mut looking: Option<Looking<'_>>,
     ) -> Result<(Response, Vec<u8>), Failure> {
         let head = frame::head(request, body).map_err(nonsense)?;
         let sent = async {
             self.stream.write_all(&head).await?;
-            self.stream.write_all(body).await?;
-            self.stream.flush().await
+            self.stream.write_all(body).await
         };
         let sent: io::Result<()> = sent.await;
         // One that takes nothing may have said something before.
-        let response = self.receive().await?;
+        let response = self.receive(&mut looking).await?;
         sent.map_err(|_| Failure::Ended)?;
         self.arrived.clear();
         self.arrived.shrink_to(KEPT);
         Ok(response)
     }
 
-    async fn receive(&mut self) -> Result<(Response, Vec<u8>), Failure> {
-        self.fill(PREAMBLE).await?;
+    async fn receive(
+        &mut self,
+        looking: &mut Option<Looking<'_>>,
+    ) -> Result<(Response, Vec<u8>), Failure> {
+        self.fill(PREAMBLE, looking).await?;
         let preamble = self.arrived.first_chunk().ok_or(Failure::Ended)?;
         let (header, body) = frame::lengths(preamble, self.max_body).map_err(Failure::Nonsense)?;
         let size = |length: u64| usize::try_from(length).map_err(nonsense);
         let body_at = PREAMBLE.saturating_add(size(header)?);
         let end = body_at.saturating_add(size(body)?);
-        self.fill(end).await?;
+        self.fill(end, looking).await?;
         let more = self.arrived.len().saturating_sub(end);
         if more > 0 {
             let reason = format!("{more} bytes that it was not asked for");
@@ -80,9 +88,13 @@ impl Control {
     }
 
     /// Grows with what arrives, so that an announced length alone costs no memory.
-    async fn fill(&mut self, length: usize) -> Result<(), Failure> {
+    async fn fill(
+        &mut self,
+        length: usize,
+        looking: &mut Option<Looking<'_>>,
+    ) -> Result<(), Failure> {
         while self.arrived.len() < length {
-            match self.stream.read_buf(&mut self.arrived).await {
+            match self.stream.read(&mut self.arrived, looking).await {
                 Ok(1..) => {}
                 Ok(0) | Err(_) => return Err(Failure::Ended),
             }

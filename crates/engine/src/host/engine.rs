@@ -18,6 +18,7 @@ use tokio::{
 use super::{
     Deadline, HostConfig,
     control::{Control, Failure, Stream},
+    cores::{CORES, Looking},
     ending,
     ps::EngineState,
     roster::Roster,
@@ -29,6 +30,7 @@ use crate::{
     info::ModelInfo,
     runtime::Runtime,
     sandbox,
+    settings::Mode,
     shared::{Shared, Sizes, Written},
 };
 
@@ -73,6 +75,14 @@ pub struct Engine {
     said: Arc<Mutex<VecDeque<u8>>>,
     listener: JoinHandle<()>,
     output_limit: u64,
+    /// Cores that it uses while it works.
+    threads: usize,
+    /// The longest that an answer to a run is looked for in a loop; zero for never.
+    spin: Duration,
+    /// What its last run took.
+    last_run: Duration,
+    /// Until when it may look for its next request in a loop.
+    lingers_until: Option<Instant>,
     /// Whether it has been given a model; what breaks from then on was broken by the model.
     shown: bool,
     /// Until when the processor time that it may use suffices, whatever it does.
@@ -96,6 +106,7 @@ impl Engine {
     pub fn spawn(
         config: &HostConfig,
         roster: &Arc<Roster>,
+        mode: Mode,
         optimised: u64,
     ) -> Result<Self, EngineError> {
         let failed = |source| EngineError::Spawn {
@@ -146,6 +157,10 @@ impl Engine {
             said,
             listener,
             output_limit: limits.output_bytes,
+            threads: config.engine.settings(mode).threads,
+            spin: Duration::from_micros(config.engine.spin_us),
+            last_run: Duration::ZERO,
+            lingers_until: None,
             shown: false,
             cpu_until: None,
             runtime: None,
@@ -183,9 +198,22 @@ impl Engine {
         body: &[u8],
         deadline: Deadline,
     ) -> Result<(Response, Vec<u8>), EngineError> {
+        self.call_and_look(doing, (request, body), None, deadline)
+            .await
+    }
+
+    /// The same, but may look for the response in a loop.
+    async fn call_and_look(
+        &mut self,
+        doing: &'static str,
+        (request, body): (&Request, &[u8]),
+        looking: Option<Looking<'_>>,
+        deadline: Deadline,
+    ) -> Result<(Response, Vec<u8>), EngineError> {
         self.shown |= !matches!(request, Request::Share { .. } | Request::Start { .. });
         self.allow_cpu(deadline.limit);
-        let exchange = self.control.exchange(request, body);
+        let _cores = CORES.take(self.threads);
+        let exchange = self.control.exchange(request, body, looking);
         let failure = match timeout_at(deadline.at, exchange).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(failure)) => failure,
@@ -269,7 +297,7 @@ fn pipe(command: &mut Command) -> io::Result<Ours> {
 
 #[cfg(unix)]
 fn connect(ours: Ours, child: &mut Child) -> io::Result<(Stream, Option<ChildStdin>)> {
-    Ok((Stream::from_std(ours)?, child.stdin.take()))
+    Ok((Stream::new(ours), child.stdin.take()))
 }
 
 #[cfg(not(unix))]
@@ -277,7 +305,7 @@ fn connect((): Ours, child: &mut Child) -> io::Result<(Stream, Option<ChildStdin
     let missing = || io::Error::other("its pipes are missing");
     let requests = child.stdin.take().ok_or_else(missing)?;
     let responses = child.stdout.take().ok_or_else(missing)?;
-    Ok((tokio::io::join(responses, requests), None))
+    Ok((Stream::new(responses, requests), None))
 }
 
 /// Keeps an engine's standard error from filling its pipe, and its last words for the error.

@@ -28,7 +28,12 @@ impl Inner {
     }
 
     pub async fn start(&self, deadline: Deadline) -> Result<(Engine, Probe), EngineError> {
-        let mut engine = Engine::spawn(&self.config, &self.roster, self.optimised_bytes())?;
+        let mut engine = Engine::spawn(
+            &self.config,
+            &self.roster,
+            self.mode,
+            self.optimised_bytes(),
+        )?;
         engine.share(deadline).await?;
         let probe = engine
             .start(&self.config.engine, self.mode, deadline)

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use libc::{
     CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER,
     CLONE_NEWUTS, CLONE_SIGHAND, CLONE_THREAD, CLONE_VM, EACCES, EAGAIN, ENOSYS, F_GETFD, F_GETFL,
-    PR_GET_NAME, PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PROT_EXEC, SIGXCPU,
+    MSG_DONTWAIT, PR_GET_NAME, PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PROT_EXEC, SIGXCPU,
 };
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen as Width, SeccompCmpOp as Compare,
@@ -113,6 +113,14 @@ fn by_arguments() -> Result<Rules, BackendError> {
         (
             libc::SYS_prlimit64,
             vec![(0, (Compare::Eq, 0)), (2, (Compare::Eq, 0))],
+        ),
+        // Whether the next request is there: of the pipe alone, and never waiting.
+        (
+            libc::SYS_recvfrom,
+            vec![
+                (0, (Compare::Eq, 1)),
+                (3, (Compare::Eq, bits(MSG_DONTWAIT))),
+            ],
         ),
     ];
     let rule = |(call, conditions): (i64, Vec<_>)| Ok((call, vec![all_of(&conditions)?]));

@@ -1,6 +1,6 @@
 //! What is said to an engine, in its order: share, start, run. Between the last two it loads a model.
 
-use std::io;
+use std::{io, time::Duration};
 
 use tokio::time::Instant;
 
@@ -12,6 +12,7 @@ use crate::{
     frame::{Request, Response},
     host::{
         Deadline, Probe,
+        cores::{self, CORES, Looking},
         ps::EngineState,
         tensors::{self, Made},
     },
@@ -91,11 +92,19 @@ impl Engine {
     ) -> Result<Outcome, EngineError> {
         let doing = "run the model";
         let given = tensors::give(self.shared.as_ref(), inputs)?;
+        let began = Instant::now();
+        let looking = self.may_look(began);
+        let linger = looking.as_ref().map_or(Duration::ZERO, |_| self.spin);
         let request = Request::Run {
             shapes: given.shapes,
             shared: given.shared,
+            linger_micros: u64::try_from(linger.as_micros()).unwrap_or(u64::MAX),
         };
-        let (response, body) = self.call(doing, &request, &given.body, deadline).await?;
+        let called = self.call_and_look(doing, (&request, &given.body), looking, deadline);
+        let (response, body) = called.await?;
+        let ended = Instant::now();
+        self.last_run = ended.saturating_duration_since(began);
+        self.lingers_until = ended.checked_add(linger);
         if let Response::Failed { failure } = response {
             return Ok(Outcome::Failed(failure));
         }
@@ -115,6 +124,22 @@ impl Engine {
             let _: io::Result<()> = shared.rest(given.extent, extent);
         }
         Ok(Outcome::Outputs(outputs))
+    }
+
+    /// Whether the answer to a run may be looked for in a loop: where it came soon the last time, and a core
+    /// would lie idle otherwise.
+    fn may_look(&self, now: Instant) -> Option<Looking<'static>> {
+        if self.last_run >= self.spin {
+            return None;
+        }
+        let lingers = self.lingers_until.is_some_and(|until| now < until);
+        // This thread, and an engine that looks for its request.
+        let known = if lingers { 2 } else { 1 };
+        // The engine's own threads are not counted yet.
+        let engine = CORES.take(self.threads);
+        let core = CORES.take_idle(known, cores::running);
+        drop(engine);
+        Some(Looking::on(core?, self.spin))
     }
 
     /// What an answer other than the hoped for means.
