@@ -351,8 +351,9 @@ impl Deadline {
         }
     }
 
-    /// The middle between now and then.
-    fn first_half(self) -> Self {
-        Self::within(self.at.saturating_duration_since(Instant::now()) / 2)
+    /// Leaves so much of the time until then, but half of it at most.
+    fn leaving(self, time: Duration) -> Self {
+        let left = self.at.saturating_duration_since(Instant::now());
+        Self::within(left.saturating_sub(time.min(left / 2)))
     }
 }

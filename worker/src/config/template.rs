@@ -169,6 +169,9 @@ keep_alive_secs = 300
 memory_bytes = 0
 # A process that waits for the next model, with ONNX Runtime loaded.
 spare = true
+# Microseconds that a short run's answer and the next run are looked for in a loop before they are waited for asleep; only
+# where a core would lie idle. 0: never, which saves power.
+spin_us = 5000
 # Models as ONNX Runtime has optimised them, kept on disk in data_dir/optimised so that the next load is quick (CPU only);
 # the longest unused go first. 0 keeps none.
 optimised_cache_bytes = 4294967296

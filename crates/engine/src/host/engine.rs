@@ -68,7 +68,8 @@ pub struct Engine {
     /// Never written to: the engine sees by its end that this process is gone.
     _lifeline: Option<ChildStdin>,
     control: Control,
-    shared: Option<Shared>,
+    /// Shared with the threads that copy models.
+    shared: Option<Arc<Shared>>,
     /// Where it may write its optimised model, until it has loaded one.
     written: Option<Written>,
     sizes: Sizes,

@@ -2,17 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     Deadline, Inner, Model,
     engine::Engine,
     memory,
-    optimised::{Key, OptimisedModels},
+    optimised::{Found, Key, OptimisedModels},
     ps::{EngineState, Hex},
 };
 use crate::{backend::ModelRefused, error::EngineError};
 
+/// Least time that is left to a model whose kept form does not load.
+const LEAST_RESERVE: Duration = Duration::from_secs(2);
 /// Between two looks at what an engine at work holds in memory. What it can take in between is
 /// bounded by its sandbox.
 const LOOK: Duration = Duration::from_millis(200);
@@ -25,14 +27,24 @@ impl Inner {
         let mut engine = self.fresh(deadline).await?;
         self.note(number, &engine);
         let kept = self.kept(model, &engine);
+        let began = Instant::now();
+        let found = match &kept {
+            Some((models, key)) => look_up(models, *key, deadline).await,
+            None => Found::Nothing,
+        };
+        let wanted = found != Found::GainsNothing;
         if let Some((models, key)) = &kept
-            && let Some(optimised) = models.get(*key).await
+            && let Found::Kept { optimised, cold } = found
         {
             // What does not load leaves the model itself as much time as it takes.
-            let (process, half) = (engine.pid(), deadline.first_half());
-            let loading = engine.load_optimised(model.digest, &optimised, half);
+            let reserve = cold.map_or(Duration::MAX, |cold| cold.saturating_mul(2));
+            let (process, limit) = (engine.pid(), deadline.leaving(reserve.max(LEAST_RESERVE)));
+            let loading = engine.load_optimised(model.digest, optimised, limit);
             match self.watched(process, loading).await {
-                Ok(Ok(())) => return Ok(engine),
+                Ok(Ok(())) => {
+                    models.used(*key, began.elapsed());
+                    return Ok(engine);
+                }
                 Ok(Err(error)) => {
                     tracing::warn!(model = %Hex(&model.digest), %error, "an optimised model is dropped");
                     models.reject(key);
@@ -45,7 +57,7 @@ impl Inner {
             engine = self.anew(number, deadline).await?;
         }
         let Some((models, key)) =
-            kept.filter(|(models, key)| models.wants(key) && self.may_fit(model))
+            kept.filter(|(models, key)| wanted && models.wants(key) && self.may_fit(model))
         else {
             self.load_plainly(&mut engine, model, deadline).await?;
             return Ok(engine);
@@ -53,8 +65,8 @@ impl Inner {
         let process = engine.pid();
         let loading = self.watched(process, engine.load(model, true, deadline));
         let ended = match loading.await {
-            Ok(Ok(Some(optimised))) => {
-                models.keep(key, optimised);
+            Ok(Ok(Some((optimised, cold)))) => {
+                models.keep(key, optimised, cold);
                 return Ok(engine);
             }
             ended => ended,
@@ -146,4 +158,16 @@ impl Inner {
         let limit = self.memory;
         ModelRefused::Memory { needs, limit }.into()
     }
+}
+
+/// What is kept of the model. A disk that does not answer leaves the model itself time to load; who knows
+/// what it would make of a second write is not asked to keep it.
+async fn look_up(models: &Arc<OptimisedModels>, key: Key, deadline: Deadline) -> Found {
+    let looking = models.get(key);
+    let limit = deadline.leaving(Duration::MAX);
+    timeout_at(limit.at, looking).await.unwrap_or_else(|_| {
+        let (model, limit) = (Hex(&key.model), limit.limit);
+        tracing::warn!(%model, ?limit, "the folder of optimised models does not answer; the model is loaded without");
+        Found::GainsNothing
+    })
 }

@@ -4,7 +4,8 @@
 //! is kept under everything that it depends on: the model, ONNX Runtime's library, the processor, the
 //! settings. What is kept was written by a process that its model may have taken over. So it is never
 //! used for another model, is loaded in the sandbox alone, and must say and compute on a sample what
-//! the model did. What does not is dropped, and the model itself is loaded.
+//! the model did. What does not is dropped, and the model itself is loaded. So is what turns out to load
+//! no quicker than the model.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +13,7 @@ use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use assay_protocol::Digest;
@@ -22,9 +23,11 @@ use tokio::sync::watch;
 use super::{engine::Optimised, ps::Hex};
 
 pub use key::Key;
+use times::Times;
 
 mod entry;
 mod key;
+mod times;
 
 /// What files of the folder end with. Nothing else in it is touched.
 const ENDING: &str = ".optimised";
@@ -51,6 +54,19 @@ pub enum OptimisedError {
     TooLarge { size: u64, limit: u64 },
     #[error("the file is not what was written: {0}")]
     Spoiled(&'static str),
+}
+
+/// What there is of a model.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Nothing,
+    /// It was kept, and loaded no quicker.
+    GainsNothing,
+    Kept {
+        optimised: Optimised,
+        /// What the model took to load when it was kept, if that is known.
+        cold: Option<Duration>,
+    },
 }
 
 /// A folder of optimised models, of limited size. The longest unused go first. Several processes may
@@ -87,10 +103,45 @@ impl OptimisedModels {
     }
 
     /// What was kept, if anything was, and is whole and this model's.
-    pub(super) async fn get(self: &Arc<Self>, key: Key) -> Option<Optimised> {
+    pub(super) async fn get(self: &Arc<Self>, key: Key) -> Found {
         let models = Arc::clone(self);
-        let getting = tokio::task::spawn_blocking(move || models.read(&key));
-        getting.await.ok().flatten()
+        let getting = tokio::task::spawn_blocking(move || models.find(&key));
+        getting.await.unwrap_or(Found::Nothing)
+    }
+
+    fn find(&self, key: &Key) -> Found {
+        let times = Times::read(&self.times_path(key));
+        if times.is_some_and(|times| times.gain_nothing()) {
+            return Found::GainsNothing;
+        }
+        let cold = times.map(|times| times.cold());
+        let found = self.read(key);
+        found.map_or(Found::Nothing, |optimised| Found::Kept { optimised, cold })
+    }
+
+    /// Notes what it took to find and load an entry, in the background. One that gains nothing is dropped.
+    pub(super) fn used(self: &Arc<Self>, key: Key, took: Duration) {
+        let models = Arc::clone(self);
+        let writing = Writing::begin(&models);
+        tokio::task::spawn_blocking(move || {
+            let _writing = writing;
+            models.note_use(&key, took);
+        });
+    }
+
+    fn note_use(&self, key: &Key, took: Duration) {
+        let path = self.times_path(key);
+        let Some(mut times) = Times::read(&path) else {
+            return;
+        };
+        times.used(took);
+        // Times that cannot be written are the older ones.
+        let _: io::Result<()> = times.write(&path);
+        if times.gain_nothing() {
+            let (model, cold) = (Hex(&key.model), times.cold());
+            tracing::debug!(%model, ?took, ?cold, "an optimised model loads no quicker and is dropped");
+            self.drop_file(&self.path(key));
+        }
     }
 
     fn read(&self, key: &Key) -> Option<Optimised> {
@@ -141,7 +192,8 @@ impl OptimisedModels {
     }
 
     /// Writes in the background: nobody waits for it.
-    pub(super) fn keep(self: &Arc<Self>, key: Key, optimised: Optimised) {
+    /// `cold` is what the model took to load as its author made it.
+    pub(super) fn keep(self: &Arc<Self>, key: Key, optimised: Optimised, cold: Duration) {
         let model = Hex(&key.model);
         if *self.writing.borrow() >= AT_ONCE {
             tracing::debug!(%model, "the disk is busy: an optimised model is kept another time");
@@ -152,7 +204,12 @@ impl OptimisedModels {
         tokio::task::spawn_blocking(move || {
             let _writing = writing;
             let model = Hex(&key.model);
-            match models.write(&key, &optimised) {
+            let times = Times::new(count(optimised.graph.len()), cold);
+            let written = models.write(&key, &optimised).and_then(|()| {
+                let times = times.write(&models.times_path(&key));
+                times.map_err(|source| models.failed_by(source))
+            });
+            match written {
                 Ok(()) => tracing::debug!(%model, "an optimised model is kept"),
                 Err(error @ OptimisedError::Io { .. }) => {
                     tracing::warn!(%model, %error, "an optimised model is not kept");
@@ -211,6 +268,10 @@ impl OptimisedModels {
         Ok(())
     }
 
+    fn times_path(&self, key: &Key) -> PathBuf {
+        self.folder.join(format!("{key}{}", times::ENDING))
+    }
+
     fn path(&self, key: &Key) -> PathBuf {
         self.folder.join(format!("{key}{ENDING}"))
     }
@@ -266,14 +327,14 @@ pub fn kept_of(folder: &Path, model: &Digest) -> io::Result<Vec<(PathBuf, u64)>>
         .collect())
 }
 
-struct Found {
+struct KeptFile {
     name: String,
     path: PathBuf,
     size: u64,
     used: SystemTime,
 }
 
-fn files(folder: &Path) -> io::Result<Vec<Found>> {
+fn files(folder: &Path) -> io::Result<Vec<KeptFile>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -287,7 +348,7 @@ fn files(folder: &Path) -> io::Result<Vec<Found>> {
         if !name.ends_with(ENDING) || !metadata.is_file() {
             continue;
         }
-        found.push(Found {
+        found.push(KeptFile {
             name,
             path: entry.path(),
             size: metadata.len().max(LEAST),

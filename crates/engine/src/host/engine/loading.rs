@@ -1,7 +1,7 @@
 //! How an engine is given the only model that it will ever see: as its author made it, or as
 //! another engine has optimised it.
 
-use std::io;
+use std::{io, sync::Arc, time::Duration};
 
 use assay_protocol::Digest;
 use tokio::time::Instant;
@@ -34,15 +34,19 @@ pub struct Optimised {
 }
 
 impl Engine {
-    /// Has it load a model; if that is asked for and works, hands out what it made of it.
+    /// Has it load a model; if that is asked for and works, hands out what it made of it, and how long it
+    /// took to load.
     pub async fn load(
         &mut self,
         model: &Model,
         keep: bool,
         deadline: Deadline,
-    ) -> Result<Option<Optimised>, EngineError> {
+    ) -> Result<Option<(Optimised, Duration)>, EngineError> {
+        let began = Instant::now();
         let request = |shared| Request::Load { shared, keep };
-        let response = self.give(&model.bytes, request, deadline).await?;
+        let bytes = Arc::clone(&model.bytes);
+        let response = self.give(bytes, request, deadline).await?;
+        let took = began.elapsed();
         let Response::Loaded {
             info,
             placement,
@@ -54,7 +58,7 @@ impl Engine {
         };
         let most = u64::try_from(model.bytes.len()).unwrap_or(u64::MAX);
         let most = most.saturating_mul(2).saturating_add(ROOM);
-        let optimised = match self.optimised(&info, sample, kept, most) {
+        let optimised = match self.optimised(&info, sample, kept, most).await {
             Ok(optimised) => optimised,
             Err(reason) => {
                 let reason: String = reason.chars().take(300).collect();
@@ -65,22 +69,27 @@ impl Engine {
         // Its memory is free from now on.
         self.written = None;
         self.loaded(model.digest, info, placement, false);
-        Ok(optimised)
+        Ok(optimised.map(|optimised| (optimised, took)))
     }
 
     /// Has it load what another engine has made of the model. It must say and compute the same.
     pub async fn load_optimised(
         &mut self,
         model: Digest,
-        optimised: &Optimised,
+        optimised: Optimised,
         deadline: Deadline,
     ) -> Result<(), EngineError> {
         self.written = None;
+        let Optimised {
+            info: kept_info,
+            sample: kept_sample,
+            graph,
+        } = optimised;
         let request = |shared| Request::LoadOptimised {
             shared,
-            info: optimised.info.clone(),
+            info: kept_info.clone(),
         };
-        let response = self.give(&optimised.graph, request, deadline).await?;
+        let response = self.give(graph, request, deadline).await?;
         let Response::Loaded {
             info,
             placement,
@@ -90,7 +99,7 @@ impl Engine {
         else {
             return Err(self.refused(DOING, response));
         };
-        if info != optimised.info || sample.as_ref() != Some(&optimised.sample) {
+        if info != kept_info || sample != Some(kept_sample) {
             let reason = "the optimised model does not compute what the model does";
             return Err(self.nonsense(DOING, reason));
         }
@@ -101,31 +110,33 @@ impl Engine {
     /// Hands a file over and has it loaded.
     async fn give(
         &mut self,
-        bytes: &[u8],
+        bytes: impl AsRef<[u8]> + Send + 'static,
         request: impl FnOnce(Option<u64>) -> Request,
         deadline: Deadline,
     ) -> Result<Response, EngineError> {
         let memory = |error: io::Error| RuntimeFault::OutOfMemory {
             reason: format!("the model finds no place: {error}"),
         };
-        let response = if let Some(shared) = &self.shared {
-            shared.give_model(bytes).map_err(memory)?;
-            let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-            let request = request(Some(length));
-            self.call(DOING, &request, &[], deadline).await?.0
-        } else {
+        let Some(shared) = self.shared.clone() else {
             let request = request(None);
-            self.call(DOING, &request, bytes, deadline).await?.0
+            let called = self.call(DOING, &request, bytes.as_ref(), deadline);
+            return Ok(called.await?.0);
         };
-        if let Some(shared) = &self.shared {
-            shared.take_model_back().map_err(memory)?;
-        }
+        let length = u64::try_from(bytes.as_ref().len()).unwrap_or(u64::MAX);
+        let giving = Arc::clone(&shared);
+        let given = aside(move || giving.give_model(bytes.as_ref())).await;
+        given.map_err(memory)?;
+        let request = request(Some(length));
+        let response = self.call(DOING, &request, &[], deadline).await?.0;
+        aside(move || shared.take_model_back())
+            .await
+            .map_err(memory)?;
         Ok(response)
     }
 
     /// What it has written, or why there is nothing to keep.
-    fn optimised(
-        &self,
+    async fn optimised(
+        &mut self,
         info: &ModelInfo,
         sample: Option<String>,
         kept: Kept,
@@ -136,8 +147,9 @@ impl Engine {
             Kept::Not { reason } => Err(reason),
             Kept::Written => {
                 let sample = sample.ok_or("no sample of it could be run")?;
-                let written = self.written.as_ref().ok_or("it was written nowhere")?;
-                let graph = written.read(most).map_err(|error| error.to_string())?;
+                let written = self.written.take().ok_or("it was written nowhere")?;
+                let graph = aside(move || written.read(most)).await;
+                let graph = graph.map_err(|error| error.to_string())?;
                 let info = info.clone();
                 Ok(Some(Optimised {
                     info,
@@ -158,4 +170,12 @@ impl Engine {
             (entry.placement, entry.optimised) = (placement, optimised);
         });
     }
+}
+
+/// Copies as much as a model on a thread that is there to wait, not on the runtime's.
+async fn aside<T: Send + 'static>(
+    copy: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let copied = tokio::task::spawn_blocking(copy).await;
+    copied.map_err(io::Error::other)?
 }

@@ -1,6 +1,6 @@
 //! What is said to an engine, in its order: share, start, run. Between the last two it loads a model.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -33,7 +33,7 @@ impl Engine {
         if let Response::Sharing { numbers, blank } = response {
             let process = self.child.id().unwrap_or_default();
             match Shared::take(process, numbers, sizes) {
-                Ok(shared) => self.shared = Some(shared),
+                Ok(shared) => self.shared = Some(Arc::new(shared)),
                 Err(error) => tracing::warn!(%error, "no memory is shared with the engine"),
             }
             if let Some(number) = blank {
@@ -91,7 +91,7 @@ impl Engine {
         deadline: Deadline,
     ) -> Result<Outcome, EngineError> {
         let doing = "run the model";
-        let given = tensors::give(self.shared.as_ref(), inputs)?;
+        let given = tensors::give(self.shared.as_deref(), inputs)?;
         let began = Instant::now();
         let looking = self.may_look(began);
         let linger = looking.as_ref().map_or(Duration::ZERO, |_| self.spin);
@@ -116,7 +116,7 @@ impl Engine {
             shared,
             body,
         };
-        let memory = self.shared.as_ref();
+        let memory = self.shared.as_deref();
         let (outputs, extent) = tensors::take(memory, &self.info, made, self.output_limit)
             .map_err(|reason| self.nonsense(doing, &reason))?;
         if let Some(shared) = &self.shared {

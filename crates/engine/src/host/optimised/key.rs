@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Changes with the form of the files, and with what is done to a session that its settings do not tell.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 /// The model, and the digest of everything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

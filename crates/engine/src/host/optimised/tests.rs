@@ -149,3 +149,25 @@ fn model_whose_kept_form_fails_twice_is_not_kept_again() {
     kept.give_up(&key(2));
     assert!(!kept.wants(&key(2)) && kept.wants(&key(3)));
 }
+
+#[tokio::test]
+async fn large_graph_that_loads_no_quicker_twice_is_dropped_and_stays_known() {
+    let folder = tempdir().unwrap();
+    let kept = Arc::new(OptimisedModels::open(folder.path(), 64 << 20).unwrap());
+    let cold = Duration::from_millis(100);
+    for (model, warm) in [(1, 90), (2, 40)] {
+        kept.keep(key(model), graph(model, 9 << 20), cold);
+        kept.settled().await;
+        for _ in 0..2 {
+            let Found::Kept { cold: known, .. } = kept.get(key(model)).await else {
+                panic!("{model} is not kept")
+            };
+            assert_eq!(known, Some(cold));
+            kept.used(key(model), Duration::from_millis(warm));
+            kept.settled().await;
+        }
+    }
+    assert_eq!(kept.get(key(1)).await, Found::GainsNothing);
+    assert!(!kept.path(&key(1)).exists());
+    assert!(matches!(kept.get(key(2)).await, Found::Kept { .. }));
+}
