@@ -81,6 +81,11 @@ impl Cores {
         })
     }
 
+    /// Whether more is taken than there is: an engine has begun since.
+    fn is_short(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) > self.count
+    }
+
     fn note(&self, others: usize, now: u64) {
         self.others.store(others, Ordering::Relaxed);
         let until = now.saturating_add(micros(SEEN));
@@ -134,7 +139,7 @@ impl<'a> Looking<'a> {
             cores.note(cores.count, cores.now());
             return false;
         }
-        now < self.limit
+        now < self.limit && !self.core.cores.is_short()
     }
 }
 
@@ -208,6 +213,17 @@ mod tests {
         assert!(!looking.goes_on());
         drop(looking);
         assert!(cores.take_idle(1, alone).is_none());
+    }
+
+    #[test]
+    fn looking_ends_when_an_engine_wants_the_core() {
+        let cores = Cores::new(2);
+        let _engine = cores.take(1);
+        let core = cores.take_idle(1, alone).unwrap();
+        let mut looking = Looking::on(core, Duration::MAX);
+        assert!(looking.goes_on());
+        let _other = cores.take(1);
+        assert!(!looking.goes_on());
     }
 
     #[test]
