@@ -269,7 +269,7 @@ pub struct Pieces(reqwest::Response);
 
 impl Pieces {
     /// The next bytes; none at the end, an error where it breaks off.
-    pub fn next(&mut self) -> Result<Option<Vec<u8>>> {
+    pub fn piece(&mut self) -> Result<Option<Vec<u8>>> {
         let piece = runtime().block_on(self.0.chunk())?;
         Ok(piece.map(|bytes| bytes.to_vec()))
     }
@@ -278,7 +278,7 @@ impl Pieces {
     pub fn rest(mut self) -> (String, bool) {
         let mut all = Vec::new();
         loop {
-            match self.next() {
+            match self.piece() {
                 Ok(Some(piece)) => all.extend(piece),
                 ended => return (String::from_utf8_lossy(&all).into_owned(), ended.is_ok()),
             }

@@ -96,6 +96,10 @@ pub enum Finish {
 }
 
 /// A line of a generation's answer.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time is read or written, and none is kept"
+)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Line {

@@ -42,7 +42,7 @@ fn worker_that_is_killed_mid_stream_is_paid_for_one_request_at_most() -> Result<
     ask(&gateway, MODEL)?;
 
     let mut pieces = gateway.stream("/v1/chat/completions", &story())?;
-    assert!(pieces.next()?.is_some());
+    assert!(pieces.piece()?.is_some());
     worker.process.kill()?;
     // Whether the worker had come to the end or not: what came is shown, and the stream ends.
     pieces.rest();
@@ -70,7 +70,7 @@ fn gateway_that_is_killed_mid_stream_goes_on_in_the_same_session() -> Result<()>
     let gateway = client.gateway(&[&provider], &["--lanes", "1"])?;
     ask(&gateway, MODEL)?;
     let mut pieces = gateway.stream("/v1/chat/completions", &story())?;
-    assert!(pieces.next()?.is_some());
+    assert!(pieces.piece()?.is_some());
     gateway.process.kill()?;
 
     let gateway = client.gateway(&[&provider], &["--lanes", "1"])?;
@@ -195,7 +195,7 @@ fn reader_that_leaves_pays_for_what_came() -> Result<()> {
     let client = Client::new(stage, SOL)?;
     let gateway = client.gateway(&[&provider], &["--lanes", "1"])?;
     let mut pieces = gateway.stream("/v1/chat/completions", &question("tiny-chat", true))?;
-    assert!(pieces.next()?.is_some());
+    assert!(pieces.piece()?.is_some());
     drop(pieces);
     // The next one waits until that one has its receipt.
     ask(&gateway, "tiny-chat")?;

@@ -72,7 +72,7 @@ fn present(name: &str, length: usize) -> Tensor {
         name,
         DType::F16,
         &[1, 2, length, 3],
-        vec![length as u8; length * 12],
+        vec![u8::try_from(length).unwrap(); length * 12],
     )
 }
 

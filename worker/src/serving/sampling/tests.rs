@@ -227,12 +227,12 @@ fn tokens_are_drawn_as_often_as_their_probability_says() {
 #[test]
 fn drawing_walks_the_weights_from_the_first_to_the_last() {
     let kept = [(5, 1.0), (6, 2.0), (9, 1.0)];
-    let at = |part: f64| draw(&kept, (part * 2_f64.powi(64)) as u64);
-    assert_eq!(at(0.0), Some(5));
-    assert_eq!(at(0.2499), Some(5));
-    assert_eq!(at(0.2501), Some(6));
-    assert_eq!(at(0.7499), Some(6));
-    assert_eq!(at(0.7501), Some(9));
+    let at = |part: u64| draw(&kept, u64::MAX / 10_000 * part);
+    assert_eq!(at(0), Some(5));
+    assert_eq!(at(2_499), Some(5));
+    assert_eq!(at(2_501), Some(6));
+    assert_eq!(at(7_499), Some(6));
+    assert_eq!(at(7_501), Some(9));
     assert_eq!(draw(&kept, u64::MAX), Some(9));
     assert_eq!(draw(&[], 0), None);
 }
