@@ -49,7 +49,8 @@ build: bootstrap program ## build the binaries `assay` and `assay-worker`
 test: ## everything: program, IDL, both workspaces' tests; ends with their sum
 	@scripts/test.sh
 
-demo: build ## six workers on a local chain: three digits settled, a cheat found out
+demo: build ## six workers on a local chain: three digits settled, a cheat found out, a chat in a session
+	@scripts/bootstrap.sh clients
 	@$(BINARIES)/assay-demo
 
 lint: ## rustfmt, clippy with warnings denied, cargo-deny
@@ -65,6 +66,7 @@ bench: build ## compute units and costs beside others' figures; time and memory 
 	ASSAY_BENCH_WRITE=$(abspath docs/performance.md) cargo bench --package assay-engine --bench serving
 
 e2e: build ## the end-to-end tests alone: local chain and real binaries
+	@scripts/bootstrap.sh clients
 	cargo test --workspace --test e2e
 
 clients: bootstrap ## the APIs over real packages, asked through the stock clients of Triton, OpenAI and Ollama

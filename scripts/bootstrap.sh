@@ -1,12 +1,12 @@
 #!/bin/sh
 # Installs what building and testing need, says what and why, and does nothing when nothing is missing.
 #
-#   scripts/bootstrap.sh [build]      what `make test` and `make demo` need (the default)
+#   scripts/bootstrap.sh [build]      what building and most tests need (the default)
 #   scripts/bootstrap.sh node         of that, Node.js and the packages of the migration script
 #   scripts/bootstrap.sh page         of that, Chromium and what looks at the worker's status page in it
 #   scripts/bootstrap.sh python       a virtual environment with what trains models/digits.onnx
 #   scripts/bootstrap.sh bench        a virtual environment with the Python server that `make bench` compares with
-#   scripts/bootstrap.sh clients      a virtual environment with the stock clients that `make clients` asks with
+#   scripts/bootstrap.sh clients      a virtual environment with the stock clients that tests and demo ask with
 #   scripts/bootstrap.sh lint         cargo-deny
 #   scripts/bootstrap.sh all
 #   scripts/bootstrap.sh --print-env  shell lines that let you run the binaries without make

@@ -40,6 +40,7 @@ finish() {
 }
 
 phase "set-up" scripts/bootstrap.sh || finish
+phase "set-up of the stock clients" scripts/bootstrap.sh clients || finish
 phase "program" scripts/build-program.sh "${SBF:-auto}" || finish
 phase "IDL" scripts/idl.sh check
 phase "protocol and program, host" \

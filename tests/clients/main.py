@@ -22,7 +22,7 @@ MODELS = pathlib.Path(__file__).resolve().parents[2] / "models"
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("url", help="where the gateway is, as http://127.0.0.1:8951")
+    parser.add_argument("url", help="where the gateway is, as http://127.0.0.1:8952")
     parser.add_argument("--key", help="its key, if it wants one")
     parser.add_argument("--chat", default="tiny-chat", help="name of the chat package")
     parser.add_argument("--embed", default="tiny-embed", help="name of the embedding package")

@@ -109,7 +109,7 @@ async function opensOnceByLink() {
 async function saysWhatThereIs(page) {
   const row = page.locator("#jobs tbody tr").first();
   for (const words of ["digits-mlp", "running", "0.0009 SOL", "to commit", "12 ms"]) await shows(row, words);
-  for (const words of ["CPU: 7 nodes", "3.1 MiB", "1,204"]) await shows(page.locator("#engines tbody tr"), words);
+  for (const words of ["CPU: 7 nodes", "3.1 MiB", "1,204", "idle, for sessions"]) await shows(page.locator("#engines tbody tr"), words);
   await shows(page.locator("#earnings"), "0.0123 SOL");
   await shows(page.locator("#machine"), "41 °C, 23 W");
   await shows(page.locator("#endpoints"), "failing");

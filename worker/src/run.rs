@@ -94,6 +94,7 @@ pub async fn run(config: Config, halt: Halt, recent: Recent) -> anyhow::Result<(
         shared: Arc::clone(&parts.shared),
         driver: sender.clone(),
         host,
+        sessions: engines.sessions.as_ref().map(|(_, host)| Arc::clone(host)),
         chain: Arc::clone(&parts.chain),
         recent,
         operator: parts.operator,

@@ -35,7 +35,7 @@ pub struct ChatOptions {
     #[arg(
         long,
         env = "ASSAY_GATEWAY",
-        default_value = "http://127.0.0.1:8951",
+        default_value = "http://127.0.0.1:8952",
         value_name = "URL"
     )]
     gateway: String,

@@ -54,7 +54,7 @@ Ctrl-C lets requests under way end; a second one does not. Sessions stay open fo
 `assay session close --all` gets their money back.")]
 pub struct GatewayOptions {
     /// Where to listen; an address that other machines can reach needs --api-key
-    #[arg(long, default_value = "127.0.0.1:8951", value_name = "ADDRESS:PORT")]
+    #[arg(long, default_value = "127.0.0.1:8952", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
     /// SOL for all requests of this run, and for all deposits of it
     #[arg(long, value_name = "SOL")]

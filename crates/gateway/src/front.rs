@@ -173,10 +173,10 @@ mod tests {
 
     #[test]
     fn other_machines_need_a_key() {
-        assert!(guard("127.0.0.1:8951", None).is_ok());
-        assert!(guard("[::1]:8951", None).is_ok());
-        assert!(guard("0.0.0.0:8951", Some("")).is_err());
-        let guard = guard("0.0.0.0:8951", Some("secret")).unwrap();
+        assert!(guard("127.0.0.1:8952", None).is_ok());
+        assert!(guard("[::1]:8952", None).is_ok());
+        assert!(guard("0.0.0.0:8952", Some("")).is_err());
+        let guard = guard("0.0.0.0:8952", Some("secret")).unwrap();
         let given = |value: &str| guard.check_key(&headers(&[(AUTHORIZATION, value)]));
         assert_eq!(given("Bearer secret"), Ok(()));
         for wrong in [
@@ -193,18 +193,18 @@ mod tests {
 
     #[test]
     fn web_pages_of_strangers_are_refused() {
-        let guard = guard("127.0.0.1:8951", None).unwrap();
+        let guard = guard("127.0.0.1:8952", None).unwrap();
         for fine in [
-            headers(&[(HOST, "127.0.0.1:8951")]),
+            headers(&[(HOST, "127.0.0.1:8952")]),
             headers(&[(HOST, "localhost")]),
-            headers(&[(HOST, "[::1]:8951"), (ORIGIN, "http://localhost:3000")]),
+            headers(&[(HOST, "[::1]:8952"), (ORIGIN, "http://localhost:3000")]),
         ] {
             assert_eq!(guard.check_origin(&fine), Ok(()));
         }
         for strange in [
-            headers(&[(HOST, "rebound.example:8951")]),
-            headers(&[(HOST, "127.0.0.1:8951"), (ORIGIN, "https://evil.example")]),
-            headers(&[(HOST, "127.0.0.1:8951"), (ORIGIN, "null")]),
+            headers(&[(HOST, "rebound.example:8952")]),
+            headers(&[(HOST, "127.0.0.1:8952"), (ORIGIN, "https://evil.example")]),
+            headers(&[(HOST, "127.0.0.1:8952"), (ORIGIN, "null")]),
         ] {
             let (status, _) = guard.check_origin(&strange).unwrap_err();
             assert_eq!(status, StatusCode::FORBIDDEN);

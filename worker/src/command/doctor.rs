@@ -20,6 +20,7 @@ mod machine;
 mod network;
 mod report;
 mod service;
+mod sessions;
 mod settings;
 mod standing;
 mod storage;
@@ -90,7 +91,9 @@ async fn examine(report: &mut Report, layers: &Layers, send: bool, patience: Dur
     report.section("provider");
     standing::check(report, &patient, clock, class, send).await;
     report.section("service");
-    service::check(report, &patient).await;
+    let runs = service::check(report, &patient).await;
+    report.section("sessions");
+    sessions::check(report, &patient, runs).await;
 }
 
 /// The folder that a file lies in.

@@ -55,9 +55,9 @@ fn standing(snapshot: &Snapshot) -> String {
 fn engines(engines: &[Engine]) -> String {
     let mut table = table(
         &[
-            "MODEL", "STATE", "RUNS ON", "MEMORY", "RUNS", "MEDIAN", "95 %",
+            "MODEL", "FOR", "STATE", "RUNS ON", "MEMORY", "RUNS", "MEDIAN", "95 %",
         ],
-        3,
+        4,
     );
     for engine in engines {
         let placement = engine.placement.iter();
@@ -71,6 +71,7 @@ fn engines(engines: &[Engine]) -> String {
                     .as_deref()
                     .map(|digest| model(engine.model_name.as_deref(), digest)),
             ),
+            if engine.sessions { "sessions" } else { "jobs" }.to_owned(),
             engine.state.clone(),
             or_dash((!placement.is_empty()).then(|| placement.join(", "))),
             or_dash(engine.memory.map(bytes)),
@@ -232,18 +233,27 @@ mod tests {
                 estimate_ms: Some(12),
                 ..Job::default()
             }],
-            engines: vec![Engine {
-                model: Some("abcdefabcdefabcdef".into()),
-                state: "idle".into(),
-                placement: vec![Placed {
-                    provider: "CPU".into(),
-                    nodes: 7,
-                }],
-                memory: Some(3 << 20),
-                runs: 4,
-                median_ms: Some(1.25),
-                ..Engine::default()
-            }],
+            engines: vec![
+                Engine {
+                    model: Some("abcdefabcdefabcdef".into()),
+                    state: "idle".into(),
+                    placement: vec![Placed {
+                        provider: "CPU".into(),
+                        nodes: 7,
+                    }],
+                    memory: Some(3 << 20),
+                    runs: 4,
+                    median_ms: Some(1.25),
+                    ..Engine::default()
+                },
+                Engine {
+                    model: Some("fedcbafedcbafedcba".into()),
+                    model_name: Some("chat".into()),
+                    sessions: true,
+                    state: "running".into(),
+                    ..Engine::default()
+                },
+            ],
             ..Snapshot::default()
         }
     }
@@ -258,8 +268,11 @@ mod tests {
             "{text:?}"
         );
         let line = |word: &str| *lines.iter().find(|line| line.contains(word)).unwrap();
-        for word in ["idle", "CPU 7", "3.0 MiB", "1.2 ms", "-"] {
+        for word in ["jobs", "idle", "CPU 7", "3.0 MiB", "1.2 ms", "-"] {
             assert!(line("abcdefabcdef ").contains(word), "{word}: {text}");
+        }
+        for word in ["chat (fedcbafedcba)", "sessions", "running"] {
+            assert!(line("fedcbafedcba").contains(word), "{word}: {text}");
         }
         for word in [
             "digits",

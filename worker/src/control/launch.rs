@@ -10,7 +10,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{
     Control, Written,
     machine::Gauges,
-    observer::{Observer, Sources},
+    observer::{Observer, SessionEngines, Sources},
     recent::Recent,
     snapshot::Identity,
 };
@@ -30,6 +30,8 @@ pub struct Launch<'a> {
     pub shared: Arc<Shared>,
     pub driver: mpsc::Sender<Input>,
     pub host: Arc<Host>,
+    /// The engines of sessions, where there are any.
+    pub sessions: Option<Arc<Host>>,
     pub chain: Arc<RpcChain>,
     pub recent: Recent,
     pub operator: Address,
@@ -76,6 +78,10 @@ impl Launch<'_> {
             shared: self.shared,
             driver: self.driver,
             host: self.host,
+            sessions: self.sessions.map(|host| SessionEngines {
+                host,
+                models: self.config.sessions.models.clone(),
+            }),
             chain: self.chain,
             journal,
             recent: self.recent,
@@ -136,6 +142,7 @@ mod tests {
             shared: Arc::default(),
             driver,
             host: Arc::new(Host::new(engines)),
+            sessions: None,
             chain: Arc::new(RpcChain::new(&config.chain.endpoints()).unwrap()),
             recent: Recent::default(),
             operator: Address::new_from_array([2; 32]),

@@ -14,10 +14,11 @@ use super::{
     Unmoved, Worker,
     machine::Gauges,
     recent::Recent,
-    snapshot::{Audit, Earnings, Funds, Identity, Job, Reason, Snapshot, Standing, State},
+    snapshot::{Audit, Earnings, Engine, Funds, Identity, Job, Reason, Snapshot, Standing, State},
 };
 use crate::{
     chain::RpcChain,
+    config::SessionModel,
     core::{LiveJob, LiveSeat, Pause, Snapshot as Seen},
     driver::{Input, Shared},
     store::Store,
@@ -45,12 +46,19 @@ pub struct Sources {
     pub shared: Arc<Shared>,
     pub driver: mpsc::Sender<Input>,
     pub host: Arc<Host>,
+    pub sessions: Option<SessionEngines>,
     pub chain: Arc<RpcChain>,
     /// Opened for reading.
     pub journal: Store,
     pub recent: Recent,
     pub identity: Identity,
     pub gauges: Gauges,
+}
+
+/// The engines of sessions, and what their models are called there.
+pub struct SessionEngines {
+    pub host: Arc<Host>,
+    pub models: Vec<SessionModel>,
 }
 
 impl Observer {
@@ -91,6 +99,15 @@ impl Observer {
         self.sources.shared.names.get(&digest)
     }
 
+    fn engines(&self) -> Vec<Engine> {
+        let sources = &self.sources;
+        let name = |model: &Digest| sources.shared.names.get(model);
+        let sessions = sources.sessions.as_ref();
+        let sessions = sessions.map(|sessions| (sessions.host.ps(), sessions.models.as_slice()));
+        let sessions = sessions.as_ref().map(|(ps, models)| (ps, *models));
+        engines::seen(&sources.host.ps(), name, sessions)
+    }
+
     fn job(&self, job: &LiveJob) -> Job {
         Job {
             job: job.job.clone(),
@@ -129,9 +146,7 @@ impl Worker for Observer {
             audits: seen.seats.iter().map(audit).collect(),
             earnings,
             funds: funds(&seen),
-            engines: engines::seen(&self.sources.host.ps(), |model| {
-                self.sources.shared.names.get(model)
-            }),
+            engines: self.engines(),
             machine,
             chain: chain::seen(&self.sources.chain.health(), reachable),
             events: self.sources.recent.newest(),

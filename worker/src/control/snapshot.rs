@@ -186,6 +186,8 @@ pub struct Engine {
     /// Digest of the model's file.
     pub model: Option<String>,
     pub model_name: Option<String>,
+    /// Kept for requests of sessions, apart from jobs.
+    pub sessions: bool,
     /// As in `assay_engine::EngineState`.
     pub state: String,
     pub pid: Option<u32>,

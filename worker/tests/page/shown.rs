@@ -120,6 +120,7 @@ pub fn usual() -> Snapshot {
                 memory: Some(1_932_735_283),
                 median_ms: Some(41.7),
                 p95_ms: Some(58.2),
+                sessions: true,
                 ..engine(DETECTOR, Some("street-detector-v4"), "idle", 96)
             },
         ],
@@ -280,6 +281,7 @@ fn engine(model: &str, name: Option<&str>, state: &str, runs: u64) -> Engine {
     Engine {
         model: Some(model.into()),
         model_name: name.map(str::to_owned),
+        sessions: false,
         state: state.into(),
         pid: Some(4_000 + u32::try_from(runs).unwrap()),
         placement: vec![placed("CPU", 7)],

@@ -1,5 +1,5 @@
 //! `make demo`: a local chain and six providers with a real worker each. Three real digits are paid for and settled; then
-//! an audited one goes to a provider that cheats, and two panels find it out.
+//! an audited one goes to a provider that cheats, and two panels find it out; last, a stock client asks in a session.
 
 mod cheat;
 mod job;
@@ -7,12 +7,13 @@ mod money;
 mod panel;
 mod people;
 mod screen;
+mod session;
 
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use assay_client::{PROGRAM_ID, protocol::Address};
-use assay_tests::e2e::{Model, Requester, SOL, Stage, UNHURRIED, root};
+use assay_tests::e2e::{Model, SOL, Stage, UNHURRIED, gateway::Client, root};
 
 use money::Snapshot;
 use people::People;
@@ -41,6 +42,8 @@ const OFFERS: [job::Offer; 3] = [
 ];
 /// Jobs that must end with a slash.
 const FRAUDS: u32 = 1;
+/// Sessions that must end with everything paid.
+const SESSIONS: u32 = 1;
 
 fn main() -> ExitCode {
     let screen = Screen::new();
@@ -66,6 +69,7 @@ struct Tally {
     settled: u32,
     faulted: u32,
     conserved: bool,
+    sessions: u32,
 }
 
 impl Tally {
@@ -73,6 +77,7 @@ impl Tally {
         usize::try_from(self.settled) == Ok(OFFERS.len())
             && self.faulted == FRAUDS
             && self.conserved
+            && self.sessions == SESSIONS
     }
 }
 
@@ -82,25 +87,28 @@ impl std::fmt::Display for Tally {
             settled,
             faulted,
             conserved,
+            sessions,
         } = self;
         let verdict = if self.is_ok() { "OK" } else { "FAILED" };
         write!(
             f,
-            "DEMO {verdict} settled={settled} faulted={faulted} conserved={conserved}"
+            "DEMO {verdict} settled={settled} faulted={faulted} conserved={conserved} sessions={sessions}"
         )
     }
 }
 
 fn run(screen: &Screen) -> Result<Tally> {
-    screen.title("Assay: three digits paid for and settled, and a cheat found out");
+    screen.title("Assay: digits paid for and settled, a cheat found out, a chat in a session");
     screen.quiet("Everything is real and on this machine: the program on a local Solana chain,");
     screen.quiet("six workers with ONNX Runtime, wallets. The first three jobs are unaudited:");
     screen.quiet("nobody computes them again. The fourth is audited, and its provider cheats.");
+    screen.quiet("Last, an unchanged OpenAI client asks two models in a session, unaudited too.");
 
     let stage = chain(screen)?;
     let people = People::settle_in(screen, &stage)?;
     let (model, exponent) = model(screen, &stage)?;
-    let requester = Requester::new(&stage, SOL)?;
+    let client = Client::new(&stage, SOL)?;
+    let requester = &client.requester;
     let wallets = [vec![requester.address()], people.wallets()].concat();
     let before = Snapshot::take(&stage, &wallets)?;
 
@@ -109,7 +117,7 @@ fn run(screen: &Screen) -> Result<Tally> {
         screen.step(&format!("Job {}: which digit is this?", number + 1));
         let parties = job::Parties {
             stage: &stage,
-            requester: &requester,
+            requester,
             provider: &people.honest()?.provider,
         };
         done.push(job::run(screen, &parties, model, offer)?);
@@ -117,7 +125,7 @@ fn run(screen: &Screen) -> Result<Tally> {
     let (offer, first) = OFFERS.first().zip(done.first()).context("three jobs")?;
     let act = cheat::Act {
         stage: &stage,
-        requester: &requester,
+        requester,
         people: &people,
         model,
         exponent,
@@ -125,16 +133,22 @@ fn run(screen: &Screen) -> Result<Tally> {
         digit: offer.digit,
     };
     let fourth = act.play(screen)?;
+    let act = session::Act {
+        stage: &stage,
+        client: &client,
+        server: people.server()?,
+    };
+    let sessions = act.play(screen)?;
 
     screen.step("Stop: everybody takes home what is theirs");
     let providers = people.stop()?;
     screen.fact("workers", "finished their work and ended");
     let jobs: Vec<_> = done.iter().map(|done| done.job).chain([fourth]).collect();
-    money::take_home(screen, &stage, &requester, &providers, &jobs)?;
+    money::take_home(screen, &stage, requester, &providers, &jobs)?;
     let after = Snapshot::take(&stage, &wallets)?;
 
     screen.step("Where the lamports went");
-    let conserved = money::compare(screen, &before, &after, &requester, &providers)?;
+    let conserved = money::compare(screen, &before, &after, requester, &providers)?;
     screen.line("");
     let (mut settled, mut faulted) = (0, 0);
     for (_, provider) in &providers {
@@ -146,6 +160,7 @@ fn run(screen: &Screen) -> Result<Tally> {
         settled,
         faulted,
         conserved,
+        sessions,
     })
 }
 

@@ -11,9 +11,6 @@ use solana_signer::Signer as _;
 
 use crate::screen::{Screen, grouped, signed};
 
-/// A job's address must not be used again, so it can be closed only when its slot is this many seconds old.
-const CLOSABLE_AFTER_SECS: u32 = 120;
-
 /// All accounts at one moment, and what their wallets had paid to the network by then.
 pub struct Snapshot {
     books: Books,
@@ -48,7 +45,8 @@ impl Snapshot {
     }
 }
 
-/// Pays out: the rent of the jobs to the requester, earnings to their providers, fees to the treasury.
+/// Pays out: the rent of the jobs, which are old enough by now, to the requester, earnings to their providers, fees to
+/// the treasury.
 pub fn take_home(
     screen: &Screen,
     stage: &Stage,
@@ -56,11 +54,6 @@ pub fn take_home(
     providers: &[(&str, Provider)],
     jobs: &[Address],
 ) -> Result<()> {
-    screen.fact(
-        "clock",
-        &format!("{CLOSABLE_AFTER_SECS} s forward: only then can jobs be closed"),
-    );
-    stage.chain.time_travel_by(CLOSABLE_AFTER_SECS)?;
     let close = |job| requester.close(stage, job);
     let closed: Vec<Landed> = jobs.iter().map(close).collect::<Result<_>>()?;
     screen.transactions("job_close", &closed.iter().collect::<Vec<_>>(), "requester");

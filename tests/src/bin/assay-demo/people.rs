@@ -5,18 +5,23 @@ use assay_client::protocol::Address;
 use assay_tests::e2e::{Landed, Provider, SOL, Settings, Stage, Worker};
 use solana_signer::Signer as _;
 
-use crate::screen::{Screen, grouped};
+use crate::{
+    screen::{Screen, grouped},
+    session::SERVED,
+};
 
 const STAKE: u64 = SOL / 2;
 /// What the first one asks for; a price has to rise to it.
 const ASKED: u64 = 500_000;
-/// Ada does the honest jobs and Max cheats; whoever of the others is drawn audits.
+/// Ada does the honest jobs, Ben serves sessions too, Max cheats; whoever but Max is drawn audits.
 const NAMES: [&str; 6] = ["Ada", "Ben", "Cleo", "Dan", "Eva", "Max"];
+/// The place of who serves sessions.
+const SERVER: usize = 1;
 
 pub struct Person {
     pub name: &'static str,
     pub provider: Provider,
-    worker: Worker,
+    pub worker: Worker,
 }
 
 pub struct People(Vec<Person>);
@@ -33,6 +38,11 @@ impl People {
             let settings = Settings {
                 min_price: if number == 0 { ASKED } else { 0 },
                 cheats: number == last,
+                sessions: if number == SERVER {
+                    SERVED.to_vec()
+                } else {
+                    Vec::new()
+                },
                 ..Settings::default()
             };
             let worker = Worker::launch(stage, &provider, &settings)?;
@@ -50,6 +60,7 @@ impl People {
         for (number, person) in people.iter().enumerate() {
             let note = match number {
                 0 => format!("takes no job below {} lamports", grouped(ASKED)),
+                SERVER => "also serves two models in sessions".to_owned(),
                 _ if number == last => screen.warn("secretly rounds models to int8"),
                 _ => String::new(),
             };
@@ -77,6 +88,11 @@ impl People {
     /// Who does the jobs of the first act.
     pub fn honest(&self) -> Result<&Person> {
         self.0.first().context("there are six")
+    }
+
+    /// Who serves the session of the third act.
+    pub fn server(&self) -> Result<&Person> {
+        self.0.get(SERVER).context("there are six")
     }
 
     /// Who cheats in the second act.

@@ -1,13 +1,16 @@
 //! Whether requesters find this worker.
 
 use assay_client::delivery::{INFO_PATH, Info};
+use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 
 use super::{Patient, report::Report};
 
-pub async fn check(report: &mut Report, patient: &Patient) {
+/// Returns whether our own worker answers where it listens.
+pub async fn check(report: &mut Report, patient: &Patient) -> bool {
     let here = listen(report, patient).await;
     public(report, patient, here).await;
+    here
 }
 
 /// Whether our own worker answers where it should listen.
@@ -38,7 +41,7 @@ async fn listen(report: &mut Report, patient: &Patient) -> bool {
             std::net::Ipv6Addr::LOCALHOST.into()
         });
     }
-    match ask(&format!("http://{reached}"), patient).await {
+    match ask::<Info>(&format!("http://{reached}"), INFO_PATH, patient).await {
         Ok(info) if Some(info.provider) == patient.provider() => {
             let accepting = if info.accepting { "" } else { "no " };
             report.good(
@@ -96,7 +99,7 @@ async fn public(report: &mut Report, patient: &Patient, runs: bool) {
             "put a TLS proxy before the worker, and use https",
         );
     }
-    match ask(url, patient).await {
+    match ask::<Info>(url, INFO_PATH, patient).await {
         Ok(info) if Some(info.provider) == patient.provider() => {
             report.good(name, format!("{url} answers as this provider"));
         }
@@ -118,13 +121,17 @@ async fn public(report: &mut Report, patient: &Patient, runs: bool) {
 }
 
 /// What a worker says of itself.
-async fn ask(base: &str, patient: &Patient) -> Result<Info, String> {
+pub async fn ask<T: DeserializeOwned>(
+    base: &str,
+    path: &str,
+    patient: &Patient,
+) -> Result<T, String> {
     let client = reqwest::Client::builder()
         .timeout(patient.patience)
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|error| error.to_string())?;
-    let url = format!("{}{INFO_PATH}", base.trim_end_matches('/'));
+    let url = format!("{}{path}", base.trim_end_matches('/'));
     let answer = client.get(url).send().await.map_err(reason)?;
     let status = answer.status();
     if !status.is_success() {

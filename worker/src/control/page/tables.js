@@ -55,7 +55,7 @@ export const ENGINES = {
   empty: "No model is loaded. Models are loaded when a job needs them.",
   columns: [
     ["Model", model],
-    ["State", (engine) => ({ text: engine.state, tag: engine.state === "running" ? "ours" : "plain" })],
+    ["State", (engine) => ({ text: engine.sessions ? `${engine.state}, for sessions` : engine.state, tag: engine.state === "running" ? "ours" : "plain" })],
     ["Runs on", (engine) => ({ text: placement(engine.placement) })],
     ["Memory", (engine) => ({ text: bytes(engine.memory) }), NUMBER],
     ["Runs", (engine) => ({ text: engine.runs.toLocaleString("en") }), NUMBER],
