@@ -10,7 +10,9 @@ use assay_worker::{
     driver::Threads,
     serving::{Serve as _, Serving},
 };
-use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
+use axum::{
+    Router, body::Bytes, extract::State, http::StatusCode, routing::post, serve::ListenerExt as _,
+};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -75,6 +77,9 @@ pub async fn serve(arguments: &[&str]) -> Result<()> {
         .with_state(Arc::new(served));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     child::says(listener.local_addr()?)?;
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
     Ok(axum::serve(listener, app).await?)
 }
 
