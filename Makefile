@@ -60,10 +60,11 @@ fmt: ## format all Rust code
 	cargo fmt --all
 	cargo fmt --all --manifest-path programs/Cargo.toml
 
-bench: build ## compute units and costs beside others' figures; time and memory of serving; writes docs/performance.md
+bench: build ## compute units and costs beside others' figures; time and memory of serving; time and cost of sessions; writes docs/performance.md
 	@$(BINARIES)/assay-bench
 	@scripts/bootstrap.sh bench
 	ASSAY_BENCH_WRITE=$(abspath docs/performance.md) cargo bench --package assay-engine --bench serving
+	ASSAY_BENCH_WRITE=$(abspath docs/performance.md) cargo bench --package assay-worker --bench sessions
 
 e2e: build ## the end-to-end tests alone: local chain and real binaries
 	@scripts/bootstrap.sh clients

@@ -7,6 +7,8 @@
 
 #[path = "serving/bare.rs"]
 mod bare;
+#[path = "serving/chain.rs"]
+mod chain;
 #[path = "serving/http.rs"]
 mod http;
 #[path = "serving/memory.rs"]
@@ -25,6 +27,8 @@ mod start;
 mod stats;
 #[path = "serving/throughput.rs"]
 mod throughput;
+#[path = "serving/uvicorn.rs"]
+mod uvicorn;
 
 use std::{
     env,
@@ -163,7 +167,7 @@ async fn bench(options: Options) -> Result<()> {
     let text = report.text(&format!("ONNX Runtime {}", probe.runtime.version));
     println!("{text}");
     if let Some(path) = env::var_os("ASSAY_BENCH_WRITE").map(PathBuf::from) {
-        report::write(&path, &text)?;
+        report::write(&path, "serving", &text)?;
     }
     let missed = report.missed();
     say(&format!("{missed} bounds missed"));

@@ -3,86 +3,24 @@
 use std::{
     env, fs,
     io::{BufRead as _, BufReader},
-    net::{SocketAddr, TcpListener},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
+    path::Path,
+    process::{Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, ensure};
-use tokio::net::TcpStream;
 
 use crate::{
     http::{self, Load},
     model::Subject,
-    overhead::LIMIT,
     report::{Row, Verdict},
     stats,
     throughput::CALLERS,
+    uvicorn::{self, Server, WAYS, Way, interpreter},
 };
 
 const LEAST: f64 = 3.0;
-
-/// How Python serves: which handler, what its session may use, and how many processes.
-struct Way {
-    name: &'static str,
-    path: &'static str,
-    session: &'static str,
-    /// A process for each core, where it is not one process.
-    on_every_core: bool,
-    /// Whether it is the usual server that the bound speaks of.
-    bounded: bool,
-}
-
-const WAYS: [Way; 4] = [
-    Way {
-        name: "one process, on its event loop",
-        path: "/direct",
-        session: "default",
-        on_every_core: false,
-        bounded: true,
-    },
-    Way {
-        name: "one process, in its thread pool",
-        path: "/pooled",
-        session: "default",
-        on_every_core: false,
-        bounded: true,
-    },
-    Way {
-        name: "one process, in its thread pool, sessions of one thread",
-        path: "/pooled",
-        session: "one",
-        on_every_core: false,
-        bounded: true,
-    },
-    Way {
-        name: "a process for each core, sessions of one thread",
-        path: "/direct",
-        session: "one",
-        on_every_core: true,
-        bounded: false,
-    },
-];
-
-/// A server's process, ended with this.
-struct Server {
-    child: Child,
-    at: SocketAddr,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // A supervisor of several processes ends them when it is asked to; a killed one would not.
-        if let Ok(number) = i32::try_from(self.child.id())
-            && let Some(pid) = rustix::process::Pid::from_raw(number)
-        {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        }
-        let _ = self.child.wait();
-    }
-}
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/serving/python");
 
 /// Ours and theirs, in each round.
 struct Pair {
@@ -106,7 +44,7 @@ pub async fn measure(subject: &Subject, rounds: usize, length: Duration) -> Resu
     let expected = http::ask(ours.at, "/").await?;
     let mut rows = Vec::new();
     for way in &WAYS {
-        let theirs = theirs(&python, file.path(), way).await?;
+        let theirs = uvicorn::start(&python, FOLDER, file.path(), way).await?;
         let answer = http::ask(theirs.at, way.path).await?;
         // Another number of threads may round differently, so only the size is sure to be the same.
         ensure!(
@@ -165,13 +103,6 @@ fn row(subject: &Subject, way: &Way, pairs: &[Pair]) -> Row {
     }
 }
 
-/// Where `scripts/bootstrap.sh bench` puts it.
-fn interpreter() -> Option<PathBuf> {
-    let cache = PathBuf::from(env::var_os("ASSAY_CACHE")?);
-    let python = cache.join("bench/bin/python");
-    python.is_file().then_some(python)
-}
-
 fn ours(file: &Path) -> Result<Server> {
     let mut child = Command::new(env::current_exe()?)
         .arg("serve")
@@ -186,35 +117,4 @@ fn ours(file: &Path) -> Result<Server> {
         .parse()
         .context("our server does not start")?;
     Ok(Server { child, at })
-}
-
-async fn theirs(python: &Path, file: &Path, way: &Way) -> Result<Server> {
-    let processes = if way.on_every_core {
-        thread::available_parallelism()?.get()
-    } else {
-        1
-    };
-    // Not a socket handed over by `--fd`: uvicorn takes it for one of another family and leaves Nagle's
-    // algorithm on, which costs each answer 40 ms.
-    let at = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/serving/python");
-    let child = Command::new(python)
-        .args(["-m", "uvicorn", "server:app", "--app-dir", folder])
-        .args(["--port", &at.port().to_string()])
-        .args(["--workers", &processes.to_string()])
-        .args(["--log-level", "warning", "--no-access-log"])
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("MODEL", file)
-        .env("SESSION", way.session)
-        .spawn()
-        .with_context(|| format!("{} does not start", python.display()))?;
-    let server = Server { child, at };
-    let listening = async {
-        while TcpStream::connect(at).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let listens = tokio::time::timeout(LIMIT, listening).await;
-    listens.context("Python's server does not listen")?;
-    Ok(server)
 }

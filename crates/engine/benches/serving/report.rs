@@ -5,9 +5,6 @@ use std::{fmt::Write as _, fs, path::Path};
 use anyhow::{Context as _, Result, ensure};
 use assay_engine::{Cpu, Memory};
 
-const BEGIN: &str = "<!-- serving: begin -->";
-const END: &str = "<!-- serving: end -->";
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Met,
@@ -101,20 +98,24 @@ fn machine(runtime: &str) -> String {
     )
 }
 
-/// Puts the text between the marks of a file.
-pub fn write(path: &Path, text: &str) -> Result<()> {
+/// Puts the text between the marks of this name in a file.
+pub fn write(path: &Path, name: &str, text: &str) -> Result<()> {
+    let (begin, end) = (
+        format!("<!-- {name}: begin -->"),
+        format!("<!-- {name}: end -->"),
+    );
     let old =
         fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let (before, rest) = old
-        .split_once(BEGIN)
+        .split_once(&begin)
         .context("the file has no mark to begin at")?;
     let (_, after) = rest
-        .split_once(END)
+        .split_once(&end)
         .context("the file has no mark to end at")?;
     ensure!(
-        !after.contains(BEGIN),
+        !after.contains(&begin),
         "the file has two places to write to"
     );
-    fs::write(path, format!("{before}{BEGIN}\n{text}{END}{after}"))
+    fs::write(path, format!("{before}{begin}\n{text}{end}{after}"))
         .with_context(|| format!("{} cannot be written", path.display()))
 }

@@ -21,10 +21,12 @@ if os.environ["SESSION"] == "one":
     options.intra_op_num_threads = 1
 session = onnxruntime.InferenceSession(os.environ["MODEL"], options, providers=["CPUExecutionProvider"])
 port = session.get_inputs()[0]
+# As many rows as the bytes are, where the model takes any number.
+shape = [size if isinstance(size, int) else -1 for size in port.shape]
 
 
 def infer(body):
-    tensor = numpy.frombuffer(body, dtype=numpy.float32).reshape(port.shape)
+    tensor = numpy.frombuffer(body, dtype=numpy.float32).reshape(shape)
     return session.run(None, {port.name: tensor})[0].tobytes()
 
 
