@@ -125,7 +125,20 @@ impl<C: Chain> Sessions<C> {
             idle_secs: config.settle_idle_secs,
         };
         let parts = ground.body_bytes.max(BODIES) / BODY_PART;
-        let kept = kept.into_iter().map(|(session, channel)| {
+        let (ours, lost): (Kept, Kept) = kept
+            .into_iter()
+            .partition(|(_, channel)| terms.settles(channel.account()));
+        if !lost.is_empty() {
+            let lamports = lost.iter().map(|(_, channel)| channel.unsettled());
+            let lamports = lamports.fold(0, u64::saturating_add);
+            let sessions = lost.len();
+            tracing::warn!(
+                sessions,
+                lamports,
+                "sessions of a former account of this provider are not served: their vouchers cannot be settled"
+            );
+        }
+        let kept = ours.into_iter().map(|(session, channel)| {
             let read = None;
             (session, Entry { channel, read })
         });

@@ -39,7 +39,7 @@ impl Terms {
     /// # Errors
     /// [`Refused::Unknown`] for another provider's, [`Refused::Grace`].
     pub fn fit(&self, data: &SessionData) -> Result<(), Refused> {
-        if data.provider != self.provider || data.generation != self.generation {
+        if !self.settles(data) {
             return Err(Refused::Unknown);
         }
         if data.grace_secs < self.min_grace_secs {
@@ -49,6 +49,11 @@ impl Terms {
             });
         }
         Ok(())
+    }
+
+    /// Whether its vouchers can be settled to our account.
+    pub fn settles(&self, data: &SessionData) -> bool {
+        data.provider == self.provider && data.generation == self.generation
     }
 
     /// Checks a voucher's session, end and signature.

@@ -46,6 +46,8 @@ pub const PRICE: Price = Price {
 };
 /// Lamports of a run on up to a KiB.
 pub const RUN: u64 = 5_100;
+/// Of the provider's account.
+const GENERATION: u64 = 4;
 pub const OTHER: Digest = Digest([9; 32]);
 pub const NOBODY: Address = key(99);
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -85,15 +87,20 @@ impl World {
         let node = Node::start().await;
         let folder = Arc::new(tempfile::tempdir().unwrap());
         put(&node, &SESSION, &core::account(DEPOSIT));
-        Self::over(node, folder).await
+        Self::over(node, folder, GENERATION).await
     }
 
     /// Another worker on the same file and chain; this one is left as it stands.
     pub async fn restarted(self) -> Self {
-        Self::over(self.node.clone(), Arc::clone(&self.folder)).await
+        self.restarted_as(GENERATION).await
     }
 
-    async fn over(node: Node, folder: Arc<tempfile::TempDir>) -> Self {
+    /// The same for a provider's account of this generation.
+    pub async fn restarted_as(self, generation: u64) -> Self {
+        Self::over(self.node.clone(), Arc::clone(&self.folder), generation).await
+    }
+
+    async fn over(node: Node, folder: Arc<tempfile::TempDir>, generation: u64) -> Self {
         let path = folder.path().join("sessions.sqlite");
         let (store, kept) = SessionStore::open(&path, core::NOW).unwrap();
         let chain = Arc::new(chain(&[&node]));
@@ -123,7 +130,7 @@ impl World {
             serve: Arc::clone(&model) as _,
             clock: || NOW,
             provider: PROVIDER,
-            generation: 4,
+            generation,
             body_bytes: u64::try_from(BODY).unwrap(),
             body_patience: PATIENCE,
             client_header: None,

@@ -96,3 +96,14 @@ async fn worker_without_sessions_asks_the_chain_nothing_and_with_them_once() {
     world.sessions.look().await;
     assert_eq!(world.lookups(), before + 1);
 }
+
+#[tokio::test]
+async fn session_with_our_former_account_is_not_served_after_a_restart() {
+    let world = World::start().await;
+    assert_eq!(world.call(&Call::run(1, 0, b"x")).await.status(), 200);
+    // We registered anew: no voucher of this session can be settled any more.
+    let world = world.restarted_as(5).await;
+    let answer = world.call(&Call::run(2, kit::RUN, b"y")).await;
+    assert_eq!(refusal(answer).await, refused(404, code::SESSION_UNKNOWN));
+    assert_eq!(world.model.runs(), 0);
+}
