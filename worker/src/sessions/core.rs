@@ -20,6 +20,8 @@ pub use refused::Refused;
 
 /// Readings in a row that must show no account before a session is forgotten: a node may be behind.
 const MISSES: u8 = 3;
+/// Times that an answer which is not in memory any more is computed again, since it is paid for once.
+const REPEATS: u8 = 2;
 
 /// What a session must be to be served.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +127,8 @@ pub struct Channel {
     payment: Option<Payment>,
     last: Option<Answered>,
     under_way: bool,
+    /// Times that the last answer was computed again.
+    repeats: u8,
     /// Of the last request, or of the start.
     used_at: UnixSeconds,
     /// Readings in a row that showed no account.
@@ -151,6 +155,7 @@ impl Channel {
             payment,
             last,
             under_way: false,
+            repeats: 0,
             used_at: now,
             missed: 0,
             sending: false,
@@ -275,6 +280,19 @@ impl Channel {
         Ok(Some(begun.ask.payment).filter(|payment| self.is_better(payment)))
     }
 
+    /// Counts that the last answer is computed again.
+    ///
+    /// # Errors
+    /// [`Refused::Repeated`] once it was computed too often.
+    pub fn repeat(&mut self) -> Result<(), Refused> {
+        if self.repeats >= REPEATS {
+            let sequence = self.sequence();
+            return Err(Refused::Repeated { sequence });
+        }
+        self.repeats = self.repeats.saturating_add(1);
+        Ok(())
+    }
+
     /// Notes a voucher that is kept.
     pub fn pay(&mut self, payment: Payment) {
         if self.is_better(&payment) {
@@ -315,6 +333,9 @@ impl Channel {
 
     /// Notes an answer that is kept.
     pub fn finish(&mut self, answered: Answered, now: UnixSeconds) {
+        if answered.receipt.receipt.sequence != self.sequence() {
+            self.repeats = 0;
+        }
         self.last = Some(answered);
         self.used_at = now;
     }

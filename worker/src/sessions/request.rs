@@ -124,6 +124,17 @@ impl<C: Chain> Request<C> {
         last.flatten().map(|last| (last, answer))
     }
 
+    /// Whether it was answered before: then what was charged stays as it is unless the answer is whole again.
+    pub fn is_retry(&self) -> bool {
+        self.begun.is_retry
+    }
+
+    /// Takes leave to compute the answer again that was given before.
+    pub fn repeat(&self) -> Result<(), Failure> {
+        let leave = self.sessions.with(&self.session, super::Channel::repeat);
+        Ok(leave.unwrap_or(Err(Refused::Closing))?)
+    }
+
     /// Signs and keeps the receipt of an answer, which may be given then; the request is over.
     pub async fn complete(
         self,

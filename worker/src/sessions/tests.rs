@@ -11,6 +11,7 @@ mod generations;
 mod kit;
 mod model;
 mod readings;
+mod retries;
 mod settlements;
 
 use super::core::tests::{MODEL, SESSION, pays};

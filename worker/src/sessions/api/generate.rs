@@ -61,6 +61,7 @@ pub async fn answer<C: Chain>(
                 if charged == 0 {
                     return again(&[], Finish::Length, last);
                 }
+                request.repeat()?;
                 asked.max_tokens = asked
                     .max_tokens
                     .min(u32::try_from(charged).unwrap_or(u32::MAX));
@@ -120,14 +121,8 @@ enum End {
 impl Production {
     async fn run<C: Chain>(mut self, request: Request<C>, asked: GenerateRequest) {
         let serve = Arc::clone(&request.sessions().ground.serve);
-        let beginning = serve.generate(request.model.digest, asked);
-        let pieces = tokio::select! {
-            biased;
-            // Nothing was done yet, and nothing is charged.
-            () = self.lines.closed() => return,
-            pieces = beginning => pieces,
-        };
-        let end = match pieces {
+        // Also when nobody waits any more: the first step is the prompt's, and whoever leaves within it pays for that.
+        let end = match serve.generate(request.model.digest, asked).await {
             Ok(pieces) => self.show(pieces).await,
             Err(error) => End::Failed(error),
         };
@@ -179,8 +174,11 @@ impl Production {
         send(&lines, &last).await;
     }
 
-    /// The prompt and what was shown.
+    /// The prompt and what was shown; for what was shown before, it was charged then.
     async fn charge<C: Chain>(self, request: Request<C>) {
+        if request.is_retry() {
+            return;
+        }
         if let Err(failure) = self.complete(request, Finish::Length).await {
             tracing::warn!(
                 reason = failure.message,

@@ -34,8 +34,12 @@ pub async fn answer<C: Chain>(
     let most = request.model.price.of(usage);
     let digest = digested(body.clone(), |body| Receipt::request_digest("run", body)).await?;
     request.admit(digest, most, head.max_price).await?;
-    if let Some((last, Some(Answer::Body { status, bytes }))) = request.former() {
-        return Ok(response(status, bytes, &last.receipt));
+    match request.former() {
+        Some((last, Some(Answer::Body { status, bytes }))) => {
+            return Ok(response(status, bytes, &last.receipt));
+        }
+        Some((_, Some(Answer::Tokens { .. }) | None)) => request.repeat()?,
+        None => {}
     }
     let tasks = request.sessions().tasks.clone();
     let running = tasks.spawn(async move {

@@ -25,6 +25,11 @@ pub enum Refused {
         "request {sequence} was answered already, and this is another one; go on with the next number"
     )]
     OtherRequest { sequence: u64 },
+    #[error(
+        "request {sequence} was answered and computed again as often as that is free, and its answer is not kept any \
+         more; go on with the next number"
+    )]
+    Repeated { sequence: u64 },
     #[error(transparent)]
     Payment(#[from] PaymentError),
     #[error("the voucher pays {paid} lamports and {due} are due; sign one over at least that")]
@@ -44,7 +49,9 @@ impl Refused {
             Self::Unknown | Self::Grace { .. } => code::SESSION_UNKNOWN,
             Self::Closing => code::SESSION_CLOSING,
             Self::UnderWay => code::REQUEST_UNDER_WAY,
-            Self::Sequence { .. } | Self::OtherRequest { .. } => code::SEQUENCE_MISMATCH,
+            Self::Sequence { .. } | Self::OtherRequest { .. } | Self::Repeated { .. } => {
+                code::SEQUENCE_MISMATCH
+            }
             Self::Payment(_) => code::VOUCHER_INVALID,
             Self::Unpaid { .. } => code::PAYMENT_REQUIRED,
             Self::Deposit { .. } => code::DEPOSIT_TOO_SMALL,
@@ -58,7 +65,10 @@ impl Refused {
             Self::Payment(_) => 401,
             Self::Unpaid { .. } | Self::Deposit { .. } | Self::Price { .. } => 402,
             Self::Unknown | Self::Grace { .. } => 404,
-            Self::UnderWay | Self::Sequence { .. } | Self::OtherRequest { .. } => 409,
+            Self::UnderWay
+            | Self::Sequence { .. }
+            | Self::OtherRequest { .. }
+            | Self::Repeated { .. } => 409,
             Self::Closing => 410,
         }
     }

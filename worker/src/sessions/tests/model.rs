@@ -27,6 +27,9 @@ pub const FAILS_AT_THIRD: u32 = 666;
 /// One that makes it fail before the first.
 pub const FAILS_AT_ONCE: u32 = 777;
 
+/// One whose first step is held.
+pub const HOLD_FIRST: u32 = 888;
+
 pub struct Model {
     runs: AtomicUsize,
     holding: AtomicUsize,
@@ -65,6 +68,12 @@ impl Model {
         }
     }
 
+    async fn hold(&self) {
+        self.holding.fetch_add(1, Ordering::SeqCst);
+        self.came.notify_waiters();
+        self.gate.acquire().await.unwrap().forget();
+    }
+
     /// Holds nothing any more.
     pub fn release(&self) {
         self.gate.add_permits(1_000);
@@ -93,9 +102,7 @@ impl Serve for Model {
         async move {
             self.runs.fetch_add(1, Ordering::SeqCst);
             if input == HOLD {
-                self.holding.fetch_add(1, Ordering::SeqCst);
-                self.came.notify_waiters();
-                self.gate.acquire().await.unwrap().forget();
+                self.hold().await;
             }
             let text = || "as told".to_owned();
             match &*input {
@@ -141,6 +148,12 @@ impl Serve for Model {
                 Some((piece, count + 1))
             }
         });
-        async move { Ok(pieces.boxed()) }.boxed()
+        async move {
+            if first == HOLD_FIRST {
+                self.hold().await;
+            }
+            Ok(pieces.boxed())
+        }
+        .boxed()
     }
 }

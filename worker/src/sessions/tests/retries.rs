@@ -1,0 +1,82 @@
+//! Requesters that ask for their last answer again, or go away, to pay less than an answer costs.
+
+use assay_client::session::{Line, Usage};
+use futures_util::StreamExt;
+use serde_json::json;
+
+use super::{kit::PRICE, model::HOLD_FIRST, *};
+
+fn price(input: u64, output: u64) -> u64 {
+    let usage = Usage {
+        input_bytes: 0,
+        input_tokens: input,
+        output_tokens: output,
+    };
+    PRICE.of(usage).unwrap()
+}
+
+/// Until the worker has noticed that nobody listens.
+async fn rests(world: &World) {
+    while world
+        .sessions
+        .with(&SESSION, |channel| channel.is_under_way())
+        == Some(true)
+    {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn retry_that_is_broken_off_makes_no_answer_cheaper() {
+    let world = World::start().await;
+    let call = Call::generate(1, 0, &json!({ "tokens": [10], "max_tokens": 5 }));
+    assert_eq!(world.call(&call).await.status(), 200);
+    world.until(|standing| standing.sequence == 1).await;
+    let whole = world.standing().await;
+    assert_eq!(whole.due, price(1, 5));
+    // Not in memory any more, so that it is computed again.
+    let world = world.restarted().await;
+    world.model.tokens.forget_permits(1_000);
+    world.model.tokens.add_permits(1);
+    let response = world.call(&call).await;
+    let mut shown = response.bytes_stream();
+    let first: Line = serde_json::from_slice(&shown.next().await.unwrap().unwrap()).unwrap();
+    assert!(matches!(first, Line::Token(_)));
+    drop(shown);
+    rests(&world).await;
+    assert_eq!(world.standing().await, whole);
+}
+
+#[tokio::test]
+async fn answer_that_is_lost_again_and_again_is_not_computed_for_ever() {
+    let world = World::start().await;
+    let call = Call::run(1, 0, b"abc");
+    assert_eq!(world.call(&call).await.status(), 200);
+    for _ in 0..2 {
+        world.sessions.answers.forget(&SESSION);
+        assert_eq!(world.call(&call).await.status(), 200);
+    }
+    world.sessions.answers.forget(&SESSION);
+    let fourth = world.call(&call).await;
+    assert_eq!(refusal(fourth).await, refused(409, code::SEQUENCE_MISMATCH));
+    assert_eq!(world.model.runs(), 3);
+    // Neither is the next one kept from it.
+    let next = Call::run(2, kit::RUN, b"abd");
+    assert_eq!(world.call(&next).await.status(), 200);
+    world.sessions.answers.forget(&SESSION);
+    assert_eq!(world.call(&next).await.status(), 200);
+}
+
+#[tokio::test]
+async fn requester_that_leaves_before_the_first_token_pays_for_its_prompt() {
+    let world = World::start().await;
+    world.model.tokens.forget_permits(1_000);
+    let call = Call::generate(1, 0, &json!({ "tokens": [HOLD_FIRST, 1], "max_tokens": 9 }));
+    let leaving = tokio::spawn(world.request(&call));
+    world.model.held(1).await;
+    leaving.abort();
+    let _ = leaving.await;
+    world.model.release();
+    rests(&world).await;
+    assert_eq!(world.standing().await.due, price(2, 0));
+}
