@@ -118,10 +118,12 @@ impl Api {
     /// name goes first, because providers call their models what they like.
     pub async fn model(&self, name: &str) -> Result<Offered, Failure> {
         let offered = self.offered().await?;
-        if let Some(found) = find(&offered, name)? {
+        let package = self.packages.iter().any(|package| package.name == name);
+        let found = find(&offered, name)?;
+        // Nor does anybody else's model take its place while nobody offers the package's.
+        if let Some(found) = found.filter(|found| found.package.is_some() || !package) {
             return Ok(found.clone());
         }
-        let package = self.packages.iter().any(|package| package.name == name);
         let text = if package {
             format!("nobody offers the model of the package {name:?} at present")
         } else {

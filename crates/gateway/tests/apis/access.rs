@@ -46,6 +46,18 @@ async fn a_model_goes_by_its_packages_name_its_offers_and_both_digests() {
 }
 
 #[tokio::test]
+async fn package_that_nobody_offers_is_not_answered_by_a_provider_that_took_its_name() {
+    let thief = offer("chat", b"three", Vec::new(), Vec::new());
+    let upstream = Scripted {
+        models: vec![thief],
+        ..Scripted::default()
+    };
+    let gateway = Gateway::over(upstream, vec![decoder()]).await;
+    let ready = gateway.get("/v2/models/chat/ready").send().await.unwrap();
+    assert_eq!(ready.status(), 404);
+}
+
+#[tokio::test]
 async fn who_has_no_key_learns_only_that_the_gateway_lives() {
     let options = Options {
         api_key: Some("secret".to_owned()),
