@@ -21,6 +21,7 @@ use crate::{
     upstream::Listed,
 };
 
+mod endpoint;
 mod health;
 
 pub use health::{Health, Outcome};
@@ -49,13 +50,11 @@ pub struct Provider {
 impl Provider {
     /// None for one that has no endpoint.
     pub fn of(account: Address, data: &ProviderData) -> Option<Self> {
-        let endpoint = text::read(&data.endpoint, data.endpoint_len).trim_end_matches('/');
-        let web = endpoint.starts_with("http://") || endpoint.starts_with("https://");
-        web.then(|| Self {
+        Some(Self {
             account,
             generation: data.generation,
             operator: data.operator,
-            endpoint: endpoint.to_owned(),
+            endpoint: endpoint::base(text::read(&data.endpoint, data.endpoint_len))?,
         })
     }
 
