@@ -55,14 +55,17 @@ pub async fn reconcile(
         let row = follow(row, chain.as_ref(), slot);
         if row != before {
             let row = row.clone();
-            store.call(move |store| write(store, &row)).await?;
+            store
+                .call(move |store| write(store, &row, before.state))
+                .await?;
         }
         known.push(Known { row, chain });
     }
     Ok(known)
 }
 
-/// The session as the chain has it.
+/// The session as the chain has it. A session cannot have been closed before its slot is old; until then a node that shows
+/// none is behind, and believing it would leave the deposit where nobody looks for it.
 pub fn follow(mut row: SessionRow, chain: Option<&SessionData>, slot: u64) -> SessionRow {
     let opening = row.state == State::Opening;
     if let Some(data) = chain {
@@ -73,16 +76,73 @@ pub fn follow(mut row: SessionRow, chain: Option<&SessionData>, slot: u64) -> Se
         } else if opening {
             row.state = State::Open;
         }
-    } else if opening && slot > row.open_slot.saturating_add(OPEN_SLOT_AGE) {
-        row.state = State::Failed;
-        "the transaction that was to open it did not land".clone_into(&mut row.reason);
-    } else if !opening && row.state.is_live() {
-        row.state = State::Closed;
+    } else if slot > row.open_slot.saturating_add(OPEN_SLOT_AGE) {
+        if opening {
+            row.state = State::Failed;
+            "the transaction that was to open it did not land".clone_into(&mut row.reason);
+        } else if row.state.is_live() {
+            row.state = State::Closed;
+        }
     }
     row
 }
 
-fn write(store: &Store, row: &SessionRow) -> Result<(), StoreError> {
+/// A state that the chain has not changed is left alone: a request may have found out meanwhile that the provider lies.
+fn write(store: &Store, row: &SessionRow, before: State) -> Result<(), StoreError> {
     store.set_chain(&row.address, row.deposit, row.settled)?;
+    if row.state == before {
+        return Ok(());
+    }
     store.set_state(&row.address, row.state, &row.reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests;
+
+    fn row(state: State) -> SessionRow {
+        SessionRow {
+            state,
+            ..tests::row(1)
+        }
+    }
+
+    #[test]
+    fn session_that_no_node_shows_is_not_given_up_before_it_can_have_been_closed() {
+        let open_slot = row(State::Open).open_slot;
+        let young = open_slot + OPEN_SLOT_AGE;
+        for state in [State::Opening, State::Open, State::Broken, State::Closing] {
+            assert_eq!(follow(row(state), None, young), row(state));
+        }
+        let old = young + 1;
+        assert_eq!(follow(row(State::Opening), None, old).state, State::Failed);
+        for state in [State::Open, State::Broken, State::Closing] {
+            assert_eq!(follow(row(state), None, old).state, State::Closed);
+        }
+    }
+
+    #[test]
+    fn state_that_changed_while_the_chain_was_asked_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("ledger.sqlite")).unwrap();
+        let read = row(State::Open);
+        store.add_session(&read).unwrap();
+        store
+            .set_state(&read.address, State::Broken, "it lied")
+            .unwrap();
+        let settled = SessionRow { settled: 5, ..read };
+        write(&store, &settled, State::Open).unwrap();
+        let kept = store
+            .sessions(&settled.cluster, &settled.requester)
+            .unwrap();
+        let [kept] = kept.as_slice() else {
+            panic!("there is one session");
+        };
+        assert_eq!(
+            (kept.state, kept.reason.as_str()),
+            (State::Broken, "it lied")
+        );
+        assert_eq!(kept.settled, 5);
+    }
 }

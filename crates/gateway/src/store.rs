@@ -22,7 +22,7 @@ mod schema;
 mod sessions;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use receipts::ReceiptRow;
 pub use sessions::{SessionRow, State};

@@ -13,6 +13,7 @@ use super::{
     pool::{Account, LiveLane},
 };
 use crate::{
+    chain::ChainError,
     clock,
     funds::opening::{self, Terms},
     lane::Lane,
@@ -89,7 +90,15 @@ impl Inner {
             Err(error) if error.is_certain() => {
                 self.limit.undeposit(terms.deposit);
                 let text = error.to_string();
-                (State::Failed, text.clone(), Err(unavailable(&text)))
+                // Two nodes behind one address can disagree on what has expired: the tending looks once more.
+                let (state, reason) = match error {
+                    ChainError::Expired { .. } => (State::Opening, String::new()),
+                    ChainError::Unreachable { .. }
+                    | ChainError::Refused { .. }
+                    | ChainError::Decode { .. }
+                    | ChainError::Unknown { .. } => (State::Failed, text.clone()),
+                };
+                (state, reason, Err(unavailable(&text)))
             }
             // The tending looks whether it comes to be.
             Err(error) => (State::Opening, String::new(), Err(unavailable(&error))),

@@ -18,7 +18,7 @@ fn operator() -> Keypair {
     Keypair::new_from_array([7; 32])
 }
 
-fn row(byte: u8) -> SessionRow {
+pub fn row(byte: u8) -> SessionRow {
     SessionRow {
         address: address(byte),
         cluster: [1; 32],

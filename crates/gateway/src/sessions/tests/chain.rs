@@ -32,6 +32,8 @@ pub struct MemoryChain {
     pub unreachable: AtomicBool,
     /// The next transaction lands, and its sender does not learn of it.
     pub forget: AtomicBool,
+    /// The next transaction lands, and its sender is told that it cannot any more.
+    pub expire: AtomicBool,
     pub submitted: Mutex<Vec<&'static str>>,
 }
 
@@ -144,6 +146,10 @@ impl Chain for MemoryChain {
                     signature: Signature::default(),
                     text: "connection reset".to_owned(),
                 });
+            }
+            if self.expire.swap(false, Ordering::SeqCst) {
+                let signature = Signature::default();
+                return Err(ChainError::Expired { purpose, signature });
             }
             Ok(Signature::default())
         })

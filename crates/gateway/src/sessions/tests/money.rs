@@ -178,6 +178,19 @@ async fn session_whose_opening_was_lost_sight_of_is_found_again() {
 }
 
 #[tokio::test]
+async fn session_whose_opening_was_called_expired_too_early_is_found_again() {
+    let world = World::new();
+    world.provider(1, FLAT).await;
+    world.chain.expire.store(true, Ordering::SeqCst);
+    let sessions = world.sessions(config()).await;
+    sessions.run(MODEL, vec![1].into()).await.unwrap_err();
+    assert_eq!(world.row().state, State::Opening);
+    drop(sessions);
+    drop(world.sessions(config()).await);
+    assert_eq!(world.row().state, State::Open);
+}
+
+#[tokio::test]
 async fn opening_that_never_landed_is_given_up_when_it_no_longer_can() {
     let world = World::new();
     world.provider(1, FLAT).await;
