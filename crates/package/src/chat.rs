@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{PackageError, TextError};
 
 const NAME: &str = "chat";
+/// Steps of a template, at most, so that none of a stranger goes on for ever; a chat of ten messages takes some hundred.
+const FUEL: u64 = 10_000_000;
 
 /// What was said in a chat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +46,7 @@ impl ChatTemplate {
         date: fn(&str) -> Option<String>,
     ) -> Result<Self, PackageError> {
         let mut environment = Environment::new();
+        environment.set_fuel(Some(FUEL));
         environment.set_trim_blocks(true);
         environment.set_lstrip_blocks(true);
         environment.set_unknown_method_callback(unknown_method_callback);

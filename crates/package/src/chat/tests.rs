@@ -139,3 +139,17 @@ fn what_is_no_template_is_refused() {
         "{refused}"
     );
 }
+
+#[test]
+fn template_that_would_not_end_is_stopped_and_a_long_chat_is_not() {
+    let endless = "{% for a in range(100000) %}{% for b in range(100000) %}{% for c in range(100000) %}{% endfor %}\
+        {% endfor %}{% endfor %}";
+    let stopped = parse(endless)
+        .unwrap()
+        .render(&said(&[("user", "a")]), true);
+    assert!(matches!(stopped, Err(TextError::Refused(_))));
+    let long: Vec<_> = (0..10_000).map(|_| ("user", "a")).collect();
+    for source in [CHATML, HEADERS] {
+        parse(source).unwrap().render(&said(&long), true).unwrap();
+    }
+}
