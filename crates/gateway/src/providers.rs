@@ -21,9 +21,11 @@ use crate::{
     upstream::Listed,
 };
 
+mod description;
 mod endpoint;
 mod health;
 
+use description::{Alike, believed};
 pub use health::{Health, Outcome};
 
 /// Offers older than this are asked for again.
@@ -123,18 +125,18 @@ impl Directory {
     /// When there is no list of providers yet and the chain gives none.
     pub async fn listed(self: &Arc<Self>) -> Result<Vec<Listed>, ChainError> {
         let snapshot = self.fresh().await?;
-        let mut models: BTreeMap<[u8; 32], Listed> = BTreeMap::new();
-        for model in snapshot.offers.iter().flat_map(|(_, offer)| &offer.models) {
-            let listed = models.entry(model.digest.0).or_insert_with(|| Listed {
-                model: model.clone(),
-                providers: 0,
-            });
-            listed.providers = listed.providers.saturating_add(1);
-            if cost(&model.price) < cost(&listed.model.price) {
-                listed.model = model.clone();
+        let mut models: BTreeMap<[u8; 32], Vec<Alike<'_>>> = BTreeMap::new();
+        for (_, offer) in &snapshot.offers {
+            // Each provider has one word on each model.
+            let mut told = BTreeSet::new();
+            for model in &offer.models {
+                if told.insert(model.digest.0) {
+                    description::add(models.entry(model.digest.0).or_default(), model);
+                }
             }
         }
-        Ok(models.into_values().collect())
+        let listed = models.values();
+        Ok(listed.filter_map(|alike| believed(alike)).collect())
     }
 
     /// Who offers a model.
@@ -363,15 +365,4 @@ fn candidate(provider: &Arc<Provider>, offer: &Offer, model: &OfferedModel) -> C
         max_body_bytes: offer.max_body_bytes,
         generates: model.generates,
     }
-}
-
-/// A measure to show the cheapest by, where no request is at hand: a small run or a short answer.
-fn cost(price: &Price) -> u64 {
-    price
-        .of(assay_client::session::Usage {
-            input_bytes: 1 << 14,
-            input_tokens: 500,
-            output_tokens: 500,
-        })
-        .unwrap_or(u64::MAX)
 }
