@@ -7,7 +7,9 @@
 mod chain;
 mod config;
 mod graph;
+mod package;
 mod request;
+mod session;
 mod tensors;
 mod uri;
 
@@ -20,6 +22,10 @@ pub const TARGETS: &[Target] = &[
     ("delivery", request::delivery),
     ("graph", graph::graph),
     ("log", chain::log),
+    ("modelfile", package::modelfile),
+    ("payment", session::payment),
+    ("receipt", session::receipt),
+    ("session", session::session),
     ("signed_request", request::signed_request),
     ("tensors", tensors::tensors),
     ("uri", uri::uri),

@@ -78,7 +78,7 @@ pub fn delivery(bytes: &[u8]) {
     same::<Info>(bytes);
 }
 
-fn same<T: serde::Serialize + serde::de::DeserializeOwned>(bytes: &[u8]) {
+pub fn same<T: serde::Serialize + serde::de::DeserializeOwned>(bytes: &[u8]) {
     let Ok(read) = serde_json::from_slice::<T>(bytes) else {
         return;
     };
