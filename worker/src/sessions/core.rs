@@ -220,6 +220,11 @@ impl Channel {
         if self.is_closing() {
             return Err(Refused::Closing);
         }
+        // Vouchers up to what is settled are worth nothing: books that do not know of it would take them for pay.
+        let (settled, known) = (self.account.settled, self.due().max(self.paid()));
+        if settled > known {
+            return Err(Refused::Forgotten { settled, known });
+        }
         if self.under_way {
             return Err(Refused::UnderWay);
         }

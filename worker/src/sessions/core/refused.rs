@@ -15,6 +15,11 @@ pub enum Refused {
     Grace { found: u32, least: u32 },
     #[error("the session is closing or closed; open another")]
     Closing,
+    #[error(
+        "the chain has settled {settled} lamports of this session and this provider's books know of {known}: they are \
+         lost or old; open another"
+    )]
+    Forgotten { settled: u64, known: u64 },
     #[error("another request of this session is under way; wait for it, or open more sessions")]
     UnderWay,
     #[error(
@@ -47,7 +52,7 @@ impl Refused {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unknown | Self::Grace { .. } => code::SESSION_UNKNOWN,
-            Self::Closing => code::SESSION_CLOSING,
+            Self::Closing | Self::Forgotten { .. } => code::SESSION_CLOSING,
             Self::UnderWay => code::REQUEST_UNDER_WAY,
             Self::Sequence { .. } | Self::OtherRequest { .. } | Self::Repeated { .. } => {
                 code::SEQUENCE_MISMATCH
@@ -69,7 +74,7 @@ impl Refused {
             | Self::Sequence { .. }
             | Self::OtherRequest { .. }
             | Self::Repeated { .. } => 409,
-            Self::Closing => 410,
+            Self::Closing | Self::Forgotten { .. } => 410,
         }
     }
 }

@@ -330,3 +330,23 @@ fn session_that_owes_nothing_rests_once_it_is_idle() {
     channel.settle(20_000);
     assert!(channel.is_at_rest(idle, &policy()));
 }
+
+#[test]
+fn session_of_lost_books_is_not_served_again_from_nothing() {
+    let settled = SessionData {
+        settled: 700,
+        ..account(1_000)
+    };
+    let mut channel = Channel::new(SESSION, settled, None, None, NOW);
+    let refused = serve(&mut channel, &ask(1, 0), 1, 100);
+    assert_eq!(
+        refused,
+        Err(Refused::Forgotten {
+            settled: 700,
+            known: 0
+        })
+    );
+    // A requester that paid ahead is served on.
+    let mut ahead = Channel::new(SESSION, settled, Some(pays(700, i64::MAX)), None, NOW);
+    serve(&mut ahead, &ask(1, 700), 1, 100).unwrap();
+}
