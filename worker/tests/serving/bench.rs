@@ -93,6 +93,7 @@ impl Bench {
             run_limit: LONG,
         };
         change(&mut config);
+        let served = config.models.clone();
         let Shares { sessions, .. } = Shares::of(&EngineConfig::default(), &config);
         let engines = Arc::new(Counting {
             host: host_with(sessions).in_mode(Mode::Fast),
@@ -101,8 +102,8 @@ impl Bench {
         let host: Arc<dyn Engines> = Arc::<Counting>::clone(&engines);
         let ways = (Limits::default(), Threads::Many);
         let serving = Serving::new(config, host, Arc::new(artifacts), ways);
-        for model in names.values() {
-            serving.info(*model).await.unwrap();
+        for model in served {
+            serving.info(model).await.unwrap();
         }
         Self {
             serving,
