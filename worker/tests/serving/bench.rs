@@ -103,7 +103,8 @@ impl Bench {
         let ways = (Limits::default(), Threads::Many);
         let serving = Serving::new(config, host, Arc::new(artifacts), ways);
         for model in served {
-            serving.info(model).await.unwrap();
+            // One that is not there is its test's affair.
+            drop(serving.info(model).await);
         }
         Self {
             serving,
