@@ -16,8 +16,11 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// One connection, for one request after another.
-pub struct Connection(SendRequest<Full<Bytes>>);
+/// One connection, for one request after another. A server closes it when it rests; then another is opened.
+pub struct Connection {
+    at: SocketAddr,
+    sender: SendRequest<Full<Bytes>>,
+}
 
 impl Connection {
     pub async fn open(at: SocketAddr) -> Result<Self> {
@@ -25,7 +28,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        Ok(Self(sender))
+        Ok(Self { at, sender })
     }
 
     pub async fn get(&mut self, path: &str) -> Result<(HeaderMap, Bytes)> {
@@ -39,8 +42,11 @@ impl Connection {
         body: Bytes,
     ) -> Result<(HeaderMap, Bytes)> {
         let request = request.header("host", "localhost").body(Full::new(body))?;
-        self.0.ready().await?;
-        let (head, body) = self.0.send_request(request).await?.into_parts();
+        if self.sender.is_closed() {
+            *self = Self::open(self.at).await?;
+        }
+        self.sender.ready().await?;
+        let (head, body) = self.sender.send_request(request).await?.into_parts();
         let body = body.collect().await.context("the answer broke off")?;
         let body = body.to_bytes();
         let text = || String::from_utf8_lossy(&body).into_owned();
