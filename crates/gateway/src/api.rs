@@ -30,6 +30,7 @@ use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
 
 use crate::upstream::Upstream;
 
+pub(crate) use key::carries;
 pub use models::{Packages, PackagesError};
 
 /// How the APIs are served.

@@ -1,7 +1,12 @@
 //! Why there is no answer, before an API gives it its own shape.
 
 use assay_package::{PackageError, TextError};
-use axum::http::StatusCode;
+use axum::{
+    Json,
+    http::{StatusCode, header::RETRY_AFTER},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
 
 use crate::upstream::UpstreamError;
 
@@ -81,6 +86,20 @@ impl Failure {
             Why::Busy | Why::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Why::Broken => StatusCode::BAD_GATEWAY,
         }
+    }
+
+    /// The response with this body, and when to ask again if that is known.
+    pub fn response(&self, status: StatusCode, body: Value) -> Response {
+        let mut response = (status, Json(body)).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+
+    /// The shape that Triton and Ollama have.
+    pub fn plain_response(&self) -> Response {
+        self.response(self.status(), json!({ "error": self.text }))
     }
 }
 

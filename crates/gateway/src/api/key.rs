@@ -5,7 +5,7 @@ use std::sync::Arc;
 use assay_client::outputs::digest;
 use axum::{
     extract::{Request, State},
-    http::header::AUTHORIZATION,
+    http::{HeaderMap, header::AUTHORIZATION},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -22,11 +22,7 @@ pub async fn check(State(options): State<Arc<Options>>, request: Request, next: 
         return next.run(request).await;
     };
     let path = request.uri().path();
-    let given = request.headers().get(AUTHORIZATION);
-    let given = given.and_then(|value| value.to_str().ok()?.split_once(' '));
-    let given = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let given = given.map(|(_, key)| key.trim());
-    if given.is_some_and(|given| same(given, key)) || path == "/v2/health/live" {
+    if carries(request.headers(), key) || path == "/v2/health/live" {
         return next.run(request).await;
     }
     let failure = Failure::new(
@@ -40,7 +36,11 @@ pub async fn check(State(options): State<Arc<Options>>, request: Request, next: 
     }
 }
 
-/// Compares digests, so that the time taken tells nothing of the key.
-fn same(given: &str, key: &str) -> bool {
-    digest(given.as_bytes()) == digest(key.as_bytes())
+/// Whether a request brings this key, as `Authorization: Bearer KEY`.
+pub fn carries(headers: &HeaderMap, key: &str) -> bool {
+    let given = headers.get(AUTHORIZATION);
+    let given = given.and_then(|value| value.to_str().ok()?.split_once(' '));
+    let given = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    // Digests, so that the time taken tells nothing of the key.
+    given.is_some_and(|(_, given)| digest(given.trim().as_bytes()) == digest(key.as_bytes()))
 }

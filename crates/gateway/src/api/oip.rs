@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::{
     Json, Router,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode, header::RETRY_AFTER},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
@@ -41,11 +41,7 @@ impl<E: Into<Failure>> From<E> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let mut response = (self.0.status(), Json(json!({ "error": self.0.text }))).into_response();
-        if let Some(seconds) = self.0.retry_after {
-            response.headers_mut().insert(RETRY_AFTER, seconds.into());
-        }
-        response
+        self.0.plain_response()
     }
 }
 

@@ -9,13 +9,12 @@ mod options;
 mod stream;
 
 use axum::{
-    Json, Router,
+    Router,
     extract::Path,
-    http::header::RETRY_AFTER,
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{
     Api,
@@ -70,11 +69,7 @@ impl<E: Into<Failure>> From<E> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let mut response = (self.0.status(), Json(json!({ "error": self.0.text }))).into_response();
-        if let Some(seconds) = self.0.retry_after {
-            response.headers_mut().insert(RETRY_AFTER, seconds.into());
-        }
-        response
+        self.0.plain_response()
     }
 }
 

@@ -9,9 +9,9 @@ mod models;
 mod stream;
 
 use axum::{
-    Json, Router,
+    Router,
     extract::Path,
-    http::{StatusCode, header::RETRY_AFTER},
+    http::StatusCode,
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
@@ -76,11 +76,7 @@ impl IntoResponse for Refused {
             | Why::Unavailable
             | Why::Broken => self.0.status(),
         };
-        let mut response = (status, Json(body(&self.0))).into_response();
-        if let Some(seconds) = self.0.retry_after {
-            response.headers_mut().insert(RETRY_AFTER, seconds.into());
-        }
-        response
+        self.0.response(status, body(&self.0))
     }
 }
 
