@@ -64,7 +64,7 @@ pub mod code {
     pub const VOUCHER_INVALID: &str = "voucher_invalid";
     /// 404: no such session with this provider on chain.
     pub const SESSION_UNKNOWN: &str = "session_unknown";
-    /// 410: the session is closing or closed.
+    /// 410: the session is closing or closed, or its provider has lost its books.
     pub const SESSION_CLOSING: &str = "session_closing";
     /// 409: not the next request; [`Standing`](super::Standing) says which is.
     pub const SEQUENCE_MISMATCH: &str = "sequence_mismatch";
