@@ -6,6 +6,7 @@ mod faults {
     mod calendar;
     mod chain;
     mod check;
+    mod customer;
     mod disk;
     mod engines;
     mod link;
@@ -17,10 +18,14 @@ mod faults {
     mod node;
     mod plan;
     mod requester;
+    mod rollbacks;
     mod run;
     mod seals;
     mod seeds;
+    mod serving;
     mod sim;
+    mod tabs;
     mod trail;
     mod view;
+    mod wire;
 }

@@ -4,7 +4,8 @@
 //! of the past, a time that another endpoint does not confirm, a height that no other endpoint confirms and that
 //! is wrong by less than the margin kept for that, signatures that are not known yet, simulations, and sending.
 //! Outside of it is what a lone endpoint is believed: contents of accounts that never were, a signature said to be
-//! confirmed that is not, one said to be unknown in old blocks too, time off by so little that it could be true.
+//! confirmed that is not, one said to be unknown in old blocks too, time off by so little that it could be true, a
+//! session that three readings in a row do not show.
 
 use std::time::Duration;
 
@@ -231,12 +232,20 @@ impl Chain for SimChain {
         .await
     }
 
-    /// Nobody opens one in these markets.
     async fn sessions(
         &self,
         sessions: &[Address],
     ) -> Result<Vec<(Address, Option<SessionData>)>, ChainError> {
-        Ok(sessions.iter().map(|address| (*address, None)).collect())
+        self.ask(Call::Sessions, |sight, _| {
+            let newest = sight.net.view();
+            let shown = |address: &Address| {
+                let newest = newest.sessions.get(address)?;
+                Some(*sight.view.sessions.get(address).unwrap_or(newest))
+            };
+            let read = sessions.iter().map(|address| (*address, shown(address)));
+            read.collect()
+        })
+        .await
     }
 
     async fn providers(&self) -> Result<Vec<(Address, ProviderData)>, ChainError> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use assay_client::protocol::UnixSeconds;
 use assay_worker::store::Store;
 
 use super::{link::Link, node::Node, sim::Sim};
@@ -14,8 +15,21 @@ const REACTION_MS: u64 = 75_000;
 /// have been quicker between simulation and landing.
 const MOST_FAILED: u32 = 3;
 
-/// Everything that is wrong.
+/// Everything that is wrong. A chain that takes back what it had confirmed may cost deadlines, fees and second tries:
+/// then commitments, books on chain and recovery are what is left to be held.
 pub fn faults(sim: &Sim, nodes: &[Arc<Node>]) -> Vec<String> {
+    let mut faults = sim.tabs().wrongs(&sim.net());
+    if sim.plan.rollbacks.is_empty() {
+        faults.extend(steps(sim, nodes));
+        faults.extend(missed(sim, nodes));
+        faults.extend(nodes.iter().flat_map(|node| costs(sim, node)));
+    }
+    faults.extend(nodes.iter().flat_map(|node| journal(sim, node)));
+    faults
+}
+
+/// Steps that were carried out twice, or that failed too often.
+fn steps(sim: &Sim, nodes: &[Arc<Node>]) -> Vec<String> {
     let mut faults = Vec::new();
     {
         let net = sim.net();
@@ -32,10 +46,6 @@ pub fn faults(sim: &Sim, nodes: &[Arc<Node>]) -> Vec<String> {
             }
         }
     }
-    faults.extend(missed(sim, nodes));
-    for node in nodes {
-        faults.extend(journal(sim, node));
-    }
     faults
 }
 
@@ -49,9 +59,8 @@ fn missed(sim: &Sim, nodes: &[Arc<Node>]) -> Vec<String> {
             .find(|node| node.provider.account == miss.provider);
         let link: &Link = &node.expect("nobody else works here").link;
         let calm = link.longest_calm(miss.from_ms, miss.until_ms);
-        // A result that the disk did not take is given back at once: that is the rule.
-        let excused =
-            miss.what == "job given back" && link.disk_failed(miss.from_ms, miss.until_ms);
+        // What the disk does not take, or an engine fails at twice, is given back at once: that is the rule.
+        let excused = miss.what == "job given back" && link.broke(miss.from_ms, miss.until_ms);
         sim.count(format!("missed: {}", miss.what));
         if calm >= REACTION_MS && !excused {
             faults.push(format!(
@@ -72,12 +81,22 @@ fn journal(sim: &Sim, node: &Node) -> Vec<String> {
         .faults(node.link.id, &path);
     let store = Store::open_read_only(&path).expect("a journal opens");
     faults.extend(store.faults().expect("a journal is read"));
+    let (net, file) = (sim.net(), node.link.sessions_file());
+    faults.extend(sim.tabs().faults(node.link.id, &file, &net));
+    drop(net);
     let name = &node.link.name;
     for job in store.latest_jobs(1_000).expect("a journal is read") {
         if job.phase == "secrets_missing" {
             faults.push(format!("{name}: secrets missing for job {}", job.job));
         }
     }
+    faults
+}
+
+/// Fees and rent in the journal that are not what the chain charged.
+fn costs(sim: &Sim, node: &Node) -> Vec<String> {
+    let (mut faults, name) = (Vec::new(), &node.link.name);
+    let store = Store::open_read_only(&node.link.journal()).expect("a journal opens");
     let spent = sim.net().trail.spent.get(&node.provider.operator).copied();
     let spent = spent.unwrap_or_default();
     let booked = store.totals().expect("a journal is read").fees;
@@ -87,7 +106,7 @@ fn journal(sim: &Sim, node: &Node) -> Vec<String> {
             "{name} booked {booked} lamports of fees, was charged {charged}"
         ));
     }
-    let costs = store.costs(assay_client::protocol::UnixSeconds(0));
+    let costs = store.costs(UnixSeconds(0));
     let costs = costs.expect("a journal is read");
     if let Some(rent) = costs.iter().map(|cost| cost.rent).sum::<Option<i64>>() {
         if rent != spent.rent {
@@ -124,6 +143,10 @@ pub fn unfinished(sim: &Sim, nodes: &[Arc<Node>]) -> Vec<String> {
             Some(snapshot) if !snapshot.idle => left.push(format!("{name} is not idle")),
             Some(_) => {}
         }
+    }
+    for node in nodes {
+        let file = node.link.sessions_file();
+        left.extend(sim.tabs().unfinished(node.link.id, &file, &sim.net()));
     }
     if !left.is_empty() {
         return left;

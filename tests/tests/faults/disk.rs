@@ -38,29 +38,46 @@ impl Mishap {
     }
 }
 
-/// Under the journal of one life. Connections are named through the crate, which re-exports none.
+/// Under one file of one life. Connections are named through the crate, which re-exports none.
 pub struct SimDisk {
     life: Life,
+    /// The log of the file.
     path: PathBuf,
+    file: File,
     /// Of the call under way: bytes of the log before it, and whether it is to fail after it.
     call: Mutex<(u64, bool)>,
 }
 
+#[derive(Clone, Copy, Debug)]
+pub enum File {
+    Journal,
+    Sessions,
+}
+
 impl SimDisk {
-    pub fn new(life: Life) -> Self {
+    pub fn new(life: Life, file: File) -> Self {
+        let path = match file {
+            File::Journal => life.link.journal(),
+            File::Sessions => life.link.sessions_file(),
+        };
         Self {
-            path: log_of(&life.link.journal()),
+            path: log_of(&path),
+            file,
             life,
             call: Mutex::default(),
         }
     }
 
     async fn begin(&self) -> Result<(), StoreError> {
-        self.life.pass(Place::DiskBefore).await;
+        let before = match self.file {
+            File::Journal => Place::DiskBefore,
+            File::Sessions => Place::SessionsBefore,
+        };
+        self.life.pass(before).await;
         let mishap = self.life.link.disk_mishap();
         if let Some(Mishap::Slow(ms)) = mishap {
             tokio::time::sleep(Duration::from_millis(ms)).await;
-            self.life.pass(Place::DiskBefore).await;
+            self.life.pass(before).await;
         }
         // Nobody else runs between here and the call.
         let fails = matches!(mishap, Some(Mishap::After));
@@ -73,7 +90,11 @@ impl SimDisk {
 
     async fn finish(&self) -> Result<(), StoreError> {
         let (before, fails) = *self.call.lock().expect("held for moments");
-        self.life.pass(Place::DiskAfter(before)).await;
+        let after = match self.file {
+            File::Journal => Place::DiskAfter(before),
+            File::Sessions => Place::SessionsAfter,
+        };
+        self.life.pass(after).await;
         if fails { Err(StoreError::Gone) } else { Ok(()) }
     }
 }
@@ -92,6 +113,11 @@ impl Disk for SimDisk {
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(self.finish())
     }
+}
+
+/// Bytes of a journal's log; 0 where there is none.
+pub fn log_length(journal: &Path) -> u64 {
+    length(&log_of(journal))
 }
 
 fn log_of(journal: &Path) -> PathBuf {

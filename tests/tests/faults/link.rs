@@ -25,6 +25,10 @@ pub enum Place {
     DiskBefore,
     /// The journal's log had so many bytes before the call.
     DiskAfter(u64),
+    SessionsBefore,
+    SessionsAfter,
+    /// The journal is open; its log had so many bytes before.
+    Opened(u64),
     Halt(HaltPoint),
 }
 
@@ -35,6 +39,9 @@ impl Place {
             Self::After(call) => format!("after {call:?}"),
             Self::DiskBefore => "before disk".into(),
             Self::DiskAfter(_) => "after disk".into(),
+            Self::SessionsBefore => "before disk of sessions".into(),
+            Self::SessionsAfter => "after disk of sessions".into(),
+            Self::Opened(_) => "while opening".into(),
             Self::Halt(point) => format!("at {point}"),
         }
     }
@@ -57,11 +64,13 @@ struct State {
     kill_at: Option<u64>,
     dice: Dice,
     journal: PathBuf,
+    /// Beside it: written so that it survives the process, and never torn here.
+    sessions: PathBuf,
     /// Times in which the node was not up.
     down: Vec<(u64, u64)>,
     down_since: u64,
-    /// When its disk failed.
-    disk_failed: Vec<u64>,
+    /// When its disk failed, or an engine.
+    broke: Vec<u64>,
     calls: u64,
 }
 
@@ -77,9 +86,10 @@ impl Link {
             kill_at: None,
             dice: Dice::new(seed, 100 + id as u64),
             journal: folder.join("journal-0.sqlite"),
+            sessions: folder.join("sessions-0.sqlite"),
             down: Vec::new(),
             down_since: 0,
-            disk_failed: Vec::new(),
+            broke: Vec::new(),
             calls: 0,
         };
         Self {
@@ -101,6 +111,10 @@ impl Link {
 
     pub fn journal(&self) -> PathBuf {
         self.state().journal.clone()
+    }
+
+    pub fn sessions_file(&self) -> PathBuf {
+        self.state().sessions.clone()
     }
 
     pub fn calls(&self) -> u64 {
@@ -144,6 +158,11 @@ impl Link {
         let tear = torn.map(|from| (from, &mut state.dice));
         let how = disk::keep(&state.journal, &next, tear);
         state.journal = next;
+        let next = state
+            .sessions
+            .with_file_name(format!("sessions-{}.sqlite", state.life));
+        disk::keep(&state.sessions, &next, None);
+        state.sessions = next;
         self.sim.count(how);
         self.died.notify_one();
     }
@@ -167,13 +186,16 @@ impl Link {
     /// What goes wrong with a call now.
     pub fn mishap(&self, call: Call) -> Option<Fault> {
         let mut state = self.state();
-        state.calls += 1;
+        state.calls += u64::from(!matches!(call, Call::Load | Call::Run));
         let storm = self.storm(self.sim.ms())?;
         let choices = mishaps::choices(storm.mood, call);
         if choices.is_empty() || state.dice.draw() % 100 >= storm.percent {
             return None;
         }
         let fault = choices[state.dice.below(choices.len())];
+        if matches!(call, Call::Load | Call::Run) {
+            state.broke.push(self.sim.ms());
+        }
         drop(state);
         self.sim.count(format!("fault: {fault:?}"));
         self.note(|| format!("{call:?} goes wrong: {fault:?}"));
@@ -203,7 +225,7 @@ impl Link {
         };
         if !matches!(mishap, disk::Mishap::Slow(_)) {
             let ms = self.sim.ms();
-            state.disk_failed.push(ms);
+            state.broke.push(ms);
         }
         drop(state);
         self.sim.count(format!("disk: {}", mishap.name()));
@@ -211,9 +233,10 @@ impl Link {
         Some(mishap)
     }
 
-    pub fn disk_failed(&self, from_ms: u64, until_ms: u64) -> bool {
-        let failed = &self.state().disk_failed;
-        failed.iter().any(|ms| (from_ms..=until_ms).contains(ms))
+    /// Whether its disk or an engine failed between these moments.
+    pub fn broke(&self, from_ms: u64, until_ms: u64) -> bool {
+        let broke = &self.state().broke;
+        broke.iter().any(|ms| (from_ms..=until_ms).contains(ms))
     }
 
     /// The longest time within these moments in which it was up and nothing went wrong for it.
@@ -227,8 +250,7 @@ impl Link {
         let storms = plan.storms[self.id].iter();
         bad.extend(storms.map(|storm| (storm.from_ms, storm.until_ms)));
         bad.extend(plan.halts.iter().map(|halt| (halt.from_ms, halt.until_ms)));
-        let forks = plan.forks.iter().map(|fork| self.sim.fork_ms(fork));
-        bad.extend(forks);
+        bad.extend(plan.forks.iter().map(|fork| self.sim.fork_ms(fork)));
         bad.sort_unstable();
         let (mut at, mut longest) = (from_ms, 0);
         for (from, until) in bad {
@@ -266,7 +288,7 @@ impl Life {
     }
 
     /// Whether the node is still there after this point.
-    fn survives(&self, place: Place) -> bool {
+    pub fn survives(&self, place: Place) -> bool {
         let mut state = self.link.state();
         if !state.alive || state.life != self.number {
             return false;
@@ -277,8 +299,13 @@ impl Life {
         }
         let point = state.points;
         let torn = match place {
-            Place::DiskAfter(from) => Some(from),
-            Place::Before(_) | Place::After(_) | Place::DiskBefore | Place::Halt(_) => None,
+            Place::DiskAfter(from) | Place::Opened(from) => Some(from),
+            Place::Before(_)
+            | Place::After(_)
+            | Place::DiskBefore
+            | Place::SessionsBefore
+            | Place::SessionsAfter
+            | Place::Halt(_) => None,
         };
         self.link.fall(&mut state, torn);
         drop(state);

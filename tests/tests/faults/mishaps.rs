@@ -11,6 +11,7 @@ pub enum Call {
     ProviderJobs,
     Jobs,
     Panels,
+    Sessions,
     Providers,
     SlotHashes,
     Provider,
@@ -23,6 +24,9 @@ pub enum Call {
     Signatures,
     Cost,
     Fees,
+    /// Of an engine, which is asked beside the chain.
+    Load,
+    Run,
 }
 
 /// What a storm brings.
@@ -38,10 +42,19 @@ pub enum Mood {
     Liar,
     /// The disk fails and is slow.
     Disk,
+    /// Engines crash, hang and answer nonsense.
+    Engines,
 }
 
 impl Mood {
-    pub const ALL: [Self; 5] = [Self::Cut, Self::Behind, Self::Mail, Self::Liar, Self::Disk];
+    pub const ALL: [Self; 6] = [
+        Self::Cut,
+        Self::Behind,
+        Self::Mail,
+        Self::Liar,
+        Self::Disk,
+        Self::Engines,
+    ];
 }
 
 /// What goes wrong with one call.
@@ -73,10 +86,18 @@ pub enum Fault {
     Late,
     /// What it cost is not known yet.
     NoRecord,
+    /// The engine ends by itself.
+    Crashes,
+    /// It ends, and the model is to blame.
+    ModelCrashes,
+    /// It does not answer until it is killed.
+    Hangs,
+    Nonsense,
+    NoMemory,
 }
 
 impl Fault {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 18] = [
         Refused,
         AnswerLost,
         Slow,
@@ -90,20 +111,29 @@ impl Fault {
         Twice,
         Late,
         NoRecord,
+        Crashes,
+        ModelCrashes,
+        Hangs,
+        Nonsense,
+        NoMemory,
     ];
 }
 
 use Fault::{
-    AnswerLost, Late, Missing, NoRecord, Refused, Slow, Stale, Swallowed, Twice, Unknown,
-    WrongHeight, WrongSimulation, WrongTime,
+    AnswerLost, Crashes, Hangs, Late, Missing, ModelCrashes, NoMemory, NoRecord, Nonsense, Refused,
+    Slow, Stale, Swallowed, Twice, Unknown, WrongHeight, WrongSimulation, WrongTime,
 };
 
 /// What a storm of this mood may do to a call; nothing where it does not touch it.
 pub fn choices(mood: Mood, call: Call) -> &'static [Fault] {
     match (mood, call) {
+        (Mood::Engines, Call::Load) => &[Crashes, Hangs, Nonsense, NoMemory],
+        (Mood::Engines, Call::Run) => &[Crashes, Crashes, ModelCrashes, Hangs, Nonsense, NoMemory],
+        (_, Call::Load | Call::Run) => &[],
         (Mood::Cut, Call::Send) => &[Refused, AnswerLost, Slow, Swallowed],
         (Mood::Cut, _) => &[Refused, AnswerLost, Slow],
         (Mood::Behind, Call::Snapshot | Call::Jobs | Call::Panels) => &[Stale, Missing, Slow],
+        (Mood::Behind, Call::Sessions) => &[Stale, Slow],
         (
             Mood::Behind,
             Call::OpenJobs | Call::JudgedJobs | Call::ProviderJobs | Call::Providers,

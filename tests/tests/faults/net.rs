@@ -2,15 +2,16 @@
 //! around it.
 //!
 //! A sent transaction is *processed* in the slot that it lands in and *confirmed* some slots later, when it is
-//! executed, once and for good, by that slot's clock. Until then a fork may undo it. So everything that a
-//! reading at `confirmed` shows stays: that is what the commitment promises, and no worker could do without it.
+//! executed, by that slot's clock. Until then a fork may undo it. What a reading at `confirmed` shows stays, as the
+//! commitment promises, but for rollbacks, which take back slots that were confirmed.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    ops::Range,
     sync::Arc,
 };
 
-use assay_client::protocol::{Address, UnixSeconds};
+use assay_client::protocol::{Address, SessionData, UnixSeconds};
 use assay_tests::{Batch, Outcome, World, sim::Dice};
 use solana_transaction_error::TransactionError;
 
@@ -20,6 +21,7 @@ use super::{
     mail::Mail,
     mishaps::Census,
     plan::{Fork, Plan},
+    rollbacks::{Past, Rollbacks},
     trail::Trail,
     view::View,
 };
@@ -53,6 +55,12 @@ pub struct Net {
     landings: BTreeMap<(u64, u64), Mail>,
     order: u64,
     forks: VecDeque<Fork>,
+    rollbacks: Rollbacks,
+    /// Sessions that were closed, as they were last.
+    pub closed: BTreeMap<Address, SessionData>,
+    /// Those that a rollback made what they were before. What was settled counts as settled for their workers, and what
+    /// was closed as gone: a reading that shows less is a node's that is behind.
+    pub revived: BTreeSet<Address>,
     statuses: BTreeMap<[u8; 64], Status>,
     /// Of every blockhash that was given out, the last slot that it is good for.
     hashes: BTreeMap<[u8; 32], u64>,
@@ -89,6 +97,9 @@ impl Net {
             landings: BTreeMap::new(),
             order: 0,
             forks: plan.forks.iter().map(at).collect(),
+            rollbacks: Rollbacks::of(plan.rollbacks.iter().map(at).collect()),
+            closed: BTreeMap::new(),
+            revived: BTreeSet::new(),
             statuses: BTreeMap::new(),
             hashes: BTreeMap::new(),
             dice: Dice::new(plan.seed, 2),
@@ -113,7 +124,8 @@ impl Net {
     pub fn next_ms(&self) -> Option<u64> {
         let landing = self.landings.keys().next().map(|(slot, _)| slot + self.lag);
         let fork = self.forks.front().map(|fork| fork.slot);
-        let next = landing.into_iter().chain(fork).min()?;
+        let rollback = self.rollbacks.next().map(|slot| slot + self.lag);
+        let next = landing.into_iter().chain(fork).chain(rollback).min()?;
         Some(self.calendar.made_at(next))
     }
 
@@ -124,45 +136,95 @@ impl Net {
             let landing = self.landings.keys().next().copied();
             let due = landing.map(|(slot, _)| slot + self.lag);
             let fork = self.forks.front().map(|fork| fork.slot);
-            let forks_first = fork.is_some_and(|fork| due.is_none_or(|due| fork <= due));
-            if forks_first && fork.is_some_and(|fork| fork <= tip) {
+            let rollback = self.rollbacks.next().map(|slot| slot + self.lag);
+            let earliest = [rollback, fork, due].into_iter().flatten().min();
+            let Some(earliest) = earliest.filter(|slot| *slot <= tip) else {
+                return;
+            };
+            if rollback == Some(earliest) {
+                self.roll(earliest, log);
+            } else if fork == Some(earliest) {
                 let fork = self.forks.pop_front().expect("seen above");
                 self.fork(fork, log);
-            } else if let Some(key) = landing.filter(|(slot, _)| slot + self.lag <= tip) {
+            } else {
+                let key = landing.expect("the earliest");
                 let mail = self.landings.remove(&key).expect("seen above");
                 self.execute(key.0, mail, log);
-            } else {
-                return;
             }
         }
     }
 
     fn fork(&mut self, fork: Fork, log: &Log) {
         let from = fork.slot.saturating_sub(fork.depth);
-        let undone: Vec<(u64, u64)> = self
-            .landings
-            .range((from, 0)..(fork.slot, 0))
-            .map(|(key, _)| *key)
-            .collect();
-        for key in undone {
-            let mail = self.landings.remove(&key).expect("listed above");
+        let undone = self.take_landings((from, 0)..(fork.slot, 0));
+        self.land_again("fork", fork.slot, undone, log);
+    }
+
+    fn take_landings(&mut self, range: Range<(u64, u64)>) -> Vec<Mail> {
+        let keys: Vec<_> = self.landings.range(range).map(|(key, _)| *key).collect();
+        let taken = keys.iter().filter_map(|key| self.landings.remove(key));
+        taken.collect()
+    }
+
+    /// What was undone lands later, in any order, or never: the old one is gone with the old blocks.
+    fn land_again(&mut self, why: &str, slot: u64, undone: Vec<Mail>, log: &Log) {
+        for mail in undone {
             let again = self.dice.below(3) > 0;
             let name = short(&mail.signature);
-            self.census.count(if again {
-                "fork: landed again"
-            } else {
-                "fork: dropped"
-            });
-            log.note(self.calendar.made_at(fork.slot), "chain", || {
-                format!("fork undoes {name} of slot {}, lands again: {again}", key.0)
+            let became = if again { "landed again" } else { "dropped" };
+            self.census.count(format!("{why}: {became}"));
+            log.note(self.calendar.made_at(slot), "chain", || {
+                format!("{why} undoes {name}, lands again: {again}")
             });
             if again {
-                let slot = fork.slot + self.dice.draw() % 8;
-                // In any order: the old one is gone with the old blocks.
+                let slot = slot + self.dice.draw() % 8;
                 let order = self.dice.draw() >> 1;
                 self.landings.insert((slot, order), mail);
             }
         }
+    }
+
+    /// Remembers how everything stands where a rollback will begin, or returns to that.
+    fn roll(&mut self, tip: u64, log: &Log) {
+        let Some(rollback) = self.rollbacks.begin_or_end() else {
+            let past = Past {
+                world: self.world.clone(),
+                view: Arc::clone(&self.view),
+                history: self.history.clone(),
+                statuses: self.statuses.clone(),
+                trail: self.trail.clone(),
+            };
+            self.rollbacks.past = Some(Box::new(past));
+            return;
+        };
+        let past = self
+            .rollbacks
+            .past
+            .take()
+            .expect("it began before it ended");
+        let from = rollback.slot - rollback.depth;
+        log.note(self.calendar.made_at(tip), "chain", || {
+            format!("rolls back from slot {} to {from}", rollback.slot)
+        });
+        let mut mails = std::mem::take(&mut self.rollbacks.executed);
+        mails.extend(self.take_landings((from, 0)..(tip, 0)));
+        let Past {
+            world,
+            view,
+            history,
+            statuses,
+            trail,
+        } = *past;
+        let sessions = view.sessions.iter();
+        let back = sessions.filter(|(session, data)| self.view.sessions.get(session) != Some(data));
+        self.revived.extend(back.map(|(session, _)| *session));
+        (self.world, self.view, self.history) = (world, view, history);
+        (self.statuses, self.trail) = (statuses, trail);
+        // A blockhash of what is gone is good for nothing.
+        self.hashes.retain(|_, last| *last <= from + HASH_LIFE);
+        self.rollbacks.done += 1;
+        self.land_again("rollback", tip, mails, log);
+        self.changed.send_modify(|version| *version += 1);
     }
 
     /// Lets a transaction land so many slots from now, one at least.
@@ -200,6 +262,7 @@ impl Net {
         let fee = outcome.fee;
         let rent = paid - fee.cast_signed();
         self.trail.spent.entry(mail.payer).or_default().rent += rent;
+        self.rollbacks.executed(&mail);
         let status = Status {
             error: outcome.error.clone(),
             fee,
@@ -253,7 +316,11 @@ impl Net {
     }
 
     fn look(&mut self, slot: u64) {
+        let before = Arc::clone(&self.view);
         self.view = Arc::new(View::of(&self.world, &self.operators));
+        let sessions = before.sessions.iter();
+        let closed = sessions.filter(|(session, _)| !self.view.sessions.contains_key(session));
+        self.closed.extend(closed);
         self.history.push_back((slot, Arc::clone(&self.view)));
         if self.history.len() > HISTORY {
             self.history.pop_front();
@@ -276,6 +343,7 @@ impl Net {
     pub fn blockhash(&mut self, slot: u64) -> ([u8; 32], u64) {
         let mut hash = [0xb1; 32];
         hash[..8].copy_from_slice(&slot.to_le_bytes());
+        hash[8] = self.rollbacks.done;
         self.hashes.insert(hash, slot + HASH_LIFE);
         (hash, self.height(slot + HASH_LIFE))
     }

@@ -9,35 +9,45 @@ use std::{
     time::Duration,
 };
 
+use assay_client::{
+    protocol::{Digest, UnixSeconds},
+    session::Price,
+};
 use assay_engine::EngineConfig;
 use assay_tests::{Provider, sim::Dice};
 use assay_worker::{
     api,
     artifacts::{Artifacts, Cache, FetchSettings, NetworkPolicy},
-    config::{Config, Websockets},
+    config::{Config, SessionModel, SessionsConfig, Websockets},
     core::Snapshot,
-    driver::{Driver, DriverError, Input, Shared, Threads},
+    driver::{Driver, DriverError, Input, Parts, Shared, Threads},
     halt::Halt,
     run::assembly::{self, Ground},
+    sessions::{self, SessionStore, Sessions},
     store::Store,
 };
 use axum::Router;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use solana_keypair::Keypair;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     chain::SimChain,
-    disk::SimDisk,
+    disk::{self, File, SimDisk},
     engines::SimEngines,
-    link::{Life, Link, told},
-    market::{CLASS, operator},
+    link::{Life, Link, Place, told},
+    market::{CLASS, MODEL, operator},
+    serving::SimServe,
     sim::Sim,
 };
 
 /// Inputs that may wait for the driver, as in the daemon.
 const QUEUE: usize = 1_024;
+/// Lamports of a request in a session: more than a settlement costs.
+pub const PRICE: u64 = 30_000;
+/// What a rollback undid has landed again, or never will.
+const SETTLED_MS: u64 = 30_000;
 /// Bytes of either cache.
 const CACHE: u64 = 1 << 20;
 
@@ -122,10 +132,12 @@ impl Node {
         loop {
             let life = self.link.rise();
             let journal = self.link.journal();
-            let faults = {
+            let mut faults = {
                 let seals = self.link.sim.seals.lock().expect("held for moments");
                 seals.faults(self.link.id, &journal)
             };
+            let (sim, file) = (&self.link.sim, self.link.sessions_file());
+            faults.extend(sim.tabs().faults(self.link.id, &file, &sim.net()));
             assert!(faults.is_empty(), "after a restart: {faults:?}");
             let number = life.number;
             self.link.note(|| format!("starts, life {number}"));
@@ -145,13 +157,19 @@ impl Node {
 
     /// One life; none if it was killed.
     async fn live(&self, life: &Life) -> Option<Result<(), DriverError>> {
-        let disk = Arc::new(SimDisk::new(life.clone()));
-        let store = Store::open_simulated(&self.link.journal(), disk).expect("a journal opens");
+        let journal = self.link.journal();
+        let disk = Arc::new(SimDisk::new(life.clone(), File::Journal));
+        let before = disk::log_length(&journal);
+        let store = Store::open_simulated(&journal, disk).expect("a journal opens");
+        if !life.survives(Place::Opened(before)) {
+            return None;
+        }
         let ground = Ground {
             chain: Arc::new(SimChain::new(life.clone())),
             store,
             artifacts: Arc::clone(&self.artifacts),
             host: Arc::new(SimEngines {
+                life: life.clone(),
                 load_ms: self.link.draw(20, 500),
                 run_ms: self.link.draw(50, 4_000),
             }),
@@ -169,13 +187,24 @@ impl Node {
         let (sender, inputs) = mpsc::channel(QUEUE);
         let service = assembly::service(&self.config, &parts, sender.clone(), metrics(), CLASS);
         let shared = Arc::clone(&parts.shared);
-        *self.service.lock().expect("held for moments") =
-            Some((life.clone(), api::router(Arc::new(service)), shared));
-        let stop = CancellationToken::new();
-        let asked = self.asked_to_stop(stop.clone());
+        let sessions = self.sessions(&parts, life);
+        let router = api::router(Arc::new(service)).merge(sessions::router(Arc::clone(&sessions)));
+        *self.service.lock().expect("held for moments") = Some((life.clone(), router, shared));
+        let (stop, stop_service) = (CancellationToken::new(), CancellationToken::new());
+        let _end = stop_service.clone().drop_guard();
+        sessions.start(&stop_service);
+        let (settled, ended) = oneshot::channel();
+        let asked = self.asked_to_stop(stop.clone(), sessions, settled);
         let heard = hear(life.clone(), sender.clone());
         let driver = Driver::new(parts, sender, inputs);
-        let mut driving = pin!(driver.run(stop));
+        let mut driving = pin!(async {
+            let driven = driver.run(stop.clone()).await;
+            // As in the daemon, which waits for both once it is asked to stop.
+            if stop.is_cancelled() {
+                let _ = ended.await;
+            }
+            driven
+        });
         // Whatever the driver does between two calls, it does as this node.
         let driving = poll_fn(|context| {
             if !life.is_alive() {
@@ -190,17 +219,53 @@ impl Node {
             ended = driving => Some(ended),
             () = asked => None,
             () = heard => None,
+            () = self.started_anew() => None,
         }
     }
 
-    async fn asked_to_stop(&self, stop: CancellationToken) {
+    /// Ends a life that lived through rollbacks: what it holds for done is taken up again by the next one.
+    async fn started_anew(&self) {
+        let sim = &self.link.sim;
+        let at = sim.plan.quiet_from_ms() + SETTLED_MS;
+        if sim.plan.rollbacks.is_empty() || sim.ms() >= at {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep_until(sim.at(at)).await;
+    }
+
+    async fn asked_to_stop(
+        &self,
+        stop: CancellationToken,
+        sessions: Arc<Sessions<SimChain>>,
+        settled: oneshot::Sender<()>,
+    ) {
         let sim = &self.link.sim;
         if let Some(at) = sim.plan.stops[self.link.id].filter(|at| *at >= sim.ms()) {
             tokio::time::sleep_until(sim.at(at)).await;
             self.link.note(|| "asked to stop".into());
             stop.cancel();
+            let patience = Duration::from_secs(self.config.policy.shutdown_secs);
+            sessions.end(patience).await;
+            let _ = settled.send(());
         }
         std::future::pending().await
+    }
+
+    fn sessions(&self, parts: &Parts<SimChain>, life: &Life) -> Arc<Sessions<SimChain>> {
+        let disk = Arc::new(SimDisk::new(life.clone(), File::Sessions));
+        let (file, now) = (self.link.sessions_file(), UnixSeconds(clock()));
+        let opened = SessionStore::open_simulated(&file, now, disk).expect("the file opens");
+        let generation = {
+            let net = self.link.sim.net();
+            net.view().providers[&self.provider.account].generation
+        };
+        let serve = SimServe {
+            life: life.clone(),
+            run_ms: self.link.draw(20, 1_500),
+        };
+        let serve = Arc::new(serve);
+        assembly::sessions(&self.config, parts, generation, serve, opened)
+            .expect("the configuration is good")
     }
 }
 
@@ -263,6 +328,21 @@ fn config(sim: &Sim, provider: &Provider) -> Config {
     config.chain.websocket = Websockets::One(String::new());
     // Its clock would be the real one.
     config.api.requests_per_minute = 0;
+    config.sessions = SessionsConfig {
+        enabled: true,
+        models: vec![SessionModel {
+            model: hex::encode(Digest::of(&[MODEL]).0),
+            name: "model".into(),
+            price: Price {
+                request: PRICE,
+                ..Price::default()
+            },
+        }],
+        value_at_risk_lamports: 3 * PRICE,
+        poll_secs: 5,
+        settle_idle_secs: 40,
+        ..SessionsConfig::default()
+    };
     config
 }
 

@@ -7,6 +7,9 @@ use super::{
     mishaps::Mood,
 };
 
+/// Confirmed slots that are undone together, at most: older ones are final.
+const MOST_UNDONE: u64 = 31;
+
 /// A time in which one node's calls fail, lie or take long.
 #[derive(Clone, Copy, Debug)]
 pub struct Storm {
@@ -46,6 +49,17 @@ pub struct JobPlan {
     pub compute_secs: u32,
 }
 
+#[derive(Clone, Copy, Debug)]
+pub struct SessionPlan {
+    pub at_ms: u64,
+    pub node: usize,
+    pub requests: u64,
+    /// Before each request.
+    pub pause_ms: u64,
+    /// After the last one, rather than just go.
+    pub asks_for_close: bool,
+}
+
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub seed: u64,
@@ -63,6 +77,9 @@ pub struct Plan {
     pub halts: Vec<Halt>,
     /// By slots since the first one.
     pub forks: Vec<Fork>,
+    /// The same of slots that were confirmed, which no cluster that works takes back: every node is started anew
+    /// after the last of them.
+    pub rollbacks: Vec<Fork>,
     /// By node.
     pub storms: Vec<Vec<Storm>>,
     /// By node, for each of its lives: how many points it lives through.
@@ -72,6 +89,7 @@ pub struct Plan {
     /// By node: when it is asked to stop, as for an upgrade.
     pub stops: Vec<Option<u64>>,
     pub jobs: Vec<JobPlan>,
+    pub sessions: Vec<SessionPlan>,
 }
 
 impl Plan {
@@ -97,11 +115,15 @@ impl Plan {
             poll_ms: within(&mut dice, 2, 5) * 1_000,
             halts: Vec::new(),
             forks: Vec::new(),
+            rollbacks: Vec::new(),
             storms: vec![Vec::new(); nodes],
             kills: vec![Vec::new(); nodes],
             clock_steps: Vec::new(),
             stops: vec![None; nodes],
             jobs,
+            sessions: (0..dice.below(3))
+                .map(|_| session(&mut dice, nodes))
+                .collect(),
         };
         if !calm {
             plan.go_wrong(&mut dice);
@@ -109,7 +131,7 @@ impl Plan {
         plan
     }
 
-    /// One audited job and one that is not, and nothing goes wrong but that this node ends at this point of its
+    /// One audited job, one that is not and a session, and nothing goes wrong but that this node ends at this point of its
     /// first life; 0 for none.
     pub fn sweep(node: usize, point: u64) -> Self {
         let job = |at_ms, audit_bps| JobPlan {
@@ -131,11 +153,19 @@ impl Plan {
             poll_ms: 5_000,
             halts: Vec::new(),
             forks: Vec::new(),
+            rollbacks: Vec::new(),
             storms: vec![Vec::new(); 3],
             kills,
             clock_steps: Vec::new(),
             stops: vec![None; 3],
             jobs: vec![job(500, 10_000), job(700, 0)],
+            sessions: vec![SessionPlan {
+                at_ms: 600,
+                node: 0,
+                requests: 6,
+                pause_ms: 3_000,
+                asks_for_close: true,
+            }],
         }
     }
 
@@ -170,6 +200,13 @@ impl Plan {
             self.forks.push(Fork { slot, depth });
         }
         self.forks.retain(|fork| fork.slot < slots);
+        let mut slot = 0;
+        while dice.chance(0.25) {
+            let depth = within(dice, 1, MOST_UNDONE);
+            slot += depth + within(dice, 1, slots / 2);
+            self.rollbacks.push(Fork { slot, depth });
+        }
+        self.rollbacks.retain(|back| back.slot + self.lag < slots);
         if dice.chance(0.3) {
             let from_ms = within(dice, 1, end / 1_000) * 1_000;
             let until_ms = from_ms + within(dice, 2, 50) * 1_000;
@@ -201,6 +238,16 @@ fn job(dice: &mut Dice) -> JobPlan {
             Manner::Silent,
             Manner::Disputing,
         ][dice.below(5)],
+    }
+}
+
+fn session(dice: &mut Dice, nodes: usize) -> SessionPlan {
+    SessionPlan {
+        at_ms: dice.draw() % 40_000,
+        node: dice.below(nodes),
+        requests: within(dice, 1, 12),
+        pause_ms: within(dice, 100, 9_000),
+        asks_for_close: dice.chance(0.6),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Requesters: they create jobs, hand inputs over, fetch results, acknowledge, dispute, and end what nobody serves.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use assay_client::{
     delivery::{self, Acknowledgement, Delivery, Request},
@@ -10,33 +10,27 @@ use assay_client::{
         job::JOB_ACKNOWLEDGED,
     },
 };
-use assay_tests::{Job, Model, SOL, World, sim::Dice};
-use axum::{
-    body::{Body, to_bytes},
-    extract::ConnectInfo,
-    http::StatusCode,
-};
+use assay_tests::{Job, Model, SOL, World};
+use axum::{body::Body, http::StatusCode};
 use solana_keypair::Keypair;
 use solana_signer::Signer;
-use tower_service::Service;
 
 use super::{
     engines,
     node::Node,
-    plan::{JobPlan, Manner, within},
+    plan::{JobPlan, Manner},
     sim::Sim,
+    wire::Wire,
 };
 
 /// Between two looks at its job.
 const LOOK: Duration = Duration::from_millis(1_500);
-/// Longest wait for an answer.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Requester {
     sim: Arc<Sim>,
     nodes: Vec<Arc<Node>>,
     key: Keypair,
-    dice: Dice,
+    wire: Wire,
     plan: JobPlan,
     model: Model,
     input: Vec<u8>,
@@ -52,7 +46,7 @@ impl Requester {
             nodes: nodes.to_vec(),
             plan: sim.plan.jobs[number],
             model,
-            dice,
+            wire: Wire::new(sim, 600 + number as u64),
         }
     }
 
@@ -86,7 +80,7 @@ impl Requester {
                 }
             }
             let lost = acknowledged && data.flags & JOB_ACKNOWLEDGED == 0;
-            if lost && status != JobStatus::Committed {
+            if lost && status != JobStatus::Committed && self.sim.plan.rollbacks.is_empty() {
                 let wrong = format!("job {}: its acknowledgement was lost", job.account);
                 self.sim.net().trail.wrongs.push(wrong);
                 acknowledged = false;
@@ -223,7 +217,6 @@ impl Requester {
         }
     }
 
-    /// A signed request over a network that loses requests and answers and brings some twice.
     async fn ask(
         &mut self,
         node: usize,
@@ -231,64 +224,26 @@ impl Requester {
         path: &str,
         body: &[u8],
     ) -> Option<(StatusCode, Vec<u8>)> {
-        let troubled = self.sim.ms() < self.sim.plan.faults_until_ms;
-        let chance = if troubled { self.dice.below(100) } else { 99 };
-        let wait = Duration::from_millis(within(&mut self.dice, 5, 400));
-        tokio::time::sleep(wait).await;
-        if chance < 15 {
-            self.sim.count("http: request lost");
-            return None;
-        }
-        let times = if (15..30).contains(&chance) { 2 } else { 1 };
-        let mut answer = None;
-        for _ in 0..times {
-            answer = self.ask_once(node, method, path, body).await;
-        }
-        if times == 2 {
-            self.sim.count("http: came twice");
-        }
-        if (30..45).contains(&chance) {
-            self.sim.count("http: answer lost");
-            return None;
-        }
-        answer
-    }
-
-    async fn ask_once(
-        &self,
-        node: usize,
-        method: &str,
-        path: &str,
-        body: &[u8],
-    ) -> Option<(StatusCode, Vec<u8>)> {
         let node = &self.nodes[node];
-        let mut service = node.service()?;
-        let request = Request {
-            method,
-            path,
-            timestamp: self.sim.net().calendar.second(self.sim.ms()),
-            body,
-            operator: &node.provider.operator,
+        let (sim, key) = (&self.sim, &self.key);
+        let signed = || {
+            let request = Request {
+                method,
+                path,
+                timestamp: sim.net().calendar.second(sim.ms()),
+                body,
+                operator: &node.provider.operator,
+            };
+            let mut built = axum::http::Request::builder()
+                .method(method)
+                .uri(path)
+                .header("content-length", body.len());
+            for (name, value) in delivery::sign(key, &request).expect("the key signs") {
+                built = built.header(name, value);
+            }
+            built.body(Body::from(body.to_vec())).expect("a request")
         };
-        let mut built = axum::http::Request::builder()
-            .method(method)
-            .uri(path)
-            .header("content-length", body.len())
-            .extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 7_001))));
-        for (name, value) in delivery::sign(&self.key, &request).expect("the key signs") {
-            built = built.header(name, value);
-        }
-        let request = built.body(Body::from(body.to_vec())).expect("a request");
-        let answered = tokio::time::timeout(PATIENCE, async move {
-            let response = service.call(request).await.expect("a router does not fail");
-            let status = response.status();
-            let body = to_bytes(response.into_body(), 1 << 20)
-                .await
-                .expect("a small answer");
-            (status, body.to_vec())
-        });
-        let (status, body) = answered.await.ok()?;
-        node.link.note(|| format!("{method} {path}: {status}"));
-        Some((status, body))
+        let answer = self.wire.ask(node, signed, |_| {}).await?;
+        Some((answer.status, answer.body))
     }
 }

@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 
 use super::{
     check,
+    customer::Customer,
     market::{MODEL, Market},
     mishaps::Census,
     node::{self, Node},
@@ -68,6 +69,9 @@ async fn play(plan: Plan, aloud: bool) -> Outcome {
         let requester = Requester::new(&sim, &nodes, market.model, number);
         tasks.spawn(requester.run());
     }
+    for number in 0..sim.plan.sessions.len() {
+        tasks.spawn(Customer::new(&sim, &nodes, number).run());
+    }
     let faults = watch(&sim, &nodes, &mut tasks).await;
     Outcome {
         digest: sim.log.digest(),
@@ -80,8 +84,10 @@ async fn play(plan: Plan, aloud: bool) -> Outcome {
 
 /// Waits for the end; returns what is wrong with it.
 async fn watch(sim: &Arc<Sim>, nodes: &[Arc<Node>], tasks: &mut JoinSet<()>) -> Vec<String> {
-    let last_job = sim.plan.jobs.iter().map(|job| job.at_ms).max().unwrap_or(0);
-    let quiet = sim.plan.quiet_from_ms().max(last_job + 1_000);
+    let jobs = sim.plan.jobs.iter().map(|job| job.at_ms);
+    let sessions = sim.plan.sessions.iter().map(|session| session.at_ms);
+    let last = jobs.chain(sessions).max().unwrap_or(0);
+    let quiet = sim.plan.quiet_from_ms().max(last + 1_000);
     let calls = || {
         nodes
             .iter()

@@ -38,7 +38,7 @@ const HALTS: [&str; 12] = [
 ];
 
 /// What else the usual seeds must have seen.
-const SEEN: [&str; 21] = [
+const SEEN: [&str; 28] = [
     "chain: blockhash expired",
     "chain: delivered again",
     "disk: fails after the call",
@@ -60,6 +60,13 @@ const SEEN: [&str; 21] = [
     "killed after disk",
     "killed before Send",
     "killed before disk",
+    "killed after disk of sessions",
+    "killed before disk of sessions",
+    "killed while opening",
+    "rollback: dropped",
+    "rollback: landed again",
+    "session: all was answered",
+    "session: caught up",
 ];
 
 /// A variable's number, if it is set and not empty.

@@ -14,6 +14,7 @@ use super::{
     net::Net,
     plan::{Fork, Plan},
     seals::Seals,
+    tabs::Tabs,
 };
 
 pub struct Sim {
@@ -22,6 +23,7 @@ pub struct Sim {
     /// Deleted with the run.
     pub folder: TempDir,
     pub seals: Mutex<Seals>,
+    tabs: Mutex<Tabs>,
     begun: Instant,
     net: Mutex<Net>,
     census: Mutex<Census>,
@@ -36,6 +38,7 @@ impl Sim {
             log,
             folder: folder(),
             seals: Mutex::default(),
+            tabs: Mutex::default(),
             begun: Instant::now(),
             net: Mutex::new(net),
             census: Mutex::default(),
@@ -61,6 +64,11 @@ impl Sim {
             .expect("an invariant of the protocol is broken");
         net.advance(self.ms(), &self.log);
         net
+    }
+
+    /// What was paid in sessions.
+    pub fn tabs(&self) -> MutexGuard<'_, Tabs> {
+        self.tabs.lock().expect("held for moments")
     }
 
     /// Lets a party that is not under test act on the chain; whether it was accepted.

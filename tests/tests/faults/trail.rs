@@ -9,17 +9,29 @@ use assay_client::{
 };
 use assay_tests::Outcome;
 use solana_instruction::Instruction;
+use solana_sdk_ids::ed25519_program;
 
 use super::{calendar::Calendar, mail::Mail, mishaps::Census, net::short, view::View};
 
-/// What one party means to do once: its wallet, the step, the job's attempt and level, and for settling the seat.
-pub type Intent = (Address, &'static str, Address, u8, u8, u8);
+/// What one party means to do once: its wallet, the step, the job's attempt and level, and for settling the seat, or
+/// the session's sum.
+pub type Intent = (Address, &'static str, Address, u8, u8, u64);
 
 /// How often an intent was carried out, and how often it failed in a block.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tries {
     pub accepted: u32,
     pub failed: u32,
+}
+
+impl Tries {
+    fn count(&mut self, outcome: &Outcome) {
+        if outcome.is_accepted() {
+            self.accepted += 1;
+        } else {
+            self.failed += 1;
+        }
+    }
 }
 
 /// A deadline that its provider missed, or a job that it gave back.
@@ -41,7 +53,7 @@ pub struct Spent {
     pub rent: i64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Trail {
     calendar: Calendar,
     pub tries: BTreeMap<Intent, Tries>,
@@ -86,10 +98,16 @@ impl Trail {
             };
             let Some((job, data)) = act.job([before, after]) else {
                 line.push_str(act.spec.name);
+                if let Some(session) = act.account("session") {
+                    line = format!("{line} {}", short(session.as_ref()));
+                    let sum = sum_of(mail).filter(|_| act.spec.name == "session_settle");
+                    let intent = (mail.payer, act.spec.name, session, 0, 0, sum.unwrap_or(0));
+                    self.tries.entry(intent).or_default().count(outcome);
+                }
                 continue;
             };
             let seat = if act.spec.name == "seat_settle" {
-                act.instruction.data[8]
+                u64::from(act.instruction.data[8])
             } else {
                 0
             };
@@ -101,13 +119,10 @@ impl Trail {
                 data.level,
                 seat,
             );
-            let tries = self.tries.entry(intent).or_default();
+            self.tries.entry(intent).or_default().count(outcome);
             if outcome.is_accepted() {
-                tries.accepted += 1;
                 self.forget_evicted(job, &data, [before, after]);
                 self.judge(ms, act.spec.name, job, [before, after]);
-            } else {
-                tries.failed += 1;
             }
             let status = |view: &View| view.jobs.get(&job).map_or(0, |job| job.status);
             line = format!(
@@ -244,6 +259,14 @@ impl Trail {
         let from = committed.max(at(panel.join_deadline));
         (from, at(panel.reveal_deadline).min(ms))
     }
+}
+
+/// The sum of the voucher that a transaction proves.
+fn sum_of(mail: &Mail) -> Option<u64> {
+    let mut instructions = mail.instructions.iter();
+    let proof = instructions.find(|instruction| instruction.program_id == ed25519_program::ID)?;
+    let sum = proof.data.get(146..154)?.try_into().ok()?;
+    Some(u64::from_le_bytes(sum))
 }
 
 /// An instruction of the program.

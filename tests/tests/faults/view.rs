@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use assay_client::protocol::{Address, JobData, ModelData, PanelData, ProviderData};
+use assay_client::protocol::{Address, JobData, ModelData, PanelData, ProviderData, SessionData};
 use assay_tests::{World, ledger::State};
 
 #[derive(Clone, Debug, Default)]
@@ -11,6 +11,7 @@ pub struct View {
     pub panels: BTreeMap<Address, PanelData>,
     pub providers: BTreeMap<Address, ProviderData>,
     pub models: BTreeMap<Address, ModelData>,
+    pub sessions: BTreeMap<Address, SessionData>,
     /// Lamports of the operators.
     pub balances: BTreeMap<Address, u64>,
 }
@@ -32,7 +33,10 @@ impl View {
                 State::Model(model) => {
                     view.models.insert(*address, **model);
                 }
-                State::Market(_) | State::Treasury(_) | State::Session(_) => {}
+                State::Session(session) => {
+                    view.sessions.insert(*address, **session);
+                }
+                State::Market(_) | State::Treasury(_) => {}
             }
         }
         view.balances = operators

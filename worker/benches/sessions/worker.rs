@@ -4,7 +4,10 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::{Context as _, Result};
-use assay_client::session::{OFFER_PATH, Offer, Price};
+use assay_client::{
+    protocol::UnixSeconds,
+    session::{OFFER_PATH, Offer, Price},
+};
 use assay_worker::{
     api,
     artifacts::{Artifacts, Cache, FetchSettings, NetworkPolicy},
@@ -14,7 +17,7 @@ use assay_worker::{
     metrics,
     run::assembly::{self, Ground},
     serving::Serving,
-    sessions,
+    sessions::{self, SessionStore},
     store::Store,
     wall_clock,
 };
@@ -153,7 +156,8 @@ pub async fn serve(arguments: &[&str]) -> Result<()> {
     let parts = assembly::parts(&config, ground)?;
     let (driver, _inputs) = mpsc::channel(1);
     let service = assembly::service(&config, &parts, driver, metrics::install()?, [0; 32]);
-    let sessions = assembly::sessions(&config, &parts, GENERATION, Arc::new(serve))?;
+    let opened = SessionStore::open(&config.sessions_file(), UnixSeconds(wall_clock()))?;
+    let sessions = assembly::sessions(&config, &parts, GENERATION, Arc::new(serve), opened)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let stop = CancellationToken::new();
     sessions.start(&stop);

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use assay_client::{
     delivery::{Models, Policy as PublishedPolicy},
-    protocol::{Address, UnixSeconds},
+    protocol::Address,
 };
 use assay_engine::EngineConfig;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -23,7 +23,7 @@ use crate::{
     driver::{EnergyMeter, Engines, Input, Parts, Random, Shared, Threads, Times},
     halt::Halt,
     serving::Serve,
-    sessions::{self, SessionStore, Sessions},
+    sessions::{self, Kept, SessionStore, Sessions},
     store::Store,
 };
 
@@ -104,15 +104,15 @@ pub fn service<C: Chain>(
     }
 }
 
-/// Sessions beside a driver of these parts, with what was kept of them. `generation` is the provider account's.
+/// Sessions beside a driver of these parts, with their file and what was kept in it. `generation` is the provider
+/// account's.
 pub fn sessions<C: Chain>(
     config: &Config,
     parts: &Parts<C>,
     generation: u64,
     serve: Arc<dyn Serve>,
-) -> anyhow::Result<Arc<Sessions<C>>> {
-    let now = UnixSeconds((parts.clock)());
-    let (store, kept) = SessionStore::open(&config.sessions_file(), now)?;
+    (store, kept): (SessionStore, Kept),
+) -> Result<Arc<Sessions<C>>, ConfigError> {
     let ground = sessions::Ground {
         chain: Arc::clone(&parts.chain),
         submitter: Arc::clone(&parts.submitter),
@@ -125,7 +125,7 @@ pub fn sessions<C: Chain>(
         body_patience: Duration::from_secs(config.api.timeout_secs),
         client_header: config.client_header().ok().flatten(),
     };
-    Ok(Sessions::new(&config.sessions, ground, store, kept)?)
+    Sessions::new(&config.sessions, ground, store, kept)
 }
 
 fn submitter<C: Chain>(config: &Config, ground: &Ground<C>) -> Submitter<C> {

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use assay_client::protocol::UnixSeconds;
 use assay_engine::Host;
 
 use super::assembly;
@@ -10,7 +11,7 @@ use crate::{
     config::{Config, ConfigError, SessionModel},
     driver::{Parts, Threads},
     serving::{Serving, ServingConfig},
-    sessions::Sessions,
+    sessions::{SessionStore, Sessions},
 };
 
 /// Longest time of one run for a session: a request that takes longer is no request of a session.
@@ -46,7 +47,9 @@ pub fn take_up(
     };
     let (artifacts, limits) = (Arc::clone(&parts.artifacts), config.engine.limits.clone());
     let serve = Serving::new(serving, host, artifacts, (limits, Threads::Many));
-    assembly::sessions(config, parts, generation, Arc::new(serve)).map(Some)
+    let opened = SessionStore::open(&config.sessions_file(), UnixSeconds((parts.clock)()))?;
+    let sessions = assembly::sessions(config, parts, generation, Arc::new(serve), opened)?;
+    Ok(Some(sessions))
 }
 
 /// Lets requests under way finish and settles, where there are sessions.

@@ -12,7 +12,12 @@ use std::{
 
 use assay_client::protocol::{Address, BasisPoints, Lamports, SessionData, amount::split_price};
 use axum::http::{HeaderMap, HeaderName};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use governor::{
+    Quota, RateLimiter,
+    clock::Clock,
+    middleware::NoOpMiddleware,
+    state::{InMemoryState, NotKeyed},
+};
 use tokio::time::Instant;
 
 use super::{
@@ -42,8 +47,20 @@ const PATIENCE: u32 = 3;
 /// What keeps strangers from having the chain asked too often.
 pub struct Lookups {
     absent: Mutex<BTreeMap<Address, (Instant, Refused)>>,
-    all: DefaultDirectRateLimiter,
+    all: RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duration>>,
     clients: Clients,
+}
+
+/// Time since then, by the clock that everything here waits by.
+#[derive(Clone)]
+struct Ticks(Instant);
+
+impl Clock for Ticks {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
 }
 
 /// Who asks.
@@ -57,7 +74,10 @@ impl Lookups {
     pub fn new(client_header: Option<HeaderName>) -> Self {
         Self {
             absent: Mutex::default(),
-            all: RateLimiter::direct(Quota::per_second(LOOKUPS_PER_SECOND)),
+            all: RateLimiter::direct_with_clock(
+                Quota::per_second(LOOKUPS_PER_SECOND),
+                Ticks(Instant::now()),
+            ),
             clients: Clients::new(LOOKUPS_PER_CLIENT, client_header),
         }
     }

@@ -6,7 +6,7 @@
 
 use std::{
     path::Path,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, PoisonError, mpsc},
 };
 
 use assay_client::{
@@ -17,6 +17,7 @@ use rusqlite::{Connection, Row, Transaction, params};
 use tokio::sync::oneshot;
 
 use super::core::{Answered, Channel};
+use crate::store::{Disk, StoreError};
 
 /// Writes in one transaction, at most.
 const MOST: usize = 256;
@@ -101,7 +102,14 @@ struct Job {
 
 /// The file. Clones share its writer.
 #[derive(Clone)]
-pub struct SessionStore(mpsc::Sender<Job>);
+pub struct SessionStore(Writer);
+
+#[derive(Clone)]
+enum Writer {
+    Thread(mpsc::Sender<Job>),
+    /// Each write at once and alone, under a disk that may fail.
+    Simulated(Arc<Mutex<Connection>>, Arc<dyn Disk>),
+}
 
 impl SessionStore {
     /// Opens or creates the file; returns what it holds too.
@@ -109,9 +117,7 @@ impl SessionStore {
     /// # Errors
     /// When it cannot be written, or is of a later layout.
     pub fn open(path: &Path, now: UnixSeconds) -> Result<(Self, Kept), SessionStoreError> {
-        let mut connection = connect(path)?;
-        migrate(&mut connection)?;
-        let kept = channels(&connection, now)?;
+        let (connection, kept) = take_up(path, now)?;
         let (checkpoints, due) = mpsc::sync_channel::<()>(1);
         let beside = connect(path)?;
         thread("sessions-log", move || {
@@ -126,7 +132,21 @@ impl SessionStore {
         thread("sessions", move || {
             write_all(connection, &jobs, &checkpoints)
         })?;
-        Ok((Self(sender), kept))
+        Ok((Self(Writer::Thread(sender)), kept))
+    }
+
+    /// The same without threads, under a disk that may fail.
+    ///
+    /// # Errors
+    /// Those of [`SessionStore::open`].
+    pub fn open_simulated(
+        path: &Path,
+        now: UnixSeconds,
+        disk: Arc<dyn Disk>,
+    ) -> Result<(Self, Kept), SessionStoreError> {
+        let (connection, kept) = take_up(path, now)?;
+        let connection = Arc::new(Mutex::new(connection));
+        Ok((Self(Writer::Simulated(connection, disk)), kept))
     }
 
     /// Returns once it survives the process.
@@ -134,9 +154,22 @@ impl SessionStore {
     /// # Errors
     /// When it is not written.
     pub async fn write(&self, write: Write) -> Result<(), SessionStoreError> {
+        let jobs = match &self.0 {
+            Writer::Thread(jobs) => jobs,
+            Writer::Simulated(connection, disk) => {
+                let gone = |_: StoreError| SessionStoreError::Gone;
+                disk.before(connection).await.map_err(gone)?;
+                let written = {
+                    let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+                    write_batch(&mut connection, [&write])
+                };
+                disk.after(connection).await.map_err(gone)?;
+                return written;
+            }
+        };
         let (done, ended) = oneshot::channel();
         let job = Job { write, done };
-        self.0.send(job).map_err(|_| SessionStoreError::Gone)?;
+        jobs.send(job).map_err(|_| SessionStoreError::Gone)?;
         ended.await.map_err(|_| SessionStoreError::Gone)?
     }
 }
@@ -183,6 +216,14 @@ fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Session
     started.map(drop).map_err(|_| SessionStoreError::Gone)
 }
 
+/// The file with its layout up to date, and what it holds.
+fn take_up(path: &Path, now: UnixSeconds) -> Result<(Connection, Kept), SessionStoreError> {
+    let mut connection = connect(path)?;
+    migrate(&mut connection)?;
+    let kept = channels(&connection, now)?;
+    Ok((connection, kept))
+}
+
 fn connect(path: &Path) -> Result<Connection, SessionStoreError> {
     let connection = Connection::open(path)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -221,7 +262,7 @@ fn write_all(
     while let Ok(first) = jobs.recv() {
         let waiting = std::iter::from_fn(|| jobs.try_recv().ok()).take(MOST);
         let batch: Vec<Job> = std::iter::once(first).chain(waiting).collect();
-        let result = write_batch(&mut connection, &batch);
+        let result = write_batch(&mut connection, batch.iter().map(|job| &job.write));
         for job in batch {
             // Whoever asked may be gone.
             let _ = job.done.send(result.clone());
@@ -233,10 +274,13 @@ fn write_all(
     }
 }
 
-fn write_batch(connection: &mut Connection, batch: &[Job]) -> Result<(), SessionStoreError> {
+fn write_batch<'a>(
+    connection: &mut Connection,
+    batch: impl IntoIterator<Item = &'a Write>,
+) -> Result<(), SessionStoreError> {
     let transaction = connection.transaction()?;
-    for job in batch {
-        apply(&transaction, &job.write)?;
+    for write in batch {
+        apply(&transaction, write)?;
     }
     transaction.commit()?;
     Ok(())
