@@ -33,7 +33,7 @@ fn called_settlement_without_a_proof_before_its_caller_fails() {
     let (mut world, _, session) = world();
     let [proof, settle] = parts(world.session_settle(&session, 1_000));
     let other = world.session_close_request(&session).instruction;
-    let called = through_proxy(&[settle.clone()]);
+    let called = through_proxy(std::slice::from_ref(&settle));
     let batches = [
         vec![called.clone()],
         vec![called.clone(), proof.clone()],
@@ -94,13 +94,13 @@ fn indexes_of_a_proof_are_not_read_from_within_the_call() {
         shown.data[at..at + 2].copy_from_slice(&[0, 0]);
     }
     let [_, settle] = parts(world.session_settle(&session, SOL));
-    let called = through_proxy(&[settle.clone()]);
+    let called = through_proxy(std::slice::from_ref(&settle));
     world
         .send(vec![real, shown, called])
         .refused(Error::VoucherProofInvalid);
     let foreign = signed(&session.voucher(SOL), &mallory);
     world
-        .send(vec![foreign, through_proxy(&[settle.clone()])])
+        .send(vec![foreign, through_proxy(std::slice::from_ref(&settle))])
         .refused(Error::VoucherKeyMismatch);
     let sound = signed(&session.voucher(SOL), &session_key(&session.requester));
     world.send(vec![sound, through_proxy(&[settle])]).accepted();
