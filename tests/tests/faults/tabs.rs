@@ -34,6 +34,8 @@ pub struct Tabs(pub BTreeMap<Address, Tab>);
 struct Row {
     paid: u64,
     answered: u64,
+    /// Its worker knows of the close request.
+    closing: bool,
 }
 
 impl Tabs {
@@ -82,7 +84,8 @@ impl Tabs {
             if is_worth_settling(unsettled, data) {
                 left.push(format!("session {session}: {unsettled} not settled"));
             }
-            if data.status == SessionStatus::CloseRequested as u8 {
+            // Nothing is read of a session at rest: its requester's own close then waits for the grace time.
+            if row.closing && data.status == SessionStatus::CloseRequested as u8 {
                 left.push(format!("session {session} is not closed"));
             }
         }
@@ -129,18 +132,21 @@ fn rows(file: &Path) -> BTreeMap<Address, Row> {
         return BTreeMap::new();
     }
     let mut statement = connection
-        .prepare("SELECT session, payment, receipt FROM sessions")
+        .prepare("SELECT session, payment, receipt, account FROM sessions")
         .expect("the layout is known");
     let found = statement.query_map([], |row| {
         let session: Vec<u8> = row.get(0)?;
         let payment: Option<String> = row.get(1)?;
         let receipt: Option<String> = row.get(2)?;
+        let account: Vec<u8> = row.get(3)?;
+        let account: SessionData = bytemuck::pod_read_unaligned(&account);
         let session = Address::try_from(&session[..]).expect("32 bytes");
         let paid = payment.map(|text| Payment::from_header(&text).expect("a voucher").voucher);
         let receipt = receipt.map(|text| SignedReceipt::from_header(&text).expect("a receipt"));
         let row = Row {
             paid: paid.map_or(0, |voucher| voucher.cumulative),
             answered: receipt.map_or(0, |receipt| receipt.receipt.sequence),
+            closing: account.status == SessionStatus::CloseRequested as u8,
         };
         Ok((session, row))
     });
