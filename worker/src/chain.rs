@@ -24,17 +24,11 @@ pub mod submitter;
 mod time;
 pub mod watcher;
 
+pub use assay_client::clock::Clock;
 pub use calls::{CallCounts, Calls};
 pub use endpoint::State as EndpointState;
 pub use rpc::{Endpoints, EndpointsError, RpcChain};
 pub use time::{Belief, ChainTime};
-
-/// The chain's own time, by which every deadline is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Clock {
-    pub slot: u64,
-    pub time: UnixSeconds,
-}
 
 /// What one reading asks for.
 #[derive(Clone, Debug, Default)]

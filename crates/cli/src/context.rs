@@ -7,18 +7,18 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use assay_chain::Cluster;
 use assay_client::protocol::Address;
-use solana_client::nonblocking::rpc_client::RpcClient;
-use solana_commitment_config::CommitmentConfig;
 use solana_keypair::{Keypair, read_keypair_file};
 use solana_signer::Signer;
 
 use crate::{args::Global, config::SolanaConfig};
 
-const RPC_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest wait for one answer.
+const WAIT: Duration = Duration::from_secs(30);
 
 pub struct Context {
-    pub rpc: RpcClient,
+    pub cluster: Cluster,
     pub options: Global,
     config: SolanaConfig,
 }
@@ -27,14 +27,8 @@ impl Context {
     pub fn new(options: Global) -> Result<Self> {
         let config = SolanaConfig::load(options.config.as_deref())?;
         let url = config.url(options.url.as_deref())?;
-        // Everything is read at `confirmed`: what it shows has been voted on and practically never goes back.
-        let rpc = RpcClient::new_with_timeout_and_commitment(
-            url,
-            RPC_TIMEOUT,
-            CommitmentConfig::confirmed(),
-        );
         Ok(Self {
-            rpc,
+            cluster: Cluster::new(url, WAIT),
             options,
             config,
         })

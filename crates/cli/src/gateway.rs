@@ -150,7 +150,7 @@ fn packages(folders: &[PathBuf]) -> Result<Packages> {
 async fn config(context: &Context, options: &GatewayOptions) -> Result<Config> {
     let mut only = std::collections::BTreeSet::new();
     for either in &options.providers {
-        only.insert(context.provider(either).await?.address);
+        only.insert(context.cluster.provider(either).await?.address);
     }
     Ok(Config {
         lanes: usize::from(options.lanes),

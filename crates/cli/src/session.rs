@@ -112,7 +112,7 @@ pub fn chain(context: &Context) -> Result<RpcChain> {
     }
     let wallet = context.wallet()?;
     Ok(RpcChain::new(
-        context.rpc.url(),
+        context.cluster.url(),
         wallet,
         context.options.priority_fee,
     ))

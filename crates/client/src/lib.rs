@@ -8,6 +8,7 @@
 pub mod account;
 pub mod address;
 pub mod budget;
+pub mod clock;
 pub mod delivery;
 pub mod discriminator;
 pub mod error;

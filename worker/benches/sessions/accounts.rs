@@ -176,8 +176,8 @@ impl requester::Chain for Requester {
         let done = instructions
             .iter()
             .try_for_each(|instruction| self.accounts.execute(instruction));
-        let done = done.map_err(|error| requester::ChainError::Refused {
-            purpose,
+        let done = done.map_err(|error| requester::ChainError::Unreachable {
+            url: purpose.to_owned(),
             text: error.to_string(),
         });
         Box::pin(async move { done.map(|()| Signature::default()) })

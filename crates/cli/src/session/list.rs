@@ -23,7 +23,7 @@ pub async fn list(context: &Context, options: &ListOptions) -> Result<()> {
             .say("there are no sessions here; `assay gateway` opens them, or `assay session open`");
         return Ok(());
     }
-    let now = context.clock().await?.now;
+    let now = context.cluster.clock().await?.time;
     output::line(output::table(
         &SessionView::HEAD,
         views.iter().map(|view| view.row(now)).collect(),

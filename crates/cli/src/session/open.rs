@@ -45,7 +45,7 @@ pub struct OpenOptions {
 
 pub async fn open(context: &Context, options: OpenOptions) -> Result<()> {
     let books = Books::open(context, &options.ledger).await?;
-    let account = context.provider(&options.provider).await?.address;
+    let account = context.cluster.provider(&options.provider).await?.address;
     let wire = Wire::new(PATIENCE, 1 << 20)?;
     let directory = Directory::new(
         Arc::new(super::chain(context)?),
@@ -70,11 +70,7 @@ pub async fn open(context: &Context, options: OpenOptions) -> Result<()> {
             Span(grace.max(offer.min_grace_secs))
         );
     }
-    let rent = context
-        .rpc
-        .get_minimum_balance_for_rent_exemption(SessionData::SIZE)
-        .await
-        .with_context(|| context.unreachable())?;
+    let rent = context.cluster.rent(SessionData::SIZE).await?;
     let slot = books.chain.slot().await?;
     let terms = Terms {
         cluster: books.cluster,
@@ -82,7 +78,7 @@ pub async fn open(context: &Context, options: OpenOptions) -> Result<()> {
         deposit: options.deposit.0,
         grace_secs: grace.max(offer.min_grace_secs),
         slot,
-        now: context.clock().await?.now.0,
+        now: context.cluster.clock().await?.time.0,
     };
     let (row, open) = opening::open(&provider, &terms)?;
     context.say(format_args!(
@@ -101,7 +97,7 @@ pub async fn open(context: &Context, options: OpenOptions) -> Result<()> {
     books.store.add_session(&row)?;
     let session = row.address;
     if let Err(error) = context.land("session open", &signed).await {
-        match context.find::<SessionData>(&session).await {
+        match context.cluster.find::<SessionData>(&session).await {
             // A node can lose sight of a transaction that landed; the account says that it did.
             Ok(Some(_)) => {}
             Ok(None) | Err(_) => {

@@ -91,12 +91,10 @@ impl Inner {
                 self.limit.undeposit(terms.deposit);
                 let text = error.to_string();
                 // Two nodes behind one address can disagree on what has expired: the tending looks once more.
-                let (state, reason) = match error {
-                    ChainError::Expired { .. } => (State::Opening, String::new()),
-                    ChainError::Unreachable { .. }
-                    | ChainError::Refused { .. }
-                    | ChainError::Decode { .. }
-                    | ChainError::Unknown { .. } => (State::Failed, text.clone()),
+                let (state, reason) = if matches!(error, ChainError::Expired { .. }) {
+                    (State::Opening, String::new())
+                } else {
+                    (State::Failed, text.clone())
                 };
                 (state, reason, Err(unavailable(&text)))
             }

@@ -1,23 +1,19 @@
 //! One question, asked of these endpoints in turn.
 
 use assay_client::{
-    PROGRAM_ID,
     account::Layout,
     filter::{self, Filter},
     program::CLOCK_SYSVAR,
     protocol::Address,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use solana_account_decoder_client_types::UiAccount;
 use solana_client::rpc_response::{Response, RpcKeyedAccount};
 use solana_signature::Signature;
 
 use super::{
     RpcChain,
-    wire::{
-        Status, accounts, asked, decode, encoding, filter_json, first_clock, listed, parse,
-        read_snapshot,
-    },
+    wire::{Status, accounts, asked, decode, encoding, first_clock, listed, parse, read_snapshot},
 };
 use crate::chain::{ChainError, Clock, SignatureState, Snapshot, Wanted};
 
@@ -44,21 +40,15 @@ impl RpcChain {
         &self,
         only: Vec<Filter>,
     ) -> Result<Vec<(Address, T)>, ChainError> {
-        let filters: Vec<Value> = filter::accounts::<T>()
-            .iter()
-            .chain(&only)
-            .map(filter_json)
-            .collect();
-        let mut config = encoding();
-        if let Some(config) = config.as_object_mut() {
-            config.insert("filters".into(), filters.into());
-        }
-        let parameters = json!([PROGRAM_ID.to_string(), config]);
-        self.ask("getProgramAccounts", parameters, |answer| {
-            let accounts: Vec<RpcKeyedAccount> = parse(answer)?;
-            // An account of a later layout is not ours to judge; the others are no worse for it.
-            Ok(accounts.iter().filter_map(listed).collect())
-        })
+        self.ask(
+            "getProgramAccounts",
+            filter::listing::<T>(&only),
+            |answer| {
+                let accounts: Vec<RpcKeyedAccount> = parse(answer)?;
+                // An account of a later layout is not ours to judge; the others are no worse for it.
+                Ok(accounts.iter().filter_map(listed).collect())
+            },
+        )
         .await
     }
 

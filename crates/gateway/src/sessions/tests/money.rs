@@ -85,7 +85,7 @@ async fn sessions_go_on_without_the_chain_and_only_money_does_not_move() {
     sessions.run(MODEL, vec![2].into()).await.unwrap();
     let refused = sessions.run(MODEL, vec![3].into()).await.unwrap_err();
     assert!(
-        matches!(refused, UpstreamError::Unavailable(ref text) if text.contains("does not answer")),
+        matches!(refused, UpstreamError::Unavailable(ref text) if text.contains("did not answer")),
         "{refused:?}"
     );
     world.chain.unreachable.store(false, Ordering::SeqCst);
