@@ -66,7 +66,7 @@ impl SimDisk {
         let fails = matches!(mishap, Some(Mishap::After));
         *self.call.lock().expect("held for moments") = (length(&self.path), fails);
         match mishap {
-            Some(Mishap::Before) => Err(StoreError::Gone),
+            Some(Mishap::Before) => Err(StoreError::Sqlite(assay_sqlite::Error::Gone)),
             Some(Mishap::After | Mishap::Slow(_)) | None => Ok(()),
         }
     }
@@ -74,7 +74,11 @@ impl SimDisk {
     async fn finish(&self) -> Result<(), StoreError> {
         let (before, fails) = *self.call.lock().expect("held for moments");
         self.life.pass(Place::DiskAfter(before)).await;
-        if fails { Err(StoreError::Gone) } else { Ok(()) }
+        if fails {
+            Err(StoreError::Sqlite(assay_sqlite::Error::Gone))
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use assay_client::{
     protocol::{Address, SessionData, UnixSeconds},
     session::{Payment, SignedReceipt, Usage},
 };
+use assay_sqlite::{Durability, Layout};
 use rusqlite::{Connection, Row, Transaction, params};
 use tokio::sync::oneshot;
 
@@ -25,8 +26,7 @@ const CHECKPOINT_EVERY: u32 = 500;
 /// Pages of the log at which the writer moves them itself, should it never be idle: 64 MiB.
 const LOG_PAGES: u32 = 16_000;
 
-const LAYOUT: i64 = 1;
-const SCHEMA: &str = "
+const LAYOUT: Layout = Layout(&["
     -- account as the program has it; payment, receipt as in their headers.
     CREATE TABLE sessions (
         session BLOB PRIMARY KEY, account BLOB NOT NULL, payment TEXT, receipt TEXT,
@@ -39,26 +39,26 @@ const SCHEMA: &str = "
         at INTEGER NOT NULL, PRIMARY KEY (session, settled)
     ) STRICT;
     CREATE INDEX income_at ON income (at);
-";
+"]);
 
 /// Why the file does not answer.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SessionStoreError {
-    #[error("sessions.sqlite failed: {0}; check that the disk has space and is writable")]
-    Sqlite(Arc<rusqlite::Error>),
-    #[error(
-        "sessions.sqlite has layout {found} and this worker knows {LAYOUT}; run the newer worker that wrote it"
-    )]
-    Newer { found: i64 },
+    #[error("sessions.sqlite {0}")]
+    Sqlite(Arc<assay_sqlite::Error>),
     #[error("sessions.sqlite holds {what} that cannot be read; restore it from a backup")]
     Corrupt { what: &'static str },
-    #[error("the thread that writes sessions.sqlite ended early; start the worker again")]
-    Gone,
+}
+
+impl From<assay_sqlite::Error> for SessionStoreError {
+    fn from(error: assay_sqlite::Error) -> Self {
+        Self::Sqlite(Arc::new(error))
+    }
 }
 
 impl From<rusqlite::Error> for SessionStoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(Arc::new(error))
+        assay_sqlite::Error::from(error).into()
     }
 }
 
@@ -109,8 +109,7 @@ impl SessionStore {
     /// # Errors
     /// When it cannot be written, or is of a later layout.
     pub fn open(path: &Path, now: UnixSeconds) -> Result<(Self, Kept), SessionStoreError> {
-        let mut connection = connect(path)?;
-        migrate(&mut connection)?;
+        let connection = connect(path)?;
         let kept = channels(&connection, now)?;
         let (checkpoints, due) = mpsc::sync_channel::<()>(1);
         let beside = connect(path)?;
@@ -136,8 +135,8 @@ impl SessionStore {
     pub async fn write(&self, write: Write) -> Result<(), SessionStoreError> {
         let (done, ended) = oneshot::channel();
         let job = Job { write, done };
-        self.0.send(job).map_err(|_| SessionStoreError::Gone)?;
-        ended.await.map_err(|_| SessionStoreError::Gone)?
+        self.0.send(job).map_err(|_| assay_sqlite::Error::Gone)?;
+        ended.await.map_err(|_| assay_sqlite::Error::Gone)?
     }
 }
 
@@ -149,10 +148,7 @@ pub type Kept = Vec<(Address, Channel)>;
 /// # Errors
 /// When the file cannot be read.
 pub fn income(path: &Path, since: UnixSeconds) -> Result<Vec<Income>, SessionStoreError> {
-    let flags =
-        rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    check(&connection)?;
+    let connection = assay_sqlite::open_read_only(path, LAYOUT)?;
     let mut statement = connection.prepare(
         "SELECT session, settled, gross, net, at FROM income WHERE at >= ?1 ORDER BY at, session, settled",
     )?;
@@ -180,35 +176,13 @@ pub fn income(path: &Path, since: UnixSeconds) -> Result<Vec<Income>, SessionSto
 
 fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), SessionStoreError> {
     let started = std::thread::Builder::new().name(name.into()).spawn(run);
-    started.map(drop).map_err(|_| SessionStoreError::Gone)
+    Ok(started.map(drop).map_err(|_| assay_sqlite::Error::Gone)?)
 }
 
 fn connect(path: &Path) -> Result<Connection, SessionStoreError> {
-    let connection = Connection::open(path)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    let connection = assay_sqlite::open(path, LAYOUT, Durability::Process)?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
     Ok(connection)
-}
-
-fn check(connection: &Connection) -> Result<i64, SessionStoreError> {
-    let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found > LAYOUT {
-        return Err(SessionStoreError::Newer { found });
-    }
-    Ok(found)
-}
-
-fn migrate(connection: &mut Connection) -> Result<(), SessionStoreError> {
-    if check(connection)? == LAYOUT {
-        return Ok(());
-    }
-    let transaction = connection.transaction()?;
-    transaction.execute_batch(SCHEMA)?;
-    transaction.pragma_update(None, "user_version", LAYOUT)?;
-    transaction.commit()?;
-    Ok(())
 }
 
 /// Until the last sender is gone.

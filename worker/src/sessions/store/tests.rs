@@ -98,9 +98,13 @@ fn file_of_a_later_worker_is_refused() {
     let path = folder.path().join("sessions.sqlite");
     drop(SessionStore::open(&path, NOW).unwrap());
     let connection = Connection::open(&path).unwrap();
-    connection
-        .pragma_update(None, "user_version", LAYOUT + 1)
-        .unwrap();
+    connection.pragma_update(None, "user_version", 2).unwrap();
     let refused = SessionStore::open(&path, NOW).map(drop);
-    assert!(matches!(refused, Err(SessionStoreError::Newer { .. })));
+    let Err(SessionStoreError::Sqlite(refused)) = refused else {
+        panic!("a later layout was taken");
+    };
+    assert!(matches!(
+        *refused,
+        assay_sqlite::Error::Newer { found: 2, known: 1 }
+    ));
 }
