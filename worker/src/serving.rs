@@ -44,6 +44,9 @@ pub enum ServeError {
     /// The model failed on an input that fits, which is work like any other.
     #[error("{0}")]
     ModelFailed(String),
+    /// So too, and the run used up its time, or its engine is lost with it: dearer than an answer ever is.
+    #[error("{0}")]
+    RunLost(String),
     /// The queue is full; worth asking again after so many seconds.
     #[error("{text}")]
     Busy { text: String, retry_after_secs: u64 },

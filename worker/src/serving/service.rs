@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use assay_client::{protocol::Digest, session::GenerateRequest};
-use assay_engine::{Limits, Model, ModelInfo, to_safetensors};
+use assay_engine::{Limits, Model, ModelInfo, Tensor, to_safetensors};
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture, stream::BoxStream};
 use tokio::{sync::Mutex, time::Instant};
@@ -112,16 +112,21 @@ impl Serve for Serving {
     }
 }
 
+/// An answer's file. Outputs that have none are the model's failure on this input, which was run.
+fn file(outputs: &[Tensor]) -> Result<Bytes, ServeError> {
+    let file = to_safetensors(outputs).map_err(|error| {
+        ServeError::ModelFailed(format!("the outputs have no file form: {error}"))
+    })?;
+    Ok(file.into())
+}
+
 impl Inner {
     async fn run(&self, model: Digest, input: Bytes) -> Result<Bytes, ServeError> {
         let served = self.served(model).await?;
         let form = served.info.form(&input, self.limits.input_bytes);
         let form = form.map_err(|mismatch| ServeError::InputMismatch(mismatch.to_string()))?;
         let outputs = self.runner.run(&served, input, form, Turn::New).await?;
-        let file = to_safetensors(&outputs).map_err(|error| {
-            ServeError::Unavailable(format!("the outputs have no file form: {error}"))
-        })?;
-        Ok(file.into())
+        file(&outputs)
     }
 
     async fn generate(
@@ -179,5 +184,25 @@ impl Inner {
             served.sharing.never();
         }
         Ok(Arc::new(served))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use assay_engine::DType;
+
+    use super::*;
+
+    #[test]
+    fn outputs_without_a_file_form_are_the_models_failure() {
+        let output = |data: &[u8]| Tensor {
+            name: "y".into(),
+            dtype: DType::F32,
+            shape: vec![1],
+            data: data.into(),
+        };
+        assert!(file(&[output(&[0; 4])]).is_ok());
+        let odd = file(&[output(&[0; 3])]);
+        assert!(matches!(odd, Err(ServeError::ModelFailed(_))), "{odd:?}");
     }
 }

@@ -22,6 +22,9 @@ pub use refused::Refused;
 const MISSES: u8 = 3;
 /// Times that an answer which is not in memory any more is computed again, since it is paid for once.
 const REPEATS: u8 = 2;
+/// Lost runs after which a session is served no more: each costs far more than what is paid for it. Counted from the
+/// start of the process, so that nothing of it is to be kept.
+const LOST_RUNS: u8 = 3;
 
 /// What a session must be to be served.
 #[derive(Clone, Copy, Debug)]
@@ -129,6 +132,8 @@ pub struct Channel {
     under_way: bool,
     /// Times that the last answer was computed again.
     repeats: u8,
+    /// Runs that used up their time or took their engine along.
+    lost_runs: u8,
     /// Of the last request, or of the start.
     used_at: UnixSeconds,
     /// Readings in a row that showed no account.
@@ -156,6 +161,7 @@ impl Channel {
             last,
             under_way: false,
             repeats: 0,
+            lost_runs: 0,
             used_at: now,
             missed: 0,
             sending: false,
@@ -219,6 +225,11 @@ impl Channel {
     pub fn begin(&mut self, ask: &Ask, now: UnixSeconds) -> Result<Begun, Refused> {
         if self.is_closing() {
             return Err(Refused::Closing);
+        }
+        if self.lost_runs >= LOST_RUNS {
+            return Err(Refused::LostRuns {
+                runs: self.lost_runs,
+            });
         }
         // Vouchers up to what is settled are worth nothing: books that do not know of it would take them for pay.
         let (settled, known) = (self.account.settled, self.due().max(self.paid()));
@@ -296,6 +307,11 @@ impl Channel {
         }
         self.repeats = self.repeats.saturating_add(1);
         Ok(())
+    }
+
+    /// Counts a run that used up its time or took its engine along.
+    pub fn lose_a_run(&mut self) {
+        self.lost_runs = self.lost_runs.saturating_add(1);
     }
 
     /// Notes a voucher that is kept.

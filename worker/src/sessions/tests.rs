@@ -8,6 +8,7 @@ use assay_client::{
 use reqwest::StatusCode;
 
 mod generations;
+mod griefing;
 mod kit;
 mod model;
 mod readings;

@@ -87,10 +87,13 @@ impl Failure {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
     }
 
-    /// What a model makes of an input: none if that is an answer, and to be paid for.
+    /// What a model makes of an input.
+    ///
+    /// # Errors
+    /// The text of a failure that is an answer, and to be paid for.
     pub fn of(error: ServeError) -> Result<Self, String> {
         Ok(match error {
-            ServeError::ModelFailed(text) => return Err(text),
+            ServeError::ModelFailed(text) | ServeError::RunLost(text) => return Err(text),
             ServeError::Unknown(text) => {
                 Self::new(StatusCode::NOT_FOUND, code::MODEL_NOT_SERVED, text)
             }

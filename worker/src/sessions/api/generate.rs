@@ -188,7 +188,7 @@ impl Production {
     }
 
     async fn fail<C: Chain>(mut self, request: Request<C>, error: ServeError) {
-        let failure = Failure::of(error);
+        let failure = request.failed(error);
         if !self.shown.is_empty() {
             let refusal = failure.map_or_else(
                 |message| Refusal {

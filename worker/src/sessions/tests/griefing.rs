@@ -1,0 +1,34 @@
+//! Requesters that want the worker to lose more than they pay.
+
+use serde_json::json;
+
+use super::{
+    model::{LOST, LOST_AT_THIRD},
+    *,
+};
+
+#[tokio::test]
+async fn lost_run_is_charged_and_a_session_has_three_of_them() {
+    let world = World::start().await;
+    let mut due = 0;
+    for sequence in 1..=2 {
+        let lost = world.call(&Call::run(sequence, due, LOST)).await;
+        let signed = receipt(&lost).receipt;
+        assert_eq!((lost.status().as_u16(), signed.price), (422, kit::RUN));
+        assert_eq!(refusal(lost).await, refused(422, code::MODEL_FAILED));
+        due = signed.cumulative;
+    }
+    let asked = json!({ "tokens": [LOST_AT_THIRD], "max_tokens": 9 });
+    let third = world.call(&Call::generate(3, due, &asked)).await;
+    assert_eq!(third.status(), 200);
+    third.bytes().await.unwrap();
+    let standing = world.standing().await;
+    assert_eq!(standing.sequence, 3, "what was shown is charged");
+    let runs = world.model.runs();
+    let next = world.call(&Call::run(4, standing.due, b"x")).await;
+    assert_eq!(refusal(next).await, refused(410, code::SESSION_CLOSING));
+    // To ask again for what was lost is no way around it.
+    let again = world.call(&Call::generate(3, due, &asked)).await;
+    assert_eq!(refusal(again).await, refused(410, code::SESSION_CLOSING));
+    assert_eq!(world.model.runs(), runs);
+}
