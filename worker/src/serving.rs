@@ -70,6 +70,9 @@ pub trait Serve: Send + Sync + 'static {
     /// Whether it can be asked to generate. Never loads.
     fn generates(&self, info: &ModelInfo) -> bool;
 
+    /// Tokens of a prompt and its answer together, where the model's file says so.
+    fn room(&self, info: &ModelInfo) -> Option<usize>;
+
     /// Runs a model once on a safetensors file; gives one.
     fn run(&self, model: Digest, input: Bytes) -> BoxFuture<'_, Result<Bytes, ServeError>>;
 

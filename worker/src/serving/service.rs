@@ -37,6 +37,7 @@ struct Inner {
     threads: Threads,
     limits: Limits,
     max_tokens: usize,
+    longest: BTreeMap<Digest, usize>,
     batch_size: usize,
     runner: Arc<Runner>,
     models: BTreeMap<Digest, Mutex<Slot>>,
@@ -74,6 +75,7 @@ impl Serving {
             threads,
             limits,
             max_tokens: config.max_tokens,
+            longest: config.longest,
             batch_size: config.batch_size,
             models: models.map(|model| (model, Mutex::default())).collect(),
         };
@@ -97,6 +99,10 @@ impl Serve for Serving {
 
     fn generates(&self, info: &ModelInfo) -> bool {
         Decoder::of(info).is_some()
+    }
+
+    fn room(&self, info: &ModelInfo) -> Option<usize> {
+        Decoder::of(info)?.room()
     }
 
     fn run(&self, model: Digest, input: Bytes) -> BoxFuture<'_, Result<Bytes, ServeError>> {
@@ -140,7 +146,9 @@ impl Inner {
                 "the model is no decoder that this worker can ask for tokens; send tensors to /run";
             ServeError::InputMismatch(text.into())
         })?;
-        let generation = Generation::begin(decoder, request, self.max_tokens)?;
+        let longest = self.longest.get(&model).copied();
+        let longest = longest.unwrap_or(self.max_tokens).min(self.max_tokens);
+        let generation = Generation::begin(decoder, request, longest)?;
         pieces(Arc::clone(&self.runner), served, generation).await
     }
 

@@ -80,6 +80,12 @@ impl Failure {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code::DRAINING, message)
     }
 
+    /// What would be answered could not be charged for.
+    pub fn unwritten() -> Self {
+        let message = "this worker cannot write its books at present; use another provider";
+        Self::busy(503, message, 30)
+    }
+
     /// Ours to mend; the details stay in the log.
     pub fn internal(error: impl std::fmt::Display) -> Self {
         tracing::error!(%error, "a request of a session failed");

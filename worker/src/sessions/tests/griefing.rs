@@ -1,5 +1,6 @@
 //! Requesters that want the worker to lose more than they pay.
 
+use rusqlite::Connection;
 use serde_json::json;
 
 use super::{
@@ -31,4 +32,24 @@ async fn lost_run_is_charged_and_a_session_has_three_of_them() {
     let again = world.call(&Call::generate(3, due, &asked)).await;
     assert_eq!(refusal(again).await, refused(410, code::SESSION_CLOSING));
     assert_eq!(world.model.runs(), runs);
+}
+
+#[tokio::test]
+async fn nothing_is_served_while_what_is_owed_cannot_be_written() {
+    let world = World::start().await;
+    let books = Connection::open(world.file()).unwrap();
+    let spoilt =
+        "CREATE TRIGGER spoilt BEFORE UPDATE ON sessions BEGIN SELECT RAISE(ABORT, 'full'); END";
+    books.execute_batch(spoilt).unwrap();
+    let asked = json!({ "tokens": [10], "max_tokens": 9 });
+    let call = Call::generate(1, 0, &asked);
+    let told = world.call(&call).await.text().await.unwrap();
+    assert!(told.contains("\"internal\""), "{told}");
+    let again = world.call(&call).await;
+    assert_eq!(again.headers()["retry-after"], "30");
+    assert_eq!(refusal(again).await, refused(503, code::BUSY));
+    assert_eq!(world.model.runs(), 1, "shown once, and never again");
+    books.execute_batch("DROP TRIGGER spoilt").unwrap();
+    world.sessions.try_books().await;
+    assert_eq!(world.call(&call).await.status(), 200);
 }

@@ -18,6 +18,8 @@ use tokio::sync::{Notify, Semaphore};
 use crate::serving::{Piece, Serve, ServeError};
 use std::sync::Arc;
 
+/// Tokens of a sequence.
+pub const ROOM: usize = 2_000;
 pub const BAD: &[u8] = b"bad";
 pub const FAILS: &[u8] = b"fai";
 pub const BUSY: &[u8] = b"bus";
@@ -100,6 +102,10 @@ impl Serve for Model {
 
     fn generates(&self, _: &ModelInfo) -> bool {
         true
+    }
+
+    fn room(&self, _: &ModelInfo) -> Option<usize> {
+        Some(ROOM)
     }
 
     fn run(&self, _: Digest, input: Bytes) -> BoxFuture<'_, Result<Bytes, ServeError>> {
