@@ -150,6 +150,9 @@ pub enum ChainError {
     },
 }
 
+/// Sessions as they were at a slot.
+pub type SessionsRead = (u64, Vec<(Address, Option<SessionData>)>);
+
 /// What the worker needs of the chain, all of it read at the `confirmed` commitment.
 pub trait Chain: Send + Sync + 'static {
     /// Everything that a poll needs, with as few requests as possible.
@@ -179,11 +182,12 @@ pub trait Chain: Send + Sync + 'static {
         &self,
         panels: &[Address],
     ) -> impl Future<Output = Result<Vec<(Address, Option<PanelData>)>, ChainError>> + Send;
-    /// These sessions, likewise.
+    /// These sessions, likewise, and the slot of the reading. One that an endpoint does not have is asked for on another,
+    /// where there is one, which is enough to know it.
     fn sessions(
         &self,
         sessions: &[Address],
-    ) -> impl Future<Output = Result<Vec<(Address, Option<SessionData>)>, ChainError>> + Send;
+    ) -> impl Future<Output = Result<SessionsRead, ChainError>> + Send;
     /// Every provider.
     fn providers(
         &self,

@@ -15,7 +15,8 @@ use assay_client::{
     slot_hashes::SlotHashes,
 };
 use assay_worker::chain::{
-    Chain, ChainError, Clock, Cost, Height, Sending, SignatureState, Simulation, Snapshot, Wanted,
+    Chain, ChainError, Clock, Cost, Height, Sending, SessionsRead, SignatureState, Simulation,
+    Snapshot, Wanted,
 };
 use solana_message::Hash;
 use solana_transaction_error::TransactionError;
@@ -232,11 +233,9 @@ impl Chain for SimChain {
     }
 
     /// Nobody opens one in these markets.
-    async fn sessions(
-        &self,
-        sessions: &[Address],
-    ) -> Result<Vec<(Address, Option<SessionData>)>, ChainError> {
-        Ok(sessions.iter().map(|address| (*address, None)).collect())
+    async fn sessions(&self, sessions: &[Address]) -> Result<SessionsRead, ChainError> {
+        let read = sessions.iter().map(|address| (*address, None));
+        Ok((0, read.collect()))
     }
 
     async fn providers(&self) -> Result<Vec<(Address, ProviderData)>, ChainError> {

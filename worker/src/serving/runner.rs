@@ -23,7 +23,7 @@ use super::{
     models::Served,
     queue::{Full, Next, Queue, QueueLimits, Turn, Waiting},
 };
-use crate::driver::Engines;
+use crate::{driver::Engines, metrics};
 
 mod failure;
 mod run;
@@ -158,6 +158,8 @@ impl Runner {
     /// One run: of one request, or of several together.
     async fn go(&self, run: Vec<Waiting<Asked>>) {
         let started = Instant::now();
+        let waited = run.iter().map(|one| started.duration_since(one.since));
+        metrics::sessions_run(waited);
         let one_by_one = match run.as_slice() {
             [] | [_] => run,
             _ => self.together(run).await,

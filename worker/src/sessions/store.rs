@@ -6,7 +6,11 @@
 
 use std::{
     path::Path,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
 };
 
 use assay_client::{
@@ -79,6 +83,8 @@ pub enum Write {
         income: Option<Income>,
     },
     Forget(Address),
+    /// Nothing: to see whether the file can be written again.
+    Trial,
 }
 
 /// A settlement.
@@ -101,7 +107,10 @@ struct Job {
 
 /// The file. Clones share its writer.
 #[derive(Clone)]
-pub struct SessionStore(mpsc::Sender<Job>);
+pub struct SessionStore {
+    jobs: mpsc::Sender<Job>,
+    written: Arc<AtomicBool>,
+}
 
 impl SessionStore {
     /// Opens or creates the file; returns what it holds too.
@@ -122,10 +131,14 @@ impl SessionStore {
             }
         })?;
         let (sender, jobs) = mpsc::channel();
+        let written = Arc::new(AtomicBool::new(true));
+        let outcome = Arc::clone(&written);
         thread("sessions", move || {
-            write_all(connection, &jobs, &checkpoints)
+            write_all(connection, &jobs, &checkpoints, &outcome);
+            outcome.store(false, Ordering::Relaxed);
         })?;
-        Ok((Self(sender), kept))
+        let jobs = sender;
+        Ok((Self { jobs, written }, kept))
     }
 
     /// Returns once it survives the process.
@@ -135,8 +148,13 @@ impl SessionStore {
     pub async fn write(&self, write: Write) -> Result<(), SessionStoreError> {
         let (done, ended) = oneshot::channel();
         let job = Job { write, done };
-        self.0.send(job).map_err(|_| assay_sqlite::Error::Gone)?;
+        self.jobs.send(job).map_err(|_| assay_sqlite::Error::Gone)?;
         ended.await.map_err(|_| assay_sqlite::Error::Gone)?
+    }
+
+    /// Whether the last write was written.
+    pub fn is_written(&self) -> bool {
+        self.written.load(Ordering::Relaxed)
     }
 }
 
@@ -190,12 +208,15 @@ fn write_all(
     mut connection: Connection,
     jobs: &mpsc::Receiver<Job>,
     checkpoints: &mpsc::SyncSender<()>,
+    outcome: &AtomicBool,
 ) {
     let mut written = 0_u32;
     while let Ok(first) = jobs.recv() {
         let waiting = std::iter::from_fn(|| jobs.try_recv().ok()).take(MOST);
         let batch: Vec<Job> = std::iter::once(first).chain(waiting).collect();
         let result = write_batch(&mut connection, &batch);
+        // Before whoever asked goes on.
+        outcome.store(result.is_ok(), Ordering::Relaxed);
         for job in batch {
             // Whoever asked may be gone.
             let _ = job.done.send(result.clone());
@@ -255,6 +276,8 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> Result<(), SessionStor
             let statement = "DELETE FROM sessions WHERE session = ?1";
             transaction.execute(statement, params![session.as_ref()])?;
         }
+        // The page that holds it is written, whatever it was.
+        Write::Trial => transaction.pragma_update(None, "user_version", LAYOUT)?,
     }
     Ok(())
 }

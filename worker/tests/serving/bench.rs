@@ -90,6 +90,7 @@ impl Bench {
             batch_wait: Duration::ZERO,
             queue: 256,
             max_tokens: 256,
+            longest: BTreeMap::new(),
             run_limit: LONG,
         };
         change(&mut config);

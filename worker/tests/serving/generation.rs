@@ -172,3 +172,19 @@ async fn answer_beyond_what_the_model_has_room_for_is_its_failure() {
         "{error:?}"
     );
 }
+
+#[tokio::test]
+async fn answers_end_where_the_operator_says_that_the_model_has_no_more_room() {
+    let bench = Bench::new(&[CACHED], |config| {
+        config.max_tokens = 400;
+        config.longest.insert(config.models[0], 256);
+    });
+    let bench = bench.await;
+    let (pieces, error) = bench.generate(CACHED, request(&[7; 250], 50)).await;
+    assert_eq!((ids(&pieces).len(), error), (6, None));
+    assert_eq!(pieces.last(), Some(&Piece::Done(Finish::Length)));
+    let before = bench.runs();
+    let (_, error) = bench.generate(CACHED, request(&[7; 256], 1)).await;
+    assert!(matches!(error, Some(ServeError::InputMismatch(_))));
+    assert_eq!(bench.runs(), before);
+}

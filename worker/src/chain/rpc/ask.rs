@@ -57,18 +57,18 @@ impl RpcChain {
         &self,
         wanted: &[Address],
     ) -> Result<Vec<(Address, Option<T>)>, ChainError> {
-        let (_, accounts) = self.accounts(&self.candidates().await, wanted).await?;
+        let (_, _, accounts) = self.accounts(&self.candidates().await, wanted).await?;
         // One account that anybody may have changed must not hide the others.
         Ok(wanted.iter().zip(accounts).filter_map(asked).collect())
     }
 
-    /// As many answers as questions, in their order, and who answered first. No page is older than
-    /// the one before.
+    /// As many answers as questions, in their order, and who answered first and at which slot. No page is
+    /// older than the one before.
     pub(super) async fn accounts(
         &self,
         candidates: &[usize],
         wanted: &[Address],
-    ) -> Result<(usize, Vec<Option<UiAccount>>), ChainError> {
+    ) -> Result<(usize, u64, Vec<Option<UiAccount>>), ChainError> {
         let mut all = Vec::with_capacity(wanted.len());
         let mut config = encoding();
         let mut first = None;
@@ -79,13 +79,14 @@ impl RpcChain {
             let (position, (slot, read)) = self
                 .ask_in_turn(candidates, "getMultipleAccounts", &parameters, read)
                 .await?;
-            first.get_or_insert(position);
+            first.get_or_insert((position, slot));
             if let Some(config) = config.as_object_mut() {
                 config.insert("minContextSlot".into(), slot.into());
             }
             all.extend(read);
         }
-        Ok((first.unwrap_or_default(), all))
+        let (position, slot) = first.unwrap_or_default();
+        Ok((position, slot, all))
     }
 
     pub(super) async fn snapshot_of(
@@ -100,7 +101,7 @@ impl RpcChain {
             .chain(&wanted.panels)
             .copied()
             .collect();
-        let (position, accounts) = self.accounts(candidates, &all).await?;
+        let (position, _, accounts) = self.accounts(candidates, &all).await?;
         let snapshot = read_snapshot(wanted, accounts);
         let snapshot = snapshot.map_err(|reason| self.unreadable(position, reason))?;
         Ok((position, snapshot))

@@ -3,7 +3,7 @@
 use assay_engine::{EngineError, Form, Outcome, Tensor, split};
 use bytes::Bytes;
 
-use super::{Asked, Runner, failure::told};
+use super::{Asked, Runner};
 use crate::serving::{
     ServeError,
     models::{Served, Trial, compare},
@@ -60,9 +60,21 @@ impl Runner {
         let trial = form.filter(|_| served.sharing.is_open());
         let for_trial = trial.and_then(|form| Some((form, outcome.as_ref().ok()?.clone())));
         // Who has gone meanwhile needs no answer.
-        drop(answer.send(result(outcome, &served)));
+        drop(answer.send(self.result(outcome, &served).await));
         if let Some((form, outcome)) = for_trial {
             self.try_sharing(&served, &input, &form, outcome).await;
+        }
+    }
+
+    async fn result(
+        &self,
+        outcome: Result<Outcome, EngineError>,
+        served: &Served,
+    ) -> Result<Vec<Tensor>, ServeError> {
+        match outcome {
+            Ok(Outcome::Outputs(outputs)) => Ok(outputs),
+            Ok(Outcome::Failed(failure)) => Err(ServeError::ModelFailed(failure.to_string())),
+            Err(error) => Err(self.told(&error, served).await),
         }
     }
 
@@ -115,17 +127,6 @@ fn rows_of(one: &Waiting<Asked>) -> Option<usize> {
 fn answer(asked: Asked, answer: Result<Vec<Tensor>, ServeError>) {
     // Who has gone meanwhile needs none.
     drop(asked.answer.send(answer));
-}
-
-fn result(
-    outcome: Result<Outcome, EngineError>,
-    served: &Served,
-) -> Result<Vec<Tensor>, ServeError> {
-    match outcome {
-        Ok(Outcome::Outputs(outputs)) => Ok(outputs),
-        Ok(Outcome::Failed(failure)) => Err(ServeError::ModelFailed(failure.to_string())),
-        Err(error) => Err(told(&error, &served.model)),
-    }
 }
 
 fn name(served: &Served) -> String {
