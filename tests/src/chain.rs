@@ -6,6 +6,9 @@ use assay_client::{PROGRAM_ID, address, program::UPGRADEABLE_LOADER, protocol::A
 use litesvm::LiteSVM;
 use solana_account::Account;
 use solana_clock::Clock;
+use solana_program_runtime::solana_sbpf::program::BuiltinFunctionDefinition;
+
+use crate::proxy;
 
 /// Where the chain's clock stands at first: a slot and a moment far from any zero.
 const FIRST_SLOT: u64 = 1_000_000;
@@ -51,6 +54,7 @@ fn deploy() -> LiteSVM {
     chain
         .add_program_from_file(PROGRAM_ID, program_file())
         .expect("the program is loadable");
+    chain.add_builtin(proxy::PROXY, proxy::Entrypoint::register);
     let mut data = chain
         .get_account(&address::program_data())
         .expect("ProgramData was deployed");

@@ -139,7 +139,7 @@ impl Ledger {
             }
             (None, Some(State::Session(after))) => {
                 self.check_fresh(change)?;
-                session::check_opened(deed, after)
+                session::check_opened(deed, (&change.address, after))
             }
             (Some(State::Session(before)), Some(State::Session(after))) => {
                 session::check_change(deed, (&change.address, before, after))

@@ -18,6 +18,7 @@ mod nonce;
 mod outcome;
 pub mod panel;
 mod provider;
+pub mod proxy;
 pub mod session;
 pub mod sim;
 mod slots;

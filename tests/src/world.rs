@@ -24,6 +24,7 @@ use crate::{
     Batch, Outcome, chain,
     ledger::{Deed, Ledger},
     panel::OPENER,
+    proxy::unfolded,
 };
 
 /// One SOL in lamports.
@@ -274,7 +275,7 @@ impl World {
             }
         };
         let deed = Deed {
-            instructions: &instructions,
+            instructions: &unfolded(&instructions),
             payer,
             // A transaction that never ran costs nothing.
             fee: if ran { meta.fee } else { 0 },

@@ -68,7 +68,18 @@ pub(super) struct Act<'a> {
     instruction: &'a Instruction,
 }
 
-impl Act<'_> {
+impl<'a> Act<'a> {
+    /// None where it is no instruction of the program.
+    pub fn of(instruction: &'a Instruction) -> Option<Self> {
+        let spec = instruction::ALL.iter().find(|spec| {
+            instruction.program_id == PROGRAM_ID
+                && instruction
+                    .data
+                    .starts_with(&discriminator::instruction(spec.name))
+        })?;
+        Some(Self { spec, instruction })
+    }
+
     /// The account at this name, if the instruction has one of that name.
     pub fn account(&self, name: &str) -> Option<Address> {
         let position = self
@@ -112,15 +123,7 @@ impl Act<'_> {
 impl Deed<'_> {
     /// The program's instructions in the transaction.
     pub(super) fn acts(&self) -> impl Iterator<Item = Act<'_>> {
-        self.instructions.iter().filter_map(|instruction| {
-            let spec = instruction::ALL.iter().find(|spec| {
-                instruction.program_id == PROGRAM_ID
-                    && instruction
-                        .data
-                        .starts_with(&discriminator::instruction(spec.name))
-            })?;
-            Some(Act { spec, instruction })
-        })
+        self.instructions.iter().filter_map(Act::of)
     }
 
     /// The name of the program's instruction where the transaction has exactly one.

@@ -10,7 +10,7 @@ use assay_client::{
 use super::{
     Change, State,
     deed::{Deed, Violation, ensure},
-    panel,
+    panel, session,
     verdict::Judgement,
 };
 
@@ -64,12 +64,10 @@ pub(super) fn check(
             (None, Some(State::Panel(after))) => {
                 owe(after.rent_payer, i128::from(after.bonds) - change.gain());
             }
-            (None, Some(State::Session(after))) => owe(after.requester, -change.gain()),
-            (Some(State::Session(before)), Some(State::Session(after))) => {
-                let taken = i128::from(after.settled) - i128::from(before.settled);
-                owe(after.requester, -change.gain() - taken);
+            (_, Some(State::Session(session))) | (Some(State::Session(session)), None) => {
+                let (taken, _) = session::taken(deed, change);
+                owe(session.requester, -change.gain() - taken);
             }
-            (Some(State::Session(before)), None) => owe(before.requester, -change.gain()),
             (Some(State::Panel(before)), None) => {
                 owe(before.rent_payer, -change.gain() - i128::from(before.bonds));
             }

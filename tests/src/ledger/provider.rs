@@ -101,7 +101,8 @@ pub(super) fn check_totals(deed: &Deed<'_>, changes: &[Change<'_>]) -> Result<()
     let seats = panel::moves(changes, None);
     let mut slash = -seats.lost;
     let mut earned = 0;
-    let mut paid = seats.earned + session::taken(changes).1;
+    let of_sessions = changes.iter().map(|change| session::taken(deed, change).1);
+    let mut paid = seats.earned + of_sessions.sum::<i128>();
     for change in changes {
         match (
             change.before.map(|held| &held.state),

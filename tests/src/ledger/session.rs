@@ -4,7 +4,7 @@ use assay_client::protocol::{Address, SessionData, SessionStatus};
 use solana_sdk_ids::ed25519_program;
 
 use super::{
-    Change, State,
+    Change, Held,
     deed::{Act, Deed, Violation, ensure},
 };
 
@@ -14,7 +14,10 @@ const OPEN: u8 = SessionStatus::Open as u8;
 const CLOSE_REQUESTED: u8 = SessionStatus::CloseRequested as u8;
 
 /// A new session is open, unspent, funded, and its address belongs to the last 150 slots.
-pub(super) fn check_opened(deed: &Deed<'_>, session: &SessionData) -> Result<(), Violation> {
+pub(super) fn check_opened(
+    deed: &Deed<'_>,
+    (account, session): (&Address, &SessionData),
+) -> Result<(), Violation> {
     let fresh = deed.slot >= session.open_slot && deed.slot - session.open_slot <= OPEN_SLOT_AGE;
     let opened = session.status == OPEN && session.settled == 0 && session.close_requested_at == 0;
     let opened = opened || deed.only_instruction().is_none();
@@ -22,7 +25,12 @@ pub(super) fn check_opened(deed: &Deed<'_>, session: &SessionData) -> Result<(),
     let holds = fresh && opened && bounded && session.deposit > 0;
     ensure(holds, 3, || {
         format!("a session came to be in slot {} as {session:?}", deed.slot)
-    })
+    })?;
+    let unspent = SessionData {
+        settled: 0,
+        ..*session
+    };
+    check_settled(deed, account, &unspent, session)
 }
 
 /// Only its requester adds and asks for the end, only vouchers of its key take, and terms stay.
@@ -65,41 +73,57 @@ pub(super) fn check_change(
     check_settled(deed, account, before, after)
 }
 
-/// The settled sum is the highest of the proven vouchers, read here from the precompile's own instructions, whose
-/// signatures the chain has checked.
+/// What is settled is the last sum of the vouchers that settlements took.
 fn check_settled(
     deed: &Deed<'_>,
     account: &Address,
     before: &SessionData,
     after: &SessionData,
 ) -> Result<(), Violation> {
-    let settles = acts_on(deed, account).filter(|act| act.spec.name == "session_settle");
-    let mut highest = before.settled;
-    if settles.count() > 0 {
-        let proven = |data: &[u8]| {
-            let ours = data.get(16..48) == Some(before.session_key.as_ref())
-                && data.get(114..146) == Some(account.as_ref());
-            let number =
-                |from: usize| -> Option<[u8; 8]> { data.get(from..from + 8)?.try_into().ok() };
-            let (sum, end) = (
-                u64::from_le_bytes(number(146)?),
-                i64::from_le_bytes(number(154)?),
-            );
-            (ours && deed.now.0 <= end).then_some(sum)
-        };
-        let proofs = deed.instructions.iter();
-        let proofs = proofs.filter(|instruction| instruction.program_id == ed25519_program::ID);
-        let sums = proofs.filter_map(|instruction| proven(&instruction.data));
-        highest = sums.fold(highest, u64::max);
-        ensure(highest > before.settled, 6, || {
-            format!("settled without a higher voucher: {before:?} to {after:?}")
+    let last = last_sum(deed, account, before)?;
+    let holds = after.settled == last && last <= after.deposit;
+    ensure(holds, 1, || {
+        format!("{last} should be settled: {before:?} to {after:?}")
+    })
+}
+
+/// What is settled after a transaction: each settlement needs a voucher above the one before.
+fn last_sum(deed: &Deed<'_>, account: &Address, from: &SessionData) -> Result<u64, Violation> {
+    let mut last = from.settled;
+    for sum in sums(deed, account, from) {
+        let sum = sum.unwrap_or_default();
+        ensure(sum > last, 6, || {
+            format!("settled without a higher voucher than {last}: {from:?}")
         })?;
+        last = sum;
     }
-    ensure(
-        after.settled == highest && highest <= after.deposit,
-        1,
-        || format!("{highest} should be settled: {before:?} to {after:?}"),
-    )
+    Ok(last)
+}
+
+/// The sums that settlements of this session took, in their order. Each is read from the precompile's instruction that
+/// came last before it, whose signature the chain has checked; none where that is no voucher of this session.
+fn sums(deed: &Deed<'_>, account: &Address, terms: &SessionData) -> Vec<Option<u64>> {
+    let proven = |data: &[u8]| {
+        let ours = data.get(16..48) == Some(terms.session_key.as_ref())
+            && data.get(114..146) == Some(account.as_ref());
+        let number = |from: usize| -> Option<[u8; 8]> { data.get(from..from + 8)?.try_into().ok() };
+        let (sum, end) = (
+            u64::from_le_bytes(number(146)?),
+            i64::from_le_bytes(number(154)?),
+        );
+        (ours && deed.now.0 <= end).then_some(sum)
+    };
+    let (mut proof, mut sums) = (None, Vec::new());
+    for instruction in deed.instructions {
+        if instruction.program_id == ed25519_program::ID {
+            proof = proven(&instruction.data);
+        }
+        let act = Act::of(instruction).filter(|act| act.spec.name == "session_settle");
+        if act.is_some_and(|act| act.account("session") == Some(*account)) {
+            sums.push(proof);
+        }
+    }
+    sums
 }
 
 /// A session ends by its provider's hand or after its grace time, when its address cannot come again.
@@ -125,25 +149,35 @@ pub(super) fn check_closed(
     });
     ensure(old && (over || by_provider), 3, || {
         format!("a session was closed in slot {}: {before:?}", deed.slot)
+    })?;
+    let own = acts_on(deed, account).filter(|act| act.spec.name == "session_top_up");
+    let deposit = own.fold(u128::from(before.deposit), |sum, act| {
+        sum + u128::from(act.amount())
+    });
+    let last = last_sum(deed, account, before)?;
+    ensure(u128::from(last) <= deposit, 1, || {
+        format!("{last} was settled of a deposit of {deposit}: {before:?}")
     })
 }
 
-/// What vouchers took from all sessions: the whole, and what of it the providers earned.
-pub(super) fn taken(changes: &[Change<'_>]) -> (i128, i128) {
-    let mut sums = (0, 0);
-    for change in changes {
-        let states = (
-            change.before.map(|held| &held.state),
-            change.after.map(|held| &held.state),
-        );
-        if let (Some(State::Session(before)), Some(State::Session(after))) = states {
-            let price = u128::from(after.settled - before.settled);
-            let fee = price * u128::from(before.fee_bps) / 10_000;
-            sums.0 += i128::try_from(price).unwrap_or(i128::MAX);
-            sums.1 += i128::try_from(price - fee).unwrap_or(i128::MAX);
-        }
+/// What vouchers took from one session, which may have come to be or have ended in the same transaction: the whole,
+/// and what of it its provider earned. The fee of each settlement is rounded down by itself.
+pub(super) fn taken(deed: &Deed<'_>, change: &Change<'_>) -> (i128, i128) {
+    let session = |held: Option<&Held>| held.and_then(Held::session).copied();
+    let before = session(change.before);
+    let Some(terms) = before.or(session(change.after)) else {
+        return (0, 0);
+    };
+    let mut last = before.map_or(0, |before| before.settled);
+    let (mut whole, mut earned) = (0, 0);
+    for sum in sums(deed, &change.address, &terms).into_iter().flatten() {
+        let price = u128::from(sum.saturating_sub(last));
+        let fee = price * u128::from(terms.fee_bps) / 10_000;
+        whole += i128::try_from(price).unwrap_or(i128::MAX);
+        earned += i128::try_from(price - fee).unwrap_or(i128::MAX);
+        last = sum;
     }
-    sums
+    (whole, earned)
 }
 
 /// The instructions of a transaction that name this session.

@@ -9,14 +9,18 @@ use bytemuck::Zeroable;
 use solana_account::Account;
 use solana_instruction::Instruction;
 
-use crate::{Call, Job, Model, Provider, SOL, World, ledger::Deed};
+use crate::{Batch, Job, Model, Provider, SOL, World, ledger::Deed};
 
 mod panel;
+mod session;
+
+/// A wallet that is no party to anything.
+const STRANGER: Address = Address::new_from_array([0xee; 32]);
 
 /// A transaction as it really happened, with its accounts open to tampering.
 struct Record {
     world: World,
-    instruction: Instruction,
+    instructions: Vec<Instruction>,
     payer: Address,
     before: Vec<(Address, Account)>,
     after: Vec<(Address, Account)>,
@@ -27,23 +31,28 @@ struct Record {
 }
 
 impl Record {
-    fn of(world: &World, call: Call) -> Self {
-        let payer = world.fee_payer;
-        let mut addresses = vec![payer];
-        addresses.extend(call.instruction.accounts.iter().map(|meta| meta.pubkey));
-        addresses.extend([INCINERATOR, Address::new_from_array([0xee; 32])]);
-        addresses.dedup();
+    fn of(world: &World, batch: impl Batch) -> Self {
+        let (payer, instructions) = (world.fee_payer, batch.instructions());
+        let metas = instructions
+            .iter()
+            .flat_map(|instruction| &instruction.accounts);
+        let mut addresses = vec![payer, INCINERATOR, STRANGER];
+        for meta in metas {
+            if !addresses.contains(&meta.pubkey) {
+                addresses.push(meta.pubkey);
+            }
+        }
         let read = |world: &World| -> Vec<(Address, Account)> {
             let account = |at: &Address| (*at, world.account(at).unwrap_or_default());
             addresses.iter().map(account).collect()
         };
         let mut later = world.clone();
-        let outcome = later.send(&call).accepted();
+        let outcome = later.send(instructions.clone()).accepted();
         Self {
             before: read(world),
             after: read(&later),
             world: world.clone(),
-            instruction: call.instruction,
+            instructions,
             payer,
             fee: outcome.fee,
             logs: outcome.logs,
@@ -57,7 +66,7 @@ impl Record {
     }
 
     fn stranger(&mut self) -> &mut Account {
-        self.account(Address::new_from_array([0xee; 32]))
+        self.account(STRANGER)
     }
 
     /// Changes a decoded account after the transaction.
@@ -79,7 +88,7 @@ impl Record {
     fn enter(&self, accepted: bool) -> Result<(), String> {
         let world = &self.world;
         let deed = Deed {
-            instructions: std::slice::from_ref(&self.instruction),
+            instructions: &self.instructions,
             payer: self.payer,
             fee: self.fee,
             accepted,
@@ -183,7 +192,7 @@ fn money_fields_without_lamports_are_noticed() {
 fn lamports_taken_from_an_account_are_noticed() {
     let mut stage = Stage::new();
     let (mut record, job) = stage.claim();
-    record.shift(job.account, Address::new_from_array([0xee; 32]), 1);
+    record.shift(job.account, STRANGER, 1);
     record.violates(1);
 }
 
@@ -278,7 +287,7 @@ fn an_exchanged_commitment_is_noticed() {
 fn a_refund_to_somebody_else_is_noticed() {
     let mut stage = Stage::new();
     let (mut record, job) = stage.finalize();
-    record.shift(job.requester, Address::new_from_array([0xee; 32]), 1);
+    record.shift(job.requester, STRANGER, 1);
     record.violates(4);
 }
 
@@ -309,7 +318,7 @@ fn stake_lowered_by_an_operator_is_noticed() {
     let provider = stage.provider.account;
     let (mut record, _) = stage.claim();
     record.edit(provider, |data: &mut ProviderData| data.stake -= 1);
-    record.shift(provider, Address::new_from_array([0xee; 32]), 1);
+    record.shift(provider, STRANGER, 1);
     record.violates(7);
     let (mut record, _) = stage.claim();
     record.edit(provider, |data: &mut ProviderData| {
@@ -339,7 +348,7 @@ fn an_address_that_lives_twice_is_noticed() {
     record.world.send(stage.world.job_close(&job)).accepted();
     std::mem::swap(&mut record.before, &mut record.after);
     // The closed job comes back as it was: played backwards, the close is a creation.
-    record.instruction = create.instruction;
+    record.instructions = vec![create.instruction];
     record.fee = 0;
     let payer = record.payer;
     record.account(payer).lamports = record.before[0].1.lamports;

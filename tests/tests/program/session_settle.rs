@@ -12,6 +12,8 @@ use assay_tests::{
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 
+mod called;
+
 fn world() -> (World, Provider, Session) {
     let mut world = World::new();
     let provider = world.do_provider();

@@ -9,13 +9,11 @@ use assay_client::{
 
 use super::{
     super::{State, panel::count_seats},
-    Record,
+    Record, STRANGER,
 };
 use crate::{Court, Job, ROOT, World};
 
 use SeatOutcome::{Different, Equal};
-
-const STRANGER: Address = Address::new_from_array([0xee; 32]);
 
 fn record(court: &Court, call: impl FnOnce(&World) -> crate::Call) -> Record {
     Record::of(&court.world, call(&court.world))

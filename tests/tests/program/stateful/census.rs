@@ -53,6 +53,14 @@ const SEATS: [&str; 18] = [
     "pair accepted",
     "pair refused",
 ];
+/// What happens to one session in one transaction.
+const PAIRS: [&str; 5] = [
+    "session_open, session_settle",
+    "session_settle, session_settle",
+    "session_settle, session_close_request",
+    "session_close_request, session_settle",
+    "session_settle, session_close",
+];
 /// How a job can end.
 const ENDS: [JobStatus; 5] = [
     JobStatus::Settled,
@@ -115,13 +123,20 @@ impl Census {
     }
 
     /// Takes note of a transaction of two instructions.
-    pub fn pair(&mut self, expected: Expected) {
-        let word = if expected == Expected::Accepted {
+    pub fn pair(&mut self, actions: &[Action], expected: Expected) {
+        let accepted = expected == Expected::Accepted;
+        let word = if accepted {
             "pair accepted"
         } else {
             "pair refused"
         };
         *self.reached.entry(word.to_owned()).or_default() += 1;
+        if let [Action::Session(first), Action::Session(second)] = actions
+            && accepted
+        {
+            let names = [first, second].map(|channel| channel.call().spec.name);
+            *self.reached.entry(names.join(", ")).or_default() += 1;
+        }
     }
 
     /// Joins another run's.
@@ -149,7 +164,11 @@ impl Census {
             self.tries(spec.name);
         }
         let ended = ENDS.map(|status| format!("ended {status:?}"));
-        let ways = VERDICTS.iter().chain(&SEATS).map(|way| (*way).to_owned());
+        let ways = VERDICTS
+            .iter()
+            .chain(&SEATS)
+            .chain(&PAIRS)
+            .map(|way| (*way).to_owned());
         for way in ways.chain(ended) {
             let found = self.reached.get(&way).copied().unwrap_or_default();
             assert!(found >= 3, "{way} was reached {found} times");

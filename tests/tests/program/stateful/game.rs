@@ -9,14 +9,13 @@ use assay_client::{
         Address, Digest, JobData, ModelData, PanelData, ProviderData, SessionData, TreasuryData,
     },
 };
-use assay_tests::{Call, PACKET_BYTES, Refusal, SOL, World, transaction_bytes};
-use solana_instruction::Instruction;
+use assay_tests::{Batch, Call, PACKET_BYTES, Refusal, SOL, World, transaction_bytes};
 
 use super::{
     action::Action,
     census::Census,
     dice::Dice,
-    roll::{Cast, PARAMS, Turn},
+    roll::{Cast, PARAMS, SESSIONS, Turn},
     shadow::{Expected, Job, Rents, Shadow},
 };
 
@@ -136,25 +135,52 @@ impl Game {
             self.transfer();
         }
         let first = self.roll(None);
-        let mut ahead = self.book.clone();
-        let court = matches!(first, Action::Court(_));
-        if court && self.dice.percent(12) && first.enter(&mut ahead).is_ok() {
-            let second = self.roll(Some(&ahead));
-            let both = [first, second];
-            let calls: Vec<Instruction> = both.map(|action| action.call().instruction).into();
-            let bytes = transaction_bytes(&self.world.fee_payer, &calls);
-            if bytes <= PACKET_BYTES && self.is_told_apart(second) {
-                self.play_all(&both);
-                return;
-            }
-        }
-        self.play(first);
+        match self.second(first) {
+            Some(second) => self.play_all(&[first, second]),
+            None => self.play(first),
+        };
     }
 
-    /// Pairs about audits: the ledger cannot tell who got what from a job that both comes and goes, or ends and goes.
+    /// What is to happen in the same transaction, now and then.
+    fn second(&mut self, first: Action) -> Option<Action> {
+        let mut ahead = self.book.clone();
+        let percent = match first {
+            Action::Court(_) => 12,
+            Action::Session(_) => 30,
+            _ => 0,
+        };
+        if !self.dice.percent(percent) || first.enter(&mut ahead).is_err() {
+            return None;
+        }
+        let second = match first {
+            Action::Session(channel) => self.roll_about(&ahead, channel.session())?,
+            _ => self.roll(Some(&ahead)),
+        };
+        let calls = vec![first.call(), second.call()].instructions();
+        let fits = transaction_bytes(&self.world.fee_payer, &calls) <= PACKET_BYTES;
+        (fits && self.is_told_apart(second)).then_some(second)
+    }
+
+    /// What somebody does about this session next.
+    fn roll_about(&mut self, book: &Shadow, session: Address) -> Option<Action> {
+        let mut turn = Turn {
+            dice: &mut self.dice,
+            book,
+            cast: &self.cast,
+            closed: &self.closed,
+            created: self.created,
+            rate: self.rate,
+            focus: None,
+        };
+        let mut rolls = (0..8 * SESSIONS).map(|_| turn.session());
+        let about = |action: &Action| matches!(action, Action::Session(channel) if channel.session() == session);
+        rolls.find(about)
+    }
+
+    /// Pairs about audits and sessions: the ledger cannot tell who got what from a job that both comes and goes, or ends and goes.
     fn is_told_apart(&self, second: Action) -> bool {
         match second {
-            Action::Court(_) => true,
+            Action::Court(_) | Action::Session(_) => true,
             Action::JobClose { job, .. } => {
                 let job = self.book.jobs.get(&job);
                 job.is_some_and(|job| job.status.is_terminal())
@@ -302,7 +328,7 @@ impl Game {
             self.compare(call);
         }
         if actions.len() > 1 {
-            self.census.pair(expected);
+            self.census.pair(actions, expected);
         }
         expected
     }

@@ -11,6 +11,7 @@ use assay_client::protocol::{Address, JobStatus, args::JobCreateArgs, market::Ma
 use assay_tests::{SOL, World};
 
 pub use mood::Mood;
+pub use sessions::SESSIONS;
 
 use super::{
     action::Action,

@@ -1,6 +1,7 @@
 //! What is sent about sessions.
 
 use assay_client::{
+    address,
     instruction::{SessionClose, SessionCloseRequest, SessionOpen, SessionSettle, SessionTopUp},
     protocol::{Address, Voucher, args::SessionOpenArgs},
 };
@@ -54,6 +55,21 @@ pub enum Channel {
 }
 
 impl Channel {
+    /// The session that it is about.
+    pub fn session(self) -> Address {
+        match self {
+            Self::Open {
+                requester,
+                provider,
+                args,
+            } => address::session(&requester, &provider, args.open_slot, args.index),
+            Self::TopUp { session, .. }
+            | Self::Settle { session, .. }
+            | Self::Request { session, .. }
+            | Self::Close { session, .. } => session,
+        }
+    }
+
     /// The entry in the book.
     pub fn enter(self, book: &mut Shadow) -> Outcome {
         match self {

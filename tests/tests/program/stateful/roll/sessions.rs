@@ -11,10 +11,10 @@ use crate::program::stateful::{
 };
 
 /// Sessions at most on one chain.
-const SESSIONS: usize = 6;
+pub const SESSIONS: usize = 6;
 
 impl Turn<'_> {
-    pub(super) fn session(&mut self) -> Action {
+    pub fn session(&mut self) -> Action {
         let all: Vec<_> = self
             .book
             .sessions
