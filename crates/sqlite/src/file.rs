@@ -104,7 +104,9 @@ fn restrict(path: &Path) -> io::Result<()> {
 }
 
 impl Layout {
-    fn known(self) -> i64 {
+    /// The version that a file has once it has this layout.
+    #[must_use]
+    pub fn known(self) -> i64 {
         i64::try_from(self.0.len()).unwrap_or(i64::MAX)
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use assay_client::{
     protocol::{
-        Address, JobData, JobStatus, ModelData, PanelData, ProviderData, SessionData, UnixSeconds,
+        Address, JobData, JobStatus, ModelData, PanelData, ProviderData, UnixSeconds,
     },
     slot_hashes::SlotHashes,
 };

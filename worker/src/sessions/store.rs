@@ -277,7 +277,7 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> Result<(), SessionStor
             transaction.execute(statement, params![session.as_ref()])?;
         }
         // The page that holds it is written, whatever it was.
-        Write::Trial => transaction.pragma_update(None, "user_version", LAYOUT)?,
+        Write::Trial => transaction.pragma_update(None, "user_version", LAYOUT.known())?,
     }
     Ok(())
 }
