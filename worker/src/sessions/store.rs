@@ -5,7 +5,10 @@
 //! the next voucher makes good since each covers everything before it. One thread writes what waits in one transaction.
 
 use std::{
-    path::Path,
+    fs::{OpenOptions, Permissions},
+    io,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
     sync::{Arc, mpsc},
 };
 
@@ -46,6 +49,11 @@ const SCHEMA: &str = "
 pub enum SessionStoreError {
     #[error("sessions.sqlite failed: {0}; check that the disk has space and is writable")]
     Sqlite(Arc<rusqlite::Error>),
+    #[error("{} cannot be opened: {source}", path.display())]
+    File {
+        path: PathBuf,
+        source: Arc<io::Error>,
+    },
     #[error(
         "sessions.sqlite has layout {found} and this worker knows {LAYOUT}; run the newer worker that wrote it"
     )]
@@ -109,6 +117,7 @@ impl SessionStore {
     /// # Errors
     /// When it cannot be written, or is of a later layout.
     pub fn open(path: &Path, now: UnixSeconds) -> Result<(Self, Kept), SessionStoreError> {
+        private(path)?;
         let mut connection = connect(path)?;
         migrate(&mut connection)?;
         let kept = channels(&connection, now)?;
@@ -176,6 +185,21 @@ pub fn income(path: &Path, since: UnixSeconds) -> Result<Vec<Income>, SessionSto
         })
     })
     .collect()
+}
+
+/// Vouchers are money: the file is its owner's alone, and SQLite gives its log the same mode.
+fn private(path: &Path) -> Result<(), SessionStoreError> {
+    let make = || {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(path)?;
+        // One that was there before may be open to others.
+        file.set_permissions(Permissions::from_mode(0o600))
+    };
+    make().map_err(|source| SessionStoreError::File {
+        path: path.to_owned(),
+        source: Arc::new(source),
+    })
 }
 
 fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), SessionStoreError> {
