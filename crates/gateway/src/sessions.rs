@@ -28,6 +28,7 @@ use crate::{
 };
 
 mod attempt;
+mod doubt;
 mod generation;
 mod money;
 mod pool;
@@ -151,6 +152,7 @@ impl Sessions {
             config,
             _lock: lock,
         });
+        inner.follow_bans().await?;
         inner.adopt(known).await?;
         tokio::spawn(tend::tend(Arc::downgrade(&inner)));
         Ok(Self { inner })

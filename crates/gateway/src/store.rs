@@ -17,6 +17,7 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+mod breaches;
 mod receipts;
 mod schema;
 mod sessions;
@@ -24,6 +25,7 @@ mod sessions;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use breaches::Breaches;
 pub use receipts::ReceiptRow;
 pub use sessions::{SessionRow, State};
 

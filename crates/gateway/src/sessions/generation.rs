@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{
     attempt::{Attempt, unavailable},
+    doubt::Unanswered,
     serve::Reply,
 };
 use crate::{
@@ -61,6 +62,28 @@ impl Lines {
         }
     }
 
+    /// The tokens as bytes, their number, and the receipt of an answer that comes whole, of so many tokens at most.
+    pub async fn all(mut self, most: u64) -> Result<(Vec<u8>, u64, SignedReceipt), WireError> {
+        let mut answer = Vec::new();
+        loop {
+            match self.next().await? {
+                Some(Line::Token(token)) if count(&answer) < most => {
+                    answer.extend_from_slice(&token.id.to_le_bytes());
+                }
+                Some(Line::Token(_)) => {
+                    let why = "it gave more tokens than were asked for";
+                    return Err(WireError::Garbled(why.to_owned()));
+                }
+                Some(Line::Done { receipt, .. }) => {
+                    let tokens = count(&answer);
+                    return Ok((answer, tokens, receipt));
+                }
+                Some(Line::Failed(refusal)) => return Err(WireError::Garbled(refusal.message)),
+                None => return Err(WireError::Garbled("it breaks off".to_owned())),
+            }
+        }
+    }
+
     async fn next(&mut self) -> Result<Option<Line>, WireError> {
         if let Some(first) = self.first.take() {
             return Ok(Some(first));
@@ -99,16 +122,7 @@ impl Attempt<'_> {
         let (pieces, coming) = mpsc::channel(AHEAD);
         let (inner, active) = (Arc::clone(self.inner), Arc::clone(self.active));
         let (most, prompt) = (self.worst.output_tokens, self.worst.input_tokens);
-        let candidate = self.taken.candidate.clone();
-        let price = self.taken.price;
-        let limit = move |tokens: u64| {
-            let usage = Usage {
-                input_tokens: prompt,
-                output_tokens: tokens,
-                ..Usage::default()
-            };
-            candidate.price.of(usage).unwrap_or(u64::MAX).min(price)
-        };
+        let (agreed, request) = (self.agreed(), self.request.clone());
         let (mut lane, hold) = (self.taken.lane, self.hold);
         tokio::spawn(async move {
             let mut answer = Vec::new();
@@ -119,7 +133,9 @@ impl Attempt<'_> {
             match end {
                 End::Whole(finish, signed) => {
                     let response = Digest::of(&[&answer]);
-                    match lane.core.accept(&signed, &response, limit(tokens)) {
+                    let limit = agreed.of(tokens);
+                    let accepted = lane.core.accept(&signed, &request.digest, &response, limit);
+                    match accepted {
                         Ok(price) => {
                             let usage = Usage {
                                 input_tokens: prompt,
@@ -147,6 +163,12 @@ impl Attempt<'_> {
                             .note(&lane.account.provider, Outcome::Failed);
                         let _ = pieces.send(Err(error)).await;
                     }
+                    let seen = agreed.of(tokens);
+                    lane.keep(Unanswered {
+                        request,
+                        agreed,
+                        seen,
+                    });
                     inner.settle_doubt(lane, hold);
                 }
                 End::Lied(why) => {
