@@ -23,7 +23,7 @@ use crate::{
     funds::Hold,
     lane::{
         Cannot,
-        wire::{self, Kind, Request, Verdict, WireError},
+        wire::{self, Deadline, Kind, Request, Verdict, WireError},
     },
     providers::Outcome,
     store::{State, StoreError},
@@ -86,7 +86,7 @@ impl Attempt<'_> {
                         Ok((body, receipt)) => return self.ran(body, receipt, began).await,
                         Err(broken) => broken,
                     },
-                    Kind::Generate => match Lines::begin(response).await {
+                    Kind::Generate => match Lines::begin(response, self.deadline()).await {
                         Ok(lines) => {
                             self.note(Outcome::Answered(began.elapsed()));
                             return Ok(self.forward(lines));
@@ -168,6 +168,10 @@ impl Attempt<'_> {
             .wire
             .send(endpoint, session, self.request, doubt, payment)
             .await
+    }
+
+    fn deadline(&self) -> Deadline {
+        self.inner.wire.deadline(self.worst.output_tokens)
     }
 
     async fn whole(&self, response: Response) -> Result<(Bytes, Receipt), WireError> {

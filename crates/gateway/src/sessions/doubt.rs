@@ -208,8 +208,9 @@ impl Inner {
         let withheld = |error: wire::WireError| Learnt::Withheld(error.to_string());
         let (status, headers) = (response.status(), response.headers().clone());
         if status == StatusCode::OK && asked.request.kind == Kind::Generate {
-            let lines = Lines::begin(response).await.map_err(withheld)?;
             let most = asked.agreed.worst.output_tokens;
+            let lines = Lines::begin(response, self.wire.deadline(most)).await;
+            let lines = lines.map_err(withheld)?;
             let (answer, tokens, receipt) = lines.all(most).await.map_err(withheld)?;
             return Ok(Given {
                 receipt,

@@ -17,7 +17,7 @@ use super::{
     serve::Reply,
 };
 use crate::{
-    lane::wire::WireError,
+    lane::wire::{Deadline, WireError},
     providers::Outcome,
     upstream::{Piece, UpstreamError},
 };
@@ -34,6 +34,7 @@ pub struct Lines {
     response: Response,
     rest: BytesMut,
     first: Option<Line>,
+    deadline: Deadline,
 }
 
 /// How a generation ended, for its lane.
@@ -46,11 +47,12 @@ enum End {
 
 impl Lines {
     /// Waits for the first line: until then another provider can be asked.
-    pub async fn begin(response: Response) -> Result<Self, WireError> {
+    pub async fn begin(response: Response, deadline: Deadline) -> Result<Self, WireError> {
         let mut lines = Self {
             response,
             rest: BytesMut::new(),
             first: None,
+            deadline,
         };
         match lines.next().await? {
             Some(Line::Failed(refusal)) => Err(WireError::Garbled(refusal.message)),
@@ -106,7 +108,7 @@ impl Lines {
             if searched > LINE {
                 return Err(WireError::TooLong(LINE));
             }
-            match self.response.chunk().await? {
+            match self.deadline.hold(self.response.chunk()).await? {
                 Some(chunk) => self.rest.extend_from_slice(&chunk),
                 None if self.rest.trim_ascii().is_empty() => return Ok(None),
                 // The last line may lack its end.

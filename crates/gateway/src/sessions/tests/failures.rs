@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use tokio::sync::Notify;
 
 use super::{
-    FLAT, World, config, prompt,
+    FLAT, PATIENCE, World, config, prompt,
     provider::{Deed, MODEL},
 };
 use crate::{Upstream, UpstreamError, store::State};
@@ -112,7 +112,7 @@ async fn provider_that_charges_and_never_answers_gains_nothing_and_is_given_up()
             matches!(refused, UpstreamError::Unavailable(_)),
             "{refused:?}"
         );
-        assert_eq!(sessions.drain(config().patience).await, 0);
+        assert_eq!(sessions.drain(PATIENCE).await, 0);
         assert_eq!(sessions.spending().spent, 0);
         tries.push(asked() > before);
     }
@@ -164,7 +164,7 @@ async fn honest_provider_that_restarted_gives_the_answer_again_and_is_paid() {
     let sessions = world.sessions(config()).await;
     let ran = sessions.run(MODEL, vec![1].into()).await.unwrap();
     assert_eq!(ran.price, 150);
-    assert_eq!(sessions.drain(config().patience).await, 0);
+    assert_eq!(sessions.drain(PATIENCE).await, 0);
     assert_eq!(*provider.asked.lock().unwrap(), [1, 1, 1]);
     assert_eq!(sessions.spending().spent, 150 + 100);
     let rows = world.rows();
@@ -198,7 +198,7 @@ async fn generation_is_not_paid_beyond_what_came() {
         rest.last(),
         Some(Err(UpstreamError::Unavailable(_)))
     ));
-    assert_eq!(sessions.drain(config().patience).await, 0);
+    assert_eq!(sessions.drain(PATIENCE).await, 0);
     assert_eq!((thief.paid(), sessions.spending().spent), (0, 0));
     assert_eq!(world.row().state, State::Broken);
 }
@@ -224,7 +224,7 @@ async fn busy_and_broken_providers_are_passed_over_and_left_alone() {
             if trouble == Deed::Break { 2 } else { 1 },
             "{trouble:?}"
         );
-        assert_eq!(sessions.drain(config().patience).await, 0);
+        assert_eq!(sessions.drain(PATIENCE).await, 0);
         assert_eq!(sessions.spending().spent, 300);
     }
 }
