@@ -227,15 +227,10 @@ impl Directory {
         });
     }
 
-    /// Notes that a provider broke the rules, and returns whether that counts: what it did in several sessions at
-    /// about the same time has one cause.
+    /// Notes that a provider broke the rules; returns whether it counts, for sessions can break for one cause.
     pub fn broke_rules(&self, account: &Address) -> bool {
-        self.health(|health| {
-            health
-                .entry(*account)
-                .or_default()
-                .broke_rules(Instant::now())
-        })
+        let now = Instant::now();
+        self.health(|health| health.entry(*account).or_default().broke_rules(now))
     }
 
     /// These providers, and no others, are not asked any more.

@@ -16,7 +16,6 @@ use super::{
     Active, Inner,
     doubt::{Agreed, Learnt, Unanswered},
     generation::Lines,
-    pool::LiveLane,
     serve::{Failed, Reply, Taken},
 };
 use crate::{
@@ -377,28 +376,6 @@ impl Attempt<'_> {
 
 /// What an answer's header says of its receipt.
 type Receipt = Option<Result<SignedReceipt, ReceiptError>>;
-
-impl Inner {
-    /// An accepted receipt is written down before the answer is passed on; then the lane is free again.
-    pub(super) async fn charged(
-        self: &Arc<Self>,
-        lane: LiveLane,
-        signed: &SignedReceipt,
-        hold: Hold,
-    ) -> Result<(), UpstreamError> {
-        hold.spend(signed.receipt.price);
-        match self.keep(&lane, signed).await {
-            Ok(()) => {
-                self.return_lane(lane);
-                Ok(())
-            }
-            Err(error) => {
-                self.unwritten(&lane, &error);
-                Err(unavailable(&error))
-            }
-        }
-    }
-}
 
 pub(super) fn unavailable(why: &dyn std::fmt::Display) -> UpstreamError {
     UpstreamError::Unavailable(why.to_string())

@@ -7,12 +7,14 @@ use std::{
 
 use assay_client::session::SignedReceipt;
 
-use super::{Inner, StartError, money::revive, pool::LiveLane};
+use super::{Inner, StartError, attempt::unavailable, money::revive, pool::LiveLane};
 use crate::{
     clock,
+    funds::Hold,
     lane::Lane,
     reconcile::{Known, ReconcileError, reconcile},
     store::{ReceiptRow, State, Store, StoreError},
+    upstream::UpstreamError,
 };
 
 /// How often the chain is asked about the sessions.
@@ -83,6 +85,26 @@ impl Inner {
             }
         }
         Ok(())
+    }
+
+    /// An accepted receipt is written down before the answer is passed on; then the lane is free again.
+    pub(super) async fn charged(
+        self: &Arc<Self>,
+        lane: LiveLane,
+        signed: &SignedReceipt,
+        hold: Hold,
+    ) -> Result<(), UpstreamError> {
+        hold.spend(signed.receipt.price);
+        match self.keep(&lane, signed).await {
+            Ok(()) => {
+                self.return_lane(lane);
+                Ok(())
+            }
+            Err(error) => {
+                self.unwritten(&lane, &error);
+                Err(unavailable(&error))
+            }
+        }
     }
 
     /// Writes an accepted receipt down.

@@ -1,3 +1,5 @@
+use tokio::time::Instant;
+
 use super::*;
 
 fn of(status: u16, error: &str) -> Verdict {
