@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use assay_chain::Cluster;
-use assay_client::protocol::Address;
+use assay_client::{network::is_public_host, protocol::Address};
 use solana_keypair::{Keypair, read_keypair_file};
 use solana_signer::Signer;
 
@@ -24,6 +24,14 @@ pub struct Context {
 }
 
 impl Context {
+    /// Whether the cluster is this machine's or of a private network, where providers are too.
+    pub fn is_local(&self) -> bool {
+        reqwest::Url::parse(&self.rpc.url()).is_ok_and(|url| {
+            url.host_str()
+                .is_some_and(|host| host == "localhost" || !is_public_host(host))
+        })
+    }
+
     pub fn new(options: Global) -> Result<Self> {
         let config = SolanaConfig::load(options.config.as_deref())?;
         let url = config.url(options.url.as_deref())?;

@@ -15,6 +15,7 @@ pub mod error;
 pub mod event;
 pub mod filter;
 pub mod instruction;
+pub mod network;
 pub mod outputs;
 pub mod program;
 pub mod secret;

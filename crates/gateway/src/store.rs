@@ -13,6 +13,7 @@ use std::{
 use assay_sqlite::{Durability, Thread, loaded, private, stored};
 use rusqlite::Connection;
 
+mod breaches;
 mod receipts;
 mod schema;
 mod sessions;
@@ -20,6 +21,7 @@ mod sessions;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use breaches::Breaches;
 pub use receipts::ReceiptRow;
 pub use sessions::{SessionRow, State};
 

@@ -10,7 +10,7 @@ use assay_client::{
 use assay_gateway::{
     chain::Chain as _,
     funds::opening::{self, Terms},
-    lane::wire::Wire,
+    lane::wire::{Bounds, Wire},
     providers::Directory,
     store::State,
 };
@@ -39,6 +39,9 @@ pub struct OpenOptions {
     /// Time between your close request and the close, 1d to 30d; the provider's least by default
     #[arg(long, value_name = "TIME")]
     grace: Option<Span>,
+    /// Also with a provider in a private network or on this machine, as on a local cluster
+    #[arg(long)]
+    allow_private: bool,
     #[command(flatten)]
     ledger: LedgerOption,
 }
@@ -46,7 +49,11 @@ pub struct OpenOptions {
 pub async fn open(context: &Context, options: OpenOptions) -> Result<()> {
     let books = Books::open(context, &options.ledger).await?;
     let account = context.cluster.provider(&options.provider).await?.address;
-    let wire = Wire::new(PATIENCE, 1 << 20)?;
+    let wire = Wire::new(Bounds {
+        patience: PATIENCE,
+        allow_private: options.allow_private || context.is_local(),
+        ..Bounds::default()
+    })?;
     let directory = Directory::new(
         Arc::new(super::chain(context)?),
         wire,

@@ -22,4 +22,10 @@ pub(super) const LAYOUT: Layout = Layout(&["
         received_at INTEGER NOT NULL,
         PRIMARY KEY (session, sequence)
     ) STRICT;
+", "
+    -- Providers that broke the rules: how often, and how many of their answers were paid since, each of which counts
+    -- towards forgiving one.
+    CREATE TABLE breaches (
+        provider BLOB PRIMARY KEY, count INTEGER NOT NULL, answers INTEGER NOT NULL, reason TEXT NOT NULL
+    ) STRICT;
 "]);
