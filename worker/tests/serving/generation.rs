@@ -217,3 +217,16 @@ async fn answer_is_the_same_when_its_engine_dies_on_the_way() {
         "begun, begun, begun again"
     );
 }
+
+#[tokio::test]
+async fn generation_that_there_is_no_memory_for_is_turned_away_before_anything_runs() {
+    let bench = Bench::new(&[CACHED], |config| config.max_tokens = usize::MAX).await;
+    let before = bench.runs();
+    // A kibibyte for each token.
+    let (pieces, error) = bench.generate(CACHED, request(&[7], u32::MAX)).await;
+    assert!(pieces.is_empty());
+    assert!(matches!(error, Some(ServeError::Busy { .. })), "{error:?}");
+    assert_eq!(bench.runs(), before);
+    let (pieces, error) = bench.generate(CACHED, request(&[7], 3)).await;
+    assert_eq!((ids(&pieces).len(), error), (3, None));
+}
