@@ -7,7 +7,7 @@
 //! | `models` | a model that is loaded, and whether its requests may share runs |
 //! | `queue` | who runs next, and with whom; knows no engine |
 //! | `runner` | does what the queue decides |
-//! | `generation`, `decoder`, `sampling` | an answer token by token: the steps, the tensors, the choice |
+//! | `generation`, `decoder`, `sampling` | an answer token by token: the steps, their tensors and what stays in the engine, the choice |
 
 use std::sync::Arc;
 

@@ -26,7 +26,7 @@ pub struct Context {
 impl Context {
     /// Whether the cluster is this machine's or of a private network, where providers are too.
     pub fn is_local(&self) -> bool {
-        reqwest::Url::parse(&self.rpc.url()).is_ok_and(|url| {
+        reqwest::Url::parse(&self.cluster.url()).is_ok_and(|url| {
             url.host_str()
                 .is_some_and(|host| host == "localhost" || !is_public_host(host))
         })

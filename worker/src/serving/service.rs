@@ -14,7 +14,7 @@ use super::{
     generation::Generation,
     models::Served,
     queue::{QueueLimits, Turn},
-    runner::Runner,
+    runner::{Input, Runner},
     stream::pieces,
 };
 use crate::{
@@ -131,7 +131,12 @@ impl Inner {
         let served = self.served(model).await?;
         let form = served.info.form(&input, self.limits.input_bytes);
         let form = form.map_err(|mismatch| ServeError::InputMismatch(mismatch.to_string()))?;
-        let outputs = self.runner.run(&served, input, form, Turn::New).await?;
+        let input = Input {
+            file: input,
+            form,
+            step: None,
+        };
+        let outputs = self.runner.run(&served, input, Turn::New).await?;
         file(&outputs)
     }
 

@@ -27,7 +27,7 @@ pub async fn trust(context: &Context, options: &TrustOptions) -> Result<()> {
     let mut found = store.trust(&provider)?;
     if !found {
         // Not its account, so perhaps its authority.
-        provider = context.provider(&options.provider).await?.address;
+        provider = context.cluster.provider(&options.provider).await?.address;
         found = store.trust(&provider)?;
     }
     context.say(if found {

@@ -54,8 +54,20 @@ impl Runner {
         let Asked {
             served,
             input,
+            step,
             answer,
         } = one.what;
+        if let Some((sequence, step)) = step {
+            let at = (&*sequence, step);
+            let ran = self
+                .host
+                .run_step(&served.model, at, &input, self.limit)
+                .await;
+            // Its memory is the requester's to free, and it may be gone.
+            drop(sequence);
+            drop(answer.send(self.step_result(ran, &served).await));
+            return;
+        }
         let outcome = self.host.run(&served.model, &input, self.limit).await;
         let trial = form.filter(|_| served.sharing.is_open());
         let for_trial = trial.and_then(|form| Some((form, outcome.as_ref().ok()?.clone())));
@@ -75,6 +87,19 @@ impl Runner {
             Ok(Outcome::Outputs(outputs)) => Ok(outputs),
             Ok(Outcome::Failed(failure)) => Err(ServeError::ModelFailed(failure.to_string())),
             Err(error) => Err(self.told(&error, served).await),
+        }
+    }
+
+    async fn step_result(
+        &self,
+        ran: Result<Option<Outcome>, EngineError>,
+        served: &Served,
+    ) -> Result<Vec<Tensor>, ServeError> {
+        match ran.transpose() {
+            Some(outcome) => self.result(outcome, served).await,
+            None => Err(ServeError::Unavailable(
+                "what the engine kept of the generation is lost; ask again".into(),
+            )),
         }
     }
 

@@ -117,7 +117,12 @@ impl Bench {
         let form = self.served.info.form(&file, u64::MAX).unwrap();
         let (runner, served) = (Arc::clone(&self.runner), Arc::clone(&self.served));
         async move {
-            let outputs = runner.run(&served, file.into(), form, Turn::New).await?;
+            let input = Input {
+                file: file.into(),
+                form,
+                step: None,
+            };
+            let outputs = runner.run(&served, input, Turn::New).await?;
             Ok(outputs[0].data[0])
         }
         .boxed()

@@ -1,3 +1,5 @@
+use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
+
 use assay_client::{protocol::Digest, session::Receipt};
 
 use super::*;
