@@ -9,9 +9,7 @@
 use std::time::Duration;
 
 use assay_client::{
-    protocol::{
-        Address, JobData, JobStatus, ModelData, PanelData, ProviderData, SessionData, UnixSeconds,
-    },
+    protocol::{Address, JobData, JobStatus, ModelData, PanelData, ProviderData, UnixSeconds},
     slot_hashes::SlotHashes,
 };
 use assay_worker::chain::{
