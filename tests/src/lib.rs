@@ -24,6 +24,7 @@ pub mod sim;
 mod slots;
 mod world;
 
+pub use assay_client::budget::PACKET_BYTES;
 pub use audit::Court;
 pub use call::{Batch, Call};
 pub use job::{Job, WORKER_SECRET};
@@ -34,4 +35,4 @@ pub use outcome::{Outcome, Refusal};
 pub use panel::{OTHER_ROOT, ROOT};
 pub use provider::Provider;
 pub use session::Session;
-pub use world::{PACKET_BYTES, SOL, World, transaction_bytes};
+pub use world::{SOL, World, transaction_bytes};

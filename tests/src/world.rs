@@ -4,6 +4,7 @@ use assay_client::{
     PROGRAM_ID,
     account::{self, Layout},
     address,
+    budget::PACKET_BYTES,
     program::SYSTEM_PROGRAM,
     protocol::{
         Address, Digest, JobData, MarketData, ModelData, ProviderData, TreasuryData, UnixSeconds,
@@ -28,8 +29,6 @@ use crate::{
 
 /// One SOL in lamports.
 pub const SOL: u64 = 1_000_000_000;
-/// Bytes of the largest transaction a cluster takes.
-pub const PACKET_BYTES: usize = 1_232;
 /// What wallets start with.
 const WALLET_LAMPORTS: u64 = 1_000 * SOL;
 

@@ -26,7 +26,7 @@ mod tests;
 pub use cache::{Cache, CacheError, Incoming};
 pub use error::FetchError;
 pub use ipfs::{check_gateway, gateway_url};
-pub use network::{NetworkPolicy, is_public};
+pub use network::NetworkPolicy;
 pub use transfers::Transfer;
 
 use download::Downloader;

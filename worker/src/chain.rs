@@ -24,17 +24,11 @@ pub mod submitter;
 mod time;
 pub mod watcher;
 
+pub use assay_client::clock::Clock;
 pub use calls::{CallCounts, Calls};
 pub use endpoint::State as EndpointState;
 pub use rpc::{Endpoints, EndpointsError, RpcChain};
 pub use time::{Belief, ChainTime};
-
-/// The chain's own time, by which every deadline is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Clock {
-    pub slot: u64,
-    pub time: UnixSeconds,
-}
 
 /// What one reading asks for.
 #[derive(Clone, Debug, Default)]
@@ -156,6 +150,9 @@ pub enum ChainError {
     },
 }
 
+/// Sessions as they were at a slot.
+pub type SessionsRead = (u64, Vec<(Address, Option<SessionData>)>);
+
 /// What the worker needs of the chain, all of it read at the `confirmed` commitment.
 pub trait Chain: Send + Sync + 'static {
     /// Everything that a poll needs, with as few requests as possible.
@@ -185,11 +182,12 @@ pub trait Chain: Send + Sync + 'static {
         &self,
         panels: &[Address],
     ) -> impl Future<Output = Result<Vec<(Address, Option<PanelData>)>, ChainError>> + Send;
-    /// These sessions, likewise.
+    /// These sessions, likewise, and the slot of the reading. One that an endpoint does not have is asked for on another,
+    /// where there is one, which is enough to know it.
     fn sessions(
         &self,
         sessions: &[Address],
-    ) -> impl Future<Output = Result<Vec<(Address, Option<SessionData>)>, ChainError>> + Send;
+    ) -> impl Future<Output = Result<SessionsRead, ChainError>> + Send;
     /// Every provider.
     fn providers(
         &self,

@@ -1,5 +1,7 @@
 //! Every metric's name and labels, in one place. No label can take more than a handful of values.
 
+use std::time::Duration;
+
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
@@ -48,6 +50,12 @@ pub const SESSIONS_SETTLED: &str = "assay_worker_sessions_settled_lamports_total
 /// Sessions that are known, and lamports of their vouchers that are not settled.
 pub const SESSIONS_OPEN: &str = "assay_worker_sessions";
 pub const SESSIONS_UNSETTLED: &str = "assay_worker_sessions_unsettled_lamports";
+/// 1 while what sessions owe cannot be written, and none is served.
+pub const SESSIONS_UNWRITTEN: &str = "assay_worker_sessions_unwritten";
+/// Requests of sessions that shared a run, or were alone in it.
+pub const SESSIONS_RUN_REQUESTS: &str = "assay_worker_sessions_run_requests";
+/// Seconds that requests of sessions waited for their run.
+pub const SESSIONS_WAIT_SECONDS: &str = "assay_worker_sessions_wait_seconds";
 
 /// Starts collecting; the handle renders the page.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
@@ -93,7 +101,28 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         SESSIONS_UNSETTLED,
         "Lamports of sessions' vouchers that are not settled"
     );
+    describe_gauge!(
+        SESSIONS_UNWRITTEN,
+        "1 while sessions.sqlite cannot be written and no session is served"
+    );
+    describe_histogram!(SESSIONS_RUN_REQUESTS, "Requests of sessions in a run");
+    describe_histogram!(
+        SESSIONS_WAIT_SECONDS,
+        "Seconds that requests of sessions waited for their run"
+    );
     Ok(handle)
+}
+
+pub fn sessions_unwritten(unwritten: bool) {
+    gauge!(SESSIONS_UNWRITTEN).set(f64::from(u8::from(unwritten)));
+}
+
+/// A run for sessions begins, of as many requests as there are times that they waited.
+pub fn sessions_run(waited: impl ExactSizeIterator<Item = Duration>) {
+    let requests = u32::try_from(waited.len()).unwrap_or(u32::MAX);
+    histogram!(SESSIONS_RUN_REQUESTS).record(f64::from(requests));
+    let seconds = histogram!(SESSIONS_WAIT_SECONDS);
+    waited.for_each(|waited| seconds.record(waited.as_secs_f64()));
 }
 
 pub fn sessions_request(kind: &'static str, outcome: &'static str) {

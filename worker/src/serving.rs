@@ -7,7 +7,7 @@
 //! | `models` | a model that is loaded, and whether its requests may share runs |
 //! | `queue` | who runs next, and with whom; knows no engine |
 //! | `runner` | does what the queue decides |
-//! | `generation`, `decoder`, `sampling` | an answer token by token: the steps, the tensors, the choice |
+//! | `generation`, `decoder`, `sampling` | an answer token by token: the steps, their tensors and what stays in the engine, the choice |
 
 use std::sync::Arc;
 
@@ -44,6 +44,9 @@ pub enum ServeError {
     /// The model failed on an input that fits, which is work like any other.
     #[error("{0}")]
     ModelFailed(String),
+    /// So too, and the run used up its time, or its engine is lost with it: dearer than an answer ever is.
+    #[error("{0}")]
+    RunLost(String),
     /// The queue is full; worth asking again after so many seconds.
     #[error("{text}")]
     Busy { text: String, retry_after_secs: u64 },
@@ -66,6 +69,9 @@ pub trait Serve: Send + Sync + 'static {
 
     /// Whether it can be asked to generate. Never loads.
     fn generates(&self, info: &ModelInfo) -> bool;
+
+    /// Tokens of a prompt and its answer together, where the model's file says so.
+    fn room(&self, info: &ModelInfo) -> Option<usize>;
 
     /// Runs a model once on a safetensors file; gives one.
     fn run(&self, model: Digest, input: Bytes) -> BoxFuture<'_, Result<Bytes, ServeError>>;

@@ -31,6 +31,7 @@ use crate::{
 
 mod answers;
 mod api;
+mod bodies;
 mod core;
 mod known;
 mod offer;
@@ -46,13 +47,9 @@ pub use store::{Income, Kept, SessionStore, SessionStoreError, Write, income};
 
 use self::core::{Channel, SettlePolicy, Terms};
 use answers::Answers;
+use bodies::Bodies;
 use known::Lookups;
 use offer::Offering;
-
-/// Bytes of bodies that are held in memory, if one body alone needs no more.
-const BODIES: u64 = 256 << 20;
-/// In which they are counted.
-const BODY_PART: u64 = 1_024;
 
 /// What sessions stand on.
 pub struct Ground<C> {
@@ -88,8 +85,7 @@ pub struct Sessions<C> {
     /// Requests at the same time.
     slots: Arc<Semaphore>,
     slots_in_all: u32,
-    /// Of bodies, in parts.
-    bodies: Arc<Semaphore>,
+    bodies: Bodies,
     ending: AtomicBool,
     /// Something is to be settled before the next look.
     wake: Notify,
@@ -124,7 +120,6 @@ impl<C: Chain> Sessions<C> {
             margin_secs: config.min_voucher_secs / 2,
             idle_secs: config.settle_idle_secs,
         };
-        let parts = ground.body_bytes.max(BODIES) / BODY_PART;
         let (ours, lost): (Kept, Kept) = kept
             .into_iter()
             .partition(|(_, channel)| terms.settles(channel.account()));
@@ -153,9 +148,7 @@ impl<C: Chain> Sessions<C> {
             answers: Answers::default(),
             slots: Arc::new(Semaphore::new(config.max_concurrent)),
             slots_in_all: u32::try_from(config.max_concurrent).unwrap_or(u32::MAX),
-            bodies: Arc::new(Semaphore::new(
-                usize::try_from(parts).unwrap_or(usize::MAX >> 3),
-            )),
+            bodies: Bodies::new(ground.body_bytes, ground.body_patience),
             ending: AtomicBool::new(false),
             wake: Notify::new(),
             tasks: TaskTracker::new(),

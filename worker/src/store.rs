@@ -5,14 +5,13 @@
 //! goes through [`Store::call`].
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, PoisonError},
 };
 
+use assay_sqlite::{Durability, Thread, loaded, stored};
 use futures_util::future::BoxFuture;
-use rusqlite::{Connection, OpenFlags};
-use tokio::sync::oneshot;
+use rusqlite::Connection;
 
 mod audits;
 mod books;
@@ -39,16 +38,16 @@ pub use transactions::{Member, PendingTransaction, Quote, SentTransaction, Trans
 /// Why the journal does not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("the journal failed: {0}; check that the disk has space and is writable")]
-    Sqlite(#[from] rusqlite::Error),
-    #[error(
-        "the journal has layout {found} and this worker knows {known}; run the newer worker that wrote it"
-    )]
-    Newer { found: i64, known: i64 },
+    #[error("the journal {0}")]
+    Sqlite(#[from] assay_sqlite::Error),
     #[error("the journal holds {what} that cannot be read; restore it from a backup")]
     Corrupt { what: &'static str },
-    #[error("the journal's thread ended early")]
-    Gone,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error.into())
+    }
 }
 
 /// The journal. Clones share one connection.
@@ -58,13 +57,11 @@ pub struct Store {
     calls: Calls,
 }
 
-type Call = Box<dyn FnOnce() + Send>;
-
 /// How calls of asynchronous code are carried out.
 #[derive(Clone)]
 enum Calls {
     /// By the journal's own thread, in their order.
-    Thread(mpsc::Sender<Call>),
+    Thread(Thread),
     /// At once, under a disk that may fail.
     Simulated(Arc<dyn Disk>),
 }
@@ -97,20 +94,12 @@ impl Store {
     }
 
     fn connect(path: &Path) -> Result<Connection, StoreError> {
-        let mut connection = Connection::open(path)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "foreign_keys", "ON")?;
-        schema::migrate(&mut connection)?;
-        Ok(connection)
+        Ok(assay_sqlite::open(path, schema::LAYOUT, Durability::Power)?)
     }
 
     /// Opens a journal for looking only, also while a worker writes to it.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        schema::check(&connection)?;
-        Self::over(connection)
+        Self::over(assay_sqlite::open_read_only(path, schema::LAYOUT)?)
     }
 
     /// What SQLite finds wrong with the file; nothing if it is whole.
@@ -124,20 +113,9 @@ impl Store {
     }
 
     fn over(connection: Connection) -> Result<Self, StoreError> {
-        let (calls, waiting) = mpsc::channel::<Call>();
-        // Ends when the last clone is dropped.
-        std::thread::Builder::new()
-            .name("journal".into())
-            .spawn(move || {
-                for call in waiting {
-                    // Whoever waits for a call that panics is told that it is gone.
-                    let _ = catch_unwind(AssertUnwindSafe(call));
-                }
-            })
-            .map_err(|_| StoreError::Gone)?;
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
-            calls: Calls::Thread(calls),
+            calls: Calls::Thread(Thread::start("journal")?),
         })
     }
 
@@ -146,8 +124,8 @@ impl Store {
         &self,
         call: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let calls = match &self.calls {
-            Calls::Thread(calls) => calls,
+        let thread = match &self.calls {
+            Calls::Thread(thread) => thread,
             Calls::Simulated(disk) => {
                 disk.before(&self.connection).await?;
                 let result = call(self);
@@ -156,12 +134,7 @@ impl Store {
             }
         };
         let store = self.clone();
-        let (done, ended) = oneshot::channel();
-        let call: Call = Box::new(move || {
-            let _ = done.send(call(&store));
-        });
-        calls.send(call).map_err(|_| StoreError::Gone)?;
-        ended.await.map_err(|_| StoreError::Gone)?
+        thread.call(move || call(&store)).await?
     }
 
     fn with<T>(
@@ -180,13 +153,4 @@ impl Store {
 /// 32 bytes out of a column.
 fn bytes32(bytes: &[u8], what: &'static str) -> Result<[u8; 32], StoreError> {
     bytes.try_into().map_err(|_| StoreError::Corrupt { what })
-}
-
-/// Integers as SQLite keeps them: 64 bits with a sign. Larger ones keep their bits.
-fn stored(value: u64) -> i64 {
-    value.cast_signed()
-}
-
-fn loaded(value: i64) -> u64 {
-    value.cast_unsigned()
 }

@@ -25,6 +25,8 @@ mod providers;
 mod raw;
 #[path = "engine/sandbox.rs"]
 mod sandbox;
+#[path = "engine/sequences.rs"]
+mod sequences;
 
 use std::fs;
 

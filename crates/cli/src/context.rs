@@ -7,34 +7,36 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use assay_client::protocol::Address;
-use solana_client::nonblocking::rpc_client::RpcClient;
-use solana_commitment_config::CommitmentConfig;
+use assay_chain::Cluster;
+use assay_client::{network::is_public_host, protocol::Address};
 use solana_keypair::{Keypair, read_keypair_file};
 use solana_signer::Signer;
 
 use crate::{args::Global, config::SolanaConfig};
 
-const RPC_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest wait for one answer.
+const WAIT: Duration = Duration::from_secs(30);
 
 pub struct Context {
-    pub rpc: RpcClient,
+    pub cluster: Cluster,
     pub options: Global,
     config: SolanaConfig,
 }
 
 impl Context {
+    /// Whether the cluster is this machine's or of a private network, where providers are too.
+    pub fn is_local(&self) -> bool {
+        reqwest::Url::parse(&self.cluster.url()).is_ok_and(|url| {
+            url.host_str()
+                .is_some_and(|host| host == "localhost" || !is_public_host(host))
+        })
+    }
+
     pub fn new(options: Global) -> Result<Self> {
         let config = SolanaConfig::load(options.config.as_deref())?;
         let url = config.url(options.url.as_deref())?;
-        // Everything is read at `confirmed`: what it shows has been voted on and practically never goes back.
-        let rpc = RpcClient::new_with_timeout_and_commitment(
-            url,
-            RPC_TIMEOUT,
-            CommitmentConfig::confirmed(),
-        );
         Ok(Self {
-            rpc,
+            cluster: Cluster::new(url, WAIT),
             options,
             config,
         })

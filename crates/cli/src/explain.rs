@@ -90,8 +90,8 @@ fn market_hint(error: MarketError) -> Option<&'static str> {
     clippy::wildcard_enum_match_arm,
     reason = "the others are rare and say what they are"
 )]
-fn transaction_hint(error: &solana_sdk::transaction::TransactionError) -> Option<&'static str> {
-    use solana_sdk::transaction::TransactionError as E;
+fn transaction_hint(error: &solana_transaction_error::TransactionError) -> Option<&'static str> {
+    use solana_transaction_error::TransactionError as E;
     Some(match error {
         E::AccountNotFound | E::InsufficientFundsForFee => {
             "the wallet holds no SOL for the fee on this cluster; check --url, or add some (`solana airdrop 1` on devnet)"

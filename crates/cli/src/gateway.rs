@@ -15,6 +15,7 @@ use assay_gateway::{
     api::{self, Packages},
     front::{self, Guard, SPENDING_PATH},
     funds::Spending,
+    lane::wire::Bounds,
     store::Store,
 };
 use assay_package::Package;
@@ -85,6 +86,9 @@ pub struct GatewayOptions {
         value_name = "KEY"
     )]
     api_key: Option<String>,
+    /// Ask providers in private networks and on this machine too, as on a local cluster
+    #[arg(long)]
+    allow_private: bool,
     #[command(flatten)]
     ledger: LedgerOption,
 }
@@ -150,12 +154,16 @@ fn packages(folders: &[PathBuf]) -> Result<Packages> {
 async fn config(context: &Context, options: &GatewayOptions) -> Result<Config> {
     let mut only = std::collections::BTreeSet::new();
     for either in &options.providers {
-        only.insert(context.provider(either).await?.address);
+        only.insert(context.cluster.provider(either).await?.address);
     }
     Ok(Config {
         lanes: usize::from(options.lanes),
         max_grace_secs: options.max_grace.0,
         only,
+        bounds: Bounds {
+            allow_private: options.allow_private || context.is_local(),
+            ..Bounds::default()
+        },
         ..Config::new(options.max_spend.0, options.max_price.0, options.deposit.0)
     })
 }

@@ -22,6 +22,7 @@ mod terms;
 mod testimony;
 
 use anyhow::{Result, bail};
+use assay_chain::Found;
 use assay_client::{
     instruction::{JobCancel, JobClose, JobExpire},
     protocol::{Address, JobData, JobStatus, limits::OPEN_SLOT_AGE},
@@ -33,7 +34,6 @@ use serde_json::json;
 use crate::{
     Ending,
     amount::Amount,
-    chain::Found,
     context::Context,
     output,
     view::{JobView, PanelView},
@@ -93,14 +93,14 @@ struct Shown {
 }
 
 async fn show(context: &Context, job: &Address) -> Result<()> {
-    let (data, panels, clock) = context.with_panels(job).await?;
+    let (data, panels, clock) = context.cluster.with_panels(job).await?;
     let Some(data) = data else {
         bail!(
             "there is no job at {job} on {}; check the address and --url, or whether it was closed",
-            context.rpc.url()
+            context.cluster.url()
         );
     };
-    let now = clock.now;
+    let now = clock.time;
     let found = Found {
         address: *job,
         data,
@@ -127,7 +127,7 @@ async fn show(context: &Context, job: &Address) -> Result<()> {
 }
 
 async fn cancel(context: &Context, job: Address) -> Result<()> {
-    let data: JobData = context.get(&job).await?;
+    let data: JobData = context.cluster.get(&job).await?;
     let cancel = JobCancel {
         requester: context.signer()?,
         job,
@@ -143,12 +143,12 @@ async fn cancel(context: &Context, job: Address) -> Result<()> {
 }
 
 async fn expire(context: &Context, job: Address) -> Result<()> {
-    let data: JobData = context.get(&job).await?;
+    let data: JobData = context.cluster.get(&job).await?;
     if context
         .submit("job expire", &job, &[expire_instruction(job, &data)])
         .await?
     {
-        let after: JobData = context.get(&job).await?;
+        let after: JobData = context.cluster.get(&job).await?;
         let status = after.status().map_or("unknown", JobStatus::name);
         context.say(format_args!("the job is {status} now"));
     }
@@ -167,20 +167,20 @@ fn expire_instruction(job: Address, data: &JobData) -> solana_instruction::Instr
 }
 
 async fn close(context: &Context, jobs: Vec<Address>) -> Result<()> {
-    let slot = context.clock().await?.slot;
+    let slot = context.cluster.clock().await?.slot;
     let named = !jobs.is_empty();
     let found = if named {
         let mut found = Vec::new();
         for address in jobs {
             found.push(Found {
                 address,
-                data: context.get(&address).await?,
+                data: context.cluster.get(&address).await?,
             });
         }
         found
     } else {
         let mine = assay_client::filter::job_requester(&context.signer()?);
-        context.list::<JobData>(vec![mine]).await?
+        context.cluster.list::<JobData>(&[mine]).await?
     };
     let mut closed = Vec::new();
     let mut too_young = 0_u32;

@@ -6,7 +6,6 @@
 mod amount;
 mod args;
 mod calibrate;
-mod chain;
 mod chat;
 mod config;
 mod context;
@@ -22,7 +21,6 @@ mod model;
 mod onnx;
 mod output;
 mod package;
-mod patience;
 mod plain;
 mod provider;
 mod session;

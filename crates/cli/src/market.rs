@@ -113,8 +113,8 @@ pub async fn run(context: &Context, command: MarketCommand) -> Result<Ending> {
 }
 
 async fn show(context: &Context) -> Result<()> {
-    let market = context.market().await?;
-    let treasury: TreasuryData = context.get(&address::treasury()).await?;
+    let market = context.cluster.market().await?;
+    let treasury: TreasuryData = context.cluster.get(&address::treasury()).await?;
     let view = MarketView::new(&market, &treasury);
     if context.options.json {
         output::json(&view)
@@ -125,6 +125,7 @@ async fn show(context: &Context) -> Result<()> {
 
 async fn init(context: &Context, options: &InitOptions) -> Result<()> {
     if context
+        .cluster
         .find::<MarketData>(&address::market())
         .await?
         .is_some()
@@ -157,7 +158,7 @@ async fn init(context: &Context, options: &InitOptions) -> Result<()> {
 }
 
 async fn update(context: &Context, set: &[Setting]) -> Result<()> {
-    let mut params = context.market().await?.params;
+    let mut params = context.cluster.market().await?.params;
     let before = params;
     parameters::apply(&mut params, set)?;
     for line in parameters::differences(&before, &params) {
@@ -234,7 +235,7 @@ async fn propose(context: &Context, authority: &str) -> Result<()> {
 }
 
 async fn withdraw(context: &Context, amount: &str, to: Option<Address>) -> Result<()> {
-    let treasury: TreasuryData = context.get(&address::treasury()).await?;
+    let treasury: TreasuryData = context.cluster.get(&address::treasury()).await?;
     let amount = match amount {
         "all" => Amount(treasury.collected),
         text => text.parse().map_err(anyhow::Error::msg)?,

@@ -1,5 +1,6 @@
 //! `assay model`: register ONNX files and look them up.
 
+use assay_chain::Found;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
@@ -16,7 +17,6 @@ use clap::{Args, Subcommand};
 use crate::{
     Ending,
     calibrate::{self, CalibrateOptions, CalibratedProfile},
-    chain::Found,
     context::Context,
     onnx::Model,
     output,
@@ -141,7 +141,12 @@ async fn register(context: &Context, options: &RegisterOptions) -> Result<()> {
     let model = Model::open(&options.file)?;
     let author = context.signer()?;
     let existing = address::model(&author, &model.digest);
-    if context.find::<ModelData>(&existing).await?.is_some() {
+    if context
+        .cluster
+        .find::<ModelData>(&existing)
+        .await?
+        .is_some()
+    {
         context.say("this file is registered already");
         context.name(&existing)?;
         return context.nothing_to_do(&existing);
@@ -264,8 +269,8 @@ fn default_name(file: &std::path::Path) -> String {
 }
 
 async fn list(context: &Context, all: bool, author: Option<Address>) -> Result<()> {
-    let conditions = author.iter().map(filter::model_author).collect();
-    let mut models: Vec<Found<ModelData>> = context.list(conditions).await?;
+    let conditions: Vec<_> = author.iter().map(filter::model_author).collect();
+    let mut models: Vec<Found<ModelData>> = context.cluster.list(&conditions).await?;
     models.retain(|found| all || found.data.status == MODEL_ACTIVE);
     models.sort_by_key(|found| (found.data.created_at, found.address));
     let views: Vec<ModelView> = models.iter().map(ModelView::new).collect();
@@ -288,13 +293,13 @@ impl Context {
         if let Ok(address) = text.parse::<Address>() {
             return Ok(Found {
                 address,
-                data: self.get(&address).await?,
+                data: self.cluster.get(&address).await?,
             });
         }
         if std::path::Path::new(text).is_file() {
             return self.model_of(&Model::open(text.as_ref())?.digest).await;
         }
-        let models: Vec<Found<ModelData>> = self.list(Vec::new()).await?;
+        let models: Vec<Found<ModelData>> = self.cluster.list(&[]).await?;
         let named = models
             .into_iter()
             .filter(|found| text::read(&found.data.name, found.data.name_len) == text);
@@ -303,7 +308,10 @@ impl Context {
 
     /// The registered model of a file; the wallet's own if several authors registered it.
     pub async fn model_of(&self, digest: &Digest) -> Result<Found<ModelData>> {
-        let found: Vec<Found<ModelData>> = self.list(vec![filter::model_digest(&digest.0)]).await?;
+        let found: Vec<Found<ModelData>> = self
+            .cluster
+            .list(&[filter::model_digest(&digest.0)])
+            .await?;
         let own = self
             .signer()
             .ok()

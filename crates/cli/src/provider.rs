@@ -1,6 +1,7 @@
 //! `assay provider`: register, look, earn.
 
 use anyhow::{Context as _, Result, bail};
+use assay_chain::Found;
 use assay_client::{
     address,
     instruction::{EarningsWithdraw, ProviderDeregister, ProviderRegister, ProviderUpdate},
@@ -9,7 +10,7 @@ use assay_client::{
 use clap::{Args, Subcommand};
 use solana_system_interface::instruction::transfer;
 
-use crate::{Ending, amount::Amount, chain::Found, context::Context, output, view::ProviderView};
+use crate::{Ending, amount::Amount, context::Context, output, view::ProviderView};
 
 #[derive(Debug, Subcommand)]
 pub enum ProviderCommand {
@@ -95,7 +96,7 @@ pub async fn run(context: &Context, command: ProviderCommand) -> Result<Ending> 
         ProviderCommand::Update(options) => update(context, options).await?,
         ProviderCommand::Show { address } => {
             let address = address.map_or_else(|| context.signer(), Ok)?;
-            let view = ProviderView::new(&context.provider(&address).await?);
+            let view = ProviderView::new(&context.cluster.provider(&address).await?);
             if context.options.json {
                 output::json(&view)?;
             } else {
@@ -113,7 +114,12 @@ pub async fn run(context: &Context, command: ProviderCommand) -> Result<Ending> 
 async fn register(context: &Context, options: RegisterOptions) -> Result<()> {
     let authority = context.signer()?;
     let provider = address::provider(&authority);
-    if context.find::<ProviderData>(&provider).await?.is_some() {
+    if context
+        .cluster
+        .find::<ProviderData>(&provider)
+        .await?
+        .is_some()
+    {
         bail!(
             "{authority} is registered already as {provider}; change it with `assay provider update`"
         );
@@ -137,7 +143,7 @@ async fn register(context: &Context, options: RegisterOptions) -> Result<()> {
         )
         .await?
     {
-        let market = context.market().await?;
+        let market = context.cluster.market().await?;
         context.say(format_args!(
             "registered; next, stake at least {}: assay stake deposit {}",
             Amount(market.params.min_stake),
@@ -153,7 +159,7 @@ async fn register(context: &Context, options: RegisterOptions) -> Result<()> {
 
 async fn update(context: &Context, options: UpdateOptions) -> Result<()> {
     let authority = context.signer()?;
-    let Found { data, .. } = context.provider(&authority).await?;
+    let Found { data, .. } = context.cluster.provider(&authority).await?;
     let endpoint = options
         .endpoint
         .unwrap_or_else(|| text::read(&data.endpoint, data.endpoint_len).to_owned());
@@ -187,7 +193,7 @@ fn arguments(operator: Address, runtime_class: [u8; 32], endpoint: &str) -> Resu
 }
 
 async fn list(context: &Context) -> Result<()> {
-    let mut providers: Vec<Found<ProviderData>> = context.list(Vec::new()).await?;
+    let mut providers: Vec<Found<ProviderData>> = context.cluster.list(&[]).await?;
     providers.sort_by_key(|found| (std::cmp::Reverse(found.data.stake), found.address));
     let views: Vec<ProviderView> = providers.iter().map(ProviderView::new).collect();
     if context.options.json {
@@ -205,17 +211,13 @@ async fn list(context: &Context) -> Result<()> {
 
 async fn fund(context: &Context, amount: Amount) -> Result<()> {
     let authority = context.signer()?;
-    let Found { data, .. } = context.provider(&authority).await?;
+    let Found { data, .. } = context.cluster.provider(&authority).await?;
     let send = transfer(&authority, &data.operator, amount.0);
     if context
         .submit("provider fund", &address::provider(&authority), &[send])
         .await?
     {
-        let balance = context
-            .rpc
-            .get_balance(&data.operator)
-            .await
-            .with_context(|| context.unreachable())?;
+        let balance = context.cluster.balance(&data.operator).await?;
         context.say(format_args!(
             "{amount} sent; the operator {} holds {}",
             data.operator,
@@ -228,7 +230,7 @@ async fn fund(context: &Context, amount: Amount) -> Result<()> {
 async fn withdraw(context: &Context, to: Option<Address>) -> Result<()> {
     let authority = context.signer()?;
     let destination = to.unwrap_or(authority);
-    let Found { data, .. } = context.provider(&authority).await?;
+    let Found { data, .. } = context.cluster.provider(&authority).await?;
     let withdraw = EarningsWithdraw {
         authority,
         destination,
@@ -253,7 +255,7 @@ async fn withdraw(context: &Context, to: Option<Address>) -> Result<()> {
 
 async fn deregister(context: &Context) -> Result<()> {
     let authority = context.signer()?;
-    let Found { data, .. } = context.provider(&authority).await?;
+    let Found { data, .. } = context.cluster.provider(&authority).await?;
     let deregister = ProviderDeregister {
         authority,
         rent_payer: data.rent_payer,

@@ -4,6 +4,7 @@ mod close;
 mod list;
 mod open;
 mod receipts;
+mod trust;
 
 use std::path::PathBuf;
 
@@ -21,6 +22,7 @@ use crate::{Ending, context::Context};
 pub use close::CloseOptions;
 pub use open::OpenOptions;
 pub use receipts::ReceiptsOptions;
+pub use trust::TrustOptions;
 
 /// Said wherever money goes into a session.
 pub const UNAUDITED: &str = "sessions are unaudited: nobody computes their answers again, and a wrong answer is paid \
@@ -38,6 +40,8 @@ pub enum SessionCommand {
     List(ListOptions),
     /// Pay what is due and get the rest of the deposit back, after the grace time
     Close(CloseOptions),
+    /// Ask a provider again that broke the rules too often
+    Trust(TrustOptions),
     /// Show, export or verify the receipts of sessions
     Receipts(ReceiptsOptions),
 }
@@ -112,7 +116,7 @@ pub fn chain(context: &Context) -> Result<RpcChain> {
     }
     let wallet = context.wallet()?;
     Ok(RpcChain::new(
-        context.rpc.url(),
+        context.cluster.url(),
         wallet,
         context.options.priority_fee,
     ))
@@ -123,6 +127,7 @@ pub async fn run(context: &Context, command: SessionCommand) -> Result<Ending> {
         SessionCommand::Open(options) => open::open(context, options).await?,
         SessionCommand::List(options) => list::list(context, &options).await?,
         SessionCommand::Close(options) => close::close(context, options).await?,
+        SessionCommand::Trust(options) => trust::trust(context, &options).await?,
         SessionCommand::Receipts(options) => return receipts::receipts(context, options).await,
     }
     Ok(Ending::Done)

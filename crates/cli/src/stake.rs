@@ -39,7 +39,7 @@ pub enum StakeCommand {
 
 pub async fn run(context: &Context, command: StakeCommand) -> Result<Ending> {
     let authority = context.signer()?;
-    let provider = context.provider(&authority).await?.data;
+    let provider = context.cluster.provider(&authority).await?.data;
     match command {
         StakeCommand::Deposit { amount } => {
             let deposit = StakeDeposit {
@@ -61,7 +61,7 @@ pub async fn run(context: &Context, command: StakeCommand) -> Result<Ending> {
                 text => text.parse().map_err(anyhow::Error::msg)?,
             };
             // The market's time, but never longer than what it was when the provider registered.
-            let market = context.market().await?;
+            let market = context.cluster.market().await?;
             let wait = Span(market.params.unbond_secs.min(provider.unbond_secs));
             let unbond = StakeUnbond {
                 authority,

@@ -204,7 +204,7 @@ async fn try_dispute(context: &Context, verified: &Verified) -> Result<Option<Se
         bail!("there is nothing to dispute: {}", verdict.name());
     }
     let receipt = &verified.receipt;
-    let job: JobData = context.get(&receipt.job).await?;
+    let job: JobData = context.cluster.get(&receipt.job).await?;
     if job.commitment != receipt.delivery.commitment {
         bail!(
             "the job's commitment on chain is not the receipt's; this is another attempt's, or another cluster"

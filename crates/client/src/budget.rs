@@ -7,6 +7,12 @@ use solana_instruction::Instruction;
 /// for an upgrade), the accounts and 64 bytes for each. The default of 64 MiB would cost 16,384 units of block space.
 pub const LOADED_ACCOUNTS_BYTES: u32 = 1 << 20;
 
+/// Bytes of a transaction that the network carries at most.
+pub const PACKET_BYTES: usize = 1_232;
+
+/// What the chain takes for a signature, by its rules of today.
+pub const LAMPORTS_PER_SIGNATURE: u64 = 5_000;
+
 /// Most compute units that a transaction can ask for.
 pub const MAX_COMPUTE_UNITS: u32 = 1_400_000;
 

@@ -1,10 +1,11 @@
 //! What to ask an RPC node for, so that it sends only the accounts that matter.
 
 use assay_protocol::{Address, JobData, JobStatus, ModelData, PanelData, ProviderData};
+use serde_json::{Value, json};
 
-use crate::{account::Layout, discriminator};
+use crate::{PROGRAM_ID, account::Layout, discriminator};
 
-/// One condition on an account; an RPC client has a type of its own for each.
+/// One condition on an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Filter {
     /// The account has this many bytes.
@@ -22,6 +23,29 @@ pub fn accounts<T: Layout>() -> Vec<Filter> {
         },
         Filter::Size(u64::try_from(T::SIZE).unwrap_or(u64::MAX)),
     ]
+}
+
+/// The parameters of `getProgramAccounts` for accounts of one type that meet the conditions.
+pub fn listing<T: Layout>(conditions: &[Filter]) -> Value {
+    let all = accounts::<T>();
+    let filters: Vec<Value> = all.iter().chain(conditions).map(Filter::json).collect();
+    json!([PROGRAM_ID.to_string(), {
+        "encoding": "base64",
+        "commitment": "confirmed",
+        "filters": filters,
+    }])
+}
+
+impl Filter {
+    /// In a node's words.
+    fn json(&self) -> Value {
+        match self {
+            Self::Size(size) => json!({ "dataSize": size }),
+            Self::Bytes { offset, bytes } => json!({
+                "memcmp": { "offset": offset, "bytes": bs58::encode(bytes).into_string() }
+            }),
+        }
+    }
 }
 
 /// Jobs in this status.

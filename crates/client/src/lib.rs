@@ -8,12 +8,14 @@
 pub mod account;
 pub mod address;
 pub mod budget;
+pub mod clock;
 pub mod delivery;
 pub mod discriminator;
 pub mod error;
 pub mod event;
 pub mod filter;
 pub mod instruction;
+pub mod network;
 pub mod outputs;
 pub mod program;
 pub mod secret;

@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     backend::{Backend, LoadError, RunError},
+    carry::Carrying,
     config::EngineConfig,
     error::RuntimeFault,
     frame::{self, Kept, Request, Response},
@@ -87,7 +88,13 @@ impl Engine {
                 self.load(shared, body, Form::Optimised(info))
             }
             Request::LoadUnchecked => self.load(None, body, Form::Unchecked),
-            Request::Run { shapes, shared, .. } => return self.run(shapes, shared, &body),
+            Request::Run {
+                shapes,
+                shared,
+                carrying,
+                ..
+            } => return self.run((shapes, shared, &body), carrying.as_ref()),
+            Request::Forget { sequence } => self.forget(sequence),
             Request::Attempt { attempt } => Response::Attempted {
                 denied: attempt.make(),
             },
@@ -159,16 +166,30 @@ impl Engine {
         }
     }
 
-    fn run(&mut self, shapes: Vec<Vec<usize>>, shared: bool, body: &[u8]) -> (Response, Vec<u8>) {
+    fn forget(&mut self, sequence: u64) -> Response {
+        let Some((_, backend)) = &mut self.started else {
+            return out_of_order();
+        };
+        backend.forget(sequence);
+        Response::Forgotten
+    }
+
+    fn run(
+        &mut self,
+        (shapes, shared, body): (Vec<Vec<usize>>, bool, &[u8]),
+        carrying: Option<&Carrying>,
+    ) -> (Response, Vec<u8>) {
         let (Some((_, backend)), Some(info)) = (&mut self.started, &self.info) else {
             return (out_of_order(), Vec::new());
         };
         let (given, mut made) = self.memory.tensors();
-        let inputs = match given.inputs(&info.inputs, shapes, shared, body) {
+        let ports = info.inputs.iter();
+        let ports = ports.filter(|port| Carrying::is_given(carrying, &port.name));
+        let inputs = match given.inputs(&ports.collect::<Vec<_>>(), shapes, shared, body) {
             Ok(inputs) => inputs,
             Err(reason) => return (unexpected(reason), Vec::new()),
         };
-        let ran = backend.run_on(&inputs, |output| {
+        let ran = backend.run_on(&inputs, carrying, |output| {
             made.add(&output)
                 .map_err(|reason| RuntimeFault::Unexpected { reason })
         });

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     backend::{ModelFailure, ModelRefused},
+    carry::Carrying,
     config::EngineConfig,
     error::RuntimeFault,
     info::ModelInfo,
@@ -50,14 +51,19 @@ pub enum Request {
         shared: Option<u64>,
         info: ModelInfo,
     },
-    /// The inputs' shapes, in the model's order; their elements likewise.
+    /// The shapes of the inputs that are given, in the model's order; their elements likewise.
     Run {
         shapes: Vec<Vec<usize>>,
         shared: bool,
         /// How long it may look for the next request in a loop once it has answered; 0 for not at all.
         #[serde(default)]
         linger_micros: u64,
+        /// If it is one of a sequence.
+        #[serde(default)]
+        carrying: Option<Carrying>,
     },
+    /// Drops what is kept for a sequence, if anything is.
+    Forget { sequence: u64 },
     /// Body: a model, which ONNX Runtime is given without a look at it. To try the sandbox with.
     LoadUnchecked,
     /// Tries to get out of the sandbox, to show that it holds.
@@ -91,7 +97,7 @@ pub enum Response {
         #[serde(default)]
         kept: Kept,
     },
-    /// The outputs' shapes, in the model's order; their elements as those of the inputs.
+    /// The shapes of the outputs that are given, in the model's order; their elements as those of the inputs.
     Outputs {
         shapes: Vec<Vec<usize>>,
         shared: bool,
@@ -105,6 +111,7 @@ pub enum Response {
     Fault {
         fault: RuntimeFault,
     },
+    Forgotten,
     /// What the system said to the attempt; nothing if it let it pass.
     Attempted {
         denied: Option<String>,
@@ -137,6 +144,7 @@ impl Response {
             | Self::Failed { .. }
             | Self::Refused { .. }
             | Self::Fault { .. }
+            | Self::Forgotten
             | Self::Attempted { .. } => WORDS,
         }
     }

@@ -10,6 +10,7 @@
 //! | `pool` | decides which engine serves whom, and which ends; knows no process |
 //! | `floor`, `sweep` | does what the pool decides, when it is asked and when time has passed |
 //! | `lease`, `load` | an engine lent to one caller; how it comes to have a model |
+//! | `sequence` | runs that follow from one another, on one engine |
 //! | `optimised` | models as they were optimised before, on disk |
 //! | `spare` | a process started before it is needed |
 //! | `engine`, `control`, `tensors` | one process, the pipe to it, the memory shared with it |
@@ -28,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     backend::{ModelRefused, Outcome},
+    carry::Carrying,
     config::{EngineConfig, Provider},
     error::EngineError,
     info::ModelInfo,
@@ -36,7 +38,7 @@ use super::{
     settings::Mode,
 };
 use floor::Floor;
-use lease::Granted;
+use lease::{Granted, Lease};
 use measure::Measurements;
 use pool::{PoolLimits, Want};
 use roster::Roster;
@@ -56,6 +58,7 @@ mod optimised;
 mod pool;
 mod ps;
 mod roster;
+mod sequence;
 mod spare;
 mod spawner;
 mod sweep;
@@ -65,6 +68,9 @@ pub use measure::{Measured, Sample};
 pub use optimised::{OptimisedError, OptimisedModels, kept_of};
 pub use pool::Work;
 pub use ps::{EngineState, EngineStatus, Ps};
+pub use sequence::{Sequence, Step};
+
+const RUN: &str = "run the model";
 
 /// How to start an engine.
 #[derive(Clone, Debug)]
@@ -220,26 +226,8 @@ impl Host {
         input: &[u8],
         limit: Duration,
     ) -> Result<Outcome, EngineError> {
-        let (inner, doing) = (&self.inner, "run the model");
-        inner.check_size(model)?;
-        let Granted::Engine(mut lease) = inner.lease(model, (work, Want::Run)).await? else {
-            return Err(EngineError::Stopped { doing });
-        };
-        let most = inner.config.engine.limits.input_bytes;
-        let inputs = match lease.info().view_input(input, most) {
-            Ok(inputs) => inputs,
-            Err(mismatch) => {
-                lease.keep();
-                return Err(mismatch.into());
-            }
-        };
-        let running = lease.run(&inputs, Deadline::within(limit));
-        let (outcome, took) = inner.unless_stopped(doing, running).await?;
-        lease.keep();
-        let input_bytes = u64::try_from(input.len()).unwrap_or(u64::MAX);
-        let sample = Sample { input_bytes, took };
-        inner.times().ran(model.digest, sample);
-        Ok(outcome)
+        let lease = self.inner.lease_to_run(work, model).await?;
+        self.inner.run_on(lease, model, (input, None), limit).await
     }
 
     /// What every engine is doing, and what the models took that were run here.
@@ -281,6 +269,43 @@ impl Drop for Host {
 }
 
 impl Inner {
+    async fn lease_to_run(
+        self: &Arc<Self>,
+        work: Work,
+        model: &Model,
+    ) -> Result<Lease, EngineError> {
+        self.check_size(model)?;
+        match self.lease(model, (work, Want::Run)).await? {
+            Granted::Engine(lease) => Ok(lease),
+            Granted::Info(_) => Err(EngineError::Stopped { doing: RUN }),
+        }
+    }
+
+    async fn run_on(
+        &self,
+        mut lease: Lease,
+        model: &Model,
+        (input, carrying): (&[u8], Option<Carrying>),
+        limit: Duration,
+    ) -> Result<Outcome, EngineError> {
+        let most = self.config.engine.limits.input_bytes;
+        let given = |name: &str| Carrying::is_given(carrying.as_ref(), name);
+        let inputs = match lease.info().view_given(input, most, given) {
+            Ok(inputs) => inputs,
+            Err(mismatch) => {
+                lease.keep();
+                return Err(mismatch.into());
+            }
+        };
+        let running = lease.run(&inputs, carrying, Deadline::within(limit));
+        let (outcome, took) = self.unless_stopped(RUN, running).await?;
+        lease.keep();
+        let input_bytes = u64::try_from(input.len()).unwrap_or(u64::MAX);
+        let sample = Sample { input_bytes, took };
+        self.times().ran(model.digest, sample);
+        Ok(outcome)
+    }
+
     fn check_size(&self, model: &Model) -> Result<(), EngineError> {
         let size = u64::try_from(model.bytes.len()).unwrap_or(u64::MAX);
         let limit = self.config.engine.limits.model_bytes;

@@ -95,13 +95,24 @@ impl ModelInfo {
         file: &'a [u8],
         limit: u64,
     ) -> Result<Vec<View<'a>>, InputMismatch> {
+        self.view_given(file, limit, |_| true)
+    }
+
+    /// The same for those inputs that are given.
+    pub(crate) fn view_given<'a>(
+        &self,
+        file: &'a [u8],
+        limit: u64,
+        is_given: impl Fn(&str) -> bool,
+    ) -> Result<Vec<View<'a>>, InputMismatch> {
+        let taken = || self.inputs.iter().filter(|input| is_given(&input.name));
         let size = u64::try_from(file.len()).unwrap_or(u64::MAX);
         if size > limit {
             return Err(InputMismatch::TooLarge { size, limit });
         }
         let mut given = view_safetensors(file)?;
         let mut ordered: Vec<View<'_>> = Vec::with_capacity(given.len());
-        for input in &self.inputs {
+        for input in taken() {
             let Some(position) = given.iter().position(|tensor| tensor.name == input.name) else {
                 let names = given
                     .iter()
@@ -115,72 +126,75 @@ impl ModelInfo {
             ordered.push(given.swap_remove(position));
         }
         if let Some(extra) = given.first() {
-            let names = self.inputs.iter().map(|input| input.name.as_str());
+            let names = taken().map(|input| input.name.as_str());
             return Err(InputMismatch::Unexpected {
                 name: extra.name.clone().into_owned(),
                 expected: list(names),
             });
         }
-        self.check_views(&ordered)?;
+        check(taken(), &ordered)?;
         Ok(ordered)
     }
 
     /// The same for tensors already in the model's order.
     pub fn check_tensors(&self, tensors: &[Tensor]) -> Result<(), InputMismatch> {
         let views: Vec<View<'_>> = tensors.iter().map(View::from).collect();
-        self.check_views(&views)
+        check(self.inputs.iter(), &views)
     }
+}
 
-    fn check_views(&self, tensors: &[View<'_>]) -> Result<(), InputMismatch> {
-        let mut sizes = BTreeMap::new();
-        for (input, tensor) in self.inputs.iter().zip(tensors) {
-            let name = || input.name.clone();
-            if input.dtype != tensor.dtype {
-                let (expected, found) = (
-                    type_name(input.dtype).into(),
-                    type_name(tensor.dtype).into(),
-                );
-                return Err(InputMismatch::Type {
-                    name: name(),
-                    expected,
-                    found,
+fn check<'a>(
+    inputs: impl Iterator<Item = &'a TensorInfo>,
+    tensors: &[View<'_>],
+) -> Result<(), InputMismatch> {
+    let mut sizes = BTreeMap::new();
+    for (input, tensor) in inputs.zip(tensors) {
+        let name = || input.name.clone();
+        if input.dtype != tensor.dtype {
+            let (expected, found) = (
+                type_name(input.dtype).into(),
+                type_name(tensor.dtype).into(),
+            );
+            return Err(InputMismatch::Type {
+                name: name(),
+                expected,
+                found,
+            });
+        }
+        let Some(shape) = &input.shape else { continue };
+        let fits = shape.len() == tensor.shape.len()
+            && shape
+                .iter()
+                .zip(&*tensor.shape)
+                .all(|(expected, size)| match expected {
+                    Dimension::Fixed(fixed) => fixed == size,
+                    Dimension::Named(_) | Dimension::Any => true,
                 });
-            }
-            let Some(shape) = &input.shape else { continue };
-            let fits = shape.len() == tensor.shape.len()
-                && shape
-                    .iter()
-                    .zip(&*tensor.shape)
-                    .all(|(expected, size)| match expected {
-                        Dimension::Fixed(fixed) => fixed == size,
-                        Dimension::Named(_) | Dimension::Any => true,
-                    });
-            if !fits {
-                let (expected, found) = (list(shape), list(&*tensor.shape));
-                return Err(InputMismatch::Shape {
+        if !fits {
+            let (expected, found) = (list(shape), list(&*tensor.shape));
+            return Err(InputMismatch::Shape {
+                name: name(),
+                expected,
+                found,
+            });
+        }
+        for (dimension, size) in shape.iter().zip(&*tensor.shape) {
+            let Dimension::Named(label) = dimension else {
+                continue;
+            };
+            let first = *sizes.entry(label).or_insert(*size);
+            if first != *size {
+                let (dimension, second) = (label.clone(), *size);
+                return Err(InputMismatch::Dimension {
                     name: name(),
-                    expected,
-                    found,
+                    dimension,
+                    first,
+                    second,
                 });
-            }
-            for (dimension, size) in shape.iter().zip(&*tensor.shape) {
-                let Dimension::Named(label) = dimension else {
-                    continue;
-                };
-                let first = *sizes.entry(label).or_insert(*size);
-                if first != *size {
-                    let (dimension, second) = (label.clone(), *size);
-                    return Err(InputMismatch::Dimension {
-                        name: name(),
-                        dimension,
-                        first,
-                        second,
-                    });
-                }
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {

@@ -24,11 +24,13 @@
 //! | `trial`, `selection` | whether a provider works, and which one `auto` means |
 //! | `class` | the digest of what a result depends on |
 //! | `batch` | several inputs in one run |
+//! | `carry` | what an engine keeps between the runs of a sequence |
 //! | `answer` | canonical root and hints of an outcome |
 
 mod answer;
 mod backend;
 mod batch;
+mod carry;
 mod child;
 mod class;
 mod config;
@@ -50,6 +52,7 @@ mod trial;
 pub use answer::{Answer, AuditFault, ProfileMismatch};
 pub use backend::{Backend, LoadError, ModelFailure, ModelRefused, Outcome, RunError};
 pub use batch::{Form, alike, split};
+pub use carry::Carry;
 pub use child::child_main;
 pub use class::{Class, ClassError};
 pub use config::{EngineConfig, Limits, Optimization, Provider, Sandbox};
@@ -60,7 +63,7 @@ pub use hardware::{
 };
 pub use host::{
     EngineState, EngineStatus, Host, HostConfig, Measured, Model, OptimisedError, OptimisedModels,
-    Probe, Ps, Sample, Work, kept_of,
+    Probe, Ps, Sample, Sequence, Step, Work, kept_of,
 };
 pub use info::{Dimension, InputMismatch, ModelInfo, TensorInfo};
 pub use inspect::inspect;

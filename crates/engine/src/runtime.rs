@@ -1,16 +1,12 @@
 //! The backend over ONNX Runtime. Nothing else in Assay names `ort`.
 
-use std::{borrow::Cow, path::Path, sync::OnceLock};
+use std::{path::Path, sync::OnceLock};
 
-use ort::{
-    environment::Environment,
-    error::ErrorCode,
-    session::{Session, SessionInputValue},
-};
+use ort::{environment::Environment, error::ErrorCode, session::Session};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    backend::{Backend, LoadError, ModelFailure, ModelRefused, RunError},
+    backend::{Backend, LoadError, ModelRefused, RunError},
     config::{EngineConfig, Limits, Provider},
     error::RuntimeFault,
     hardware::instruction_sets,
@@ -24,11 +20,13 @@ use super::{
 mod assignment;
 mod library;
 mod ports;
+mod run;
 mod session;
 mod values;
 
 pub use library::locate;
 
+use run::Kept;
 use session::Graph;
 
 /// The process's one environment: ONNX Runtime allows no second, nor a second library.
@@ -65,6 +63,7 @@ pub struct OrtBackend {
 struct Loaded {
     session: Session,
     outputs: Vec<TensorInfo>,
+    kept: Kept,
 }
 
 impl OrtBackend {
@@ -105,43 +104,6 @@ impl OrtBackend {
         Ok(read
             .map_err(|error| unexpected(&error))?
             .unwrap_or_default())
-    }
-
-    /// As [`Backend::run`], but shows each output where ONNX Runtime has put it.
-    pub(crate) fn run_on(
-        &mut self,
-        inputs: &[View<'_>],
-        mut show: impl FnMut(View<'_>) -> Result<(), RuntimeFault>,
-    ) -> Result<(), RunError> {
-        let Some(loaded) = &mut self.loaded else {
-            let reason = "a run was asked for before a model was loaded".into();
-            return Err(RuntimeFault::Unexpected { reason }.into());
-        };
-        let values = inputs
-            .iter()
-            .map(|tensor| Ok((Cow::Borrowed(tensor.name.as_ref()), values::give(tensor)?)))
-            .collect::<ort::Result<Vec<(Cow<'_, str>, SessionInputValue<'_>)>>>()
-            .map_err(|error| unexpected(&error))?;
-        let outputs = loaded.session.run(values).map_err(|error| {
-            fault(&error).map_or_else(
-                || {
-                    RunError::Failed(ModelFailure {
-                        message: said(&error),
-                    })
-                },
-                RunError::Fault,
-            )
-        })?;
-        let limit = self.limits.output_bytes;
-        let mut room = limit;
-        for output in &loaded.outputs {
-            let Some(value) = outputs.get(&output.name) else {
-                let reason = format!("output `{}` is missing", output.name);
-                return Err(RuntimeFault::Unexpected { reason }.into());
-            };
-            values::take(output, value, (&mut room, limit), &mut show)?;
-        }
-        Ok(())
     }
 
     /// Gives ONNX Runtime a model that was not looked at. Only a sandbox that is tried does that.
@@ -186,6 +148,7 @@ impl OrtBackend {
         self.loaded = Some(Loaded {
             session,
             outputs: info.outputs.clone(),
+            kept: Kept::new(),
         });
         Ok(info)
     }
@@ -206,6 +169,7 @@ impl OrtBackend {
         self.loaded = Some(Loaded {
             session,
             outputs: info.outputs.clone(),
+            kept: Kept::new(),
         });
         Ok(info)
     }
@@ -221,7 +185,7 @@ impl Backend for OrtBackend {
     fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<Tensor>, RunError> {
         let inputs: Vec<View<'_>> = inputs.iter().map(View::from).collect();
         let mut outputs = Vec::new();
-        self.run_on(&inputs, |output| {
+        self.run_on(&inputs, None, |output| {
             outputs.push(output.to_tensor());
             Ok(())
         })?;

@@ -1,63 +1,19 @@
 //! What this crate asks of the chain. Never on the way of a request.
 
-use assay_client::{
-    account::DecodeError,
-    protocol::{Address, ProviderData, SessionData},
-};
+use std::time::Duration;
+
+use assay_chain::{Cluster, Found, Offer};
+use assay_client::protocol::{Address, ProviderData, SessionData};
 use futures_util::future::BoxFuture;
 use solana_instruction::Instruction;
+use solana_keypair::Keypair;
 use solana_signature::Signature;
+use solana_signer::Signer;
 
-mod land;
-mod rpc;
+pub use assay_chain::Error as ChainError;
 
-pub use rpc::RpcChain;
-
-/// Why the chain did not do what it was asked for.
-#[derive(Debug, thiserror::Error)]
-pub enum ChainError {
-    /// Nothing was sent.
-    #[error("the cluster at {url} does not answer: {text}; check --url, and whether it is up")]
-    Unreachable { url: String, text: String },
-    /// It is certain that nothing happened but perhaps a fee.
-    #[error("{purpose} was refused: {text}")]
-    Refused { purpose: &'static str, text: String },
-    /// It was sent and can no longer land.
-    #[error(
-        "{purpose} did not land in time (signature {signature}); try again, perhaps with --priority-fee"
-    )]
-    Expired {
-        purpose: &'static str,
-        signature: Signature,
-    },
-    /// It was sent, and whether it landed is open.
-    #[error(
-        "{purpose} was sent, and it is unknown whether it landed (signature {signature}): {text}"
-    )]
-    Unknown {
-        purpose: &'static str,
-        signature: Signature,
-        text: String,
-    },
-    #[error("account {address}: {source}")]
-    Decode {
-        address: Address,
-        source: DecodeError,
-    },
-}
-
-impl ChainError {
-    /// Whether it is certain that the transaction changed nothing and will not.
-    pub const fn is_certain(&self) -> bool {
-        match self {
-            Self::Unreachable { .. }
-            | Self::Refused { .. }
-            | Self::Expired { .. }
-            | Self::Decode { .. } => true,
-            Self::Unknown { .. } => false,
-        }
-    }
-}
+/// Longest wait for one answer.
+const WAIT: Duration = Duration::from_secs(15);
 
 /// A cluster, with a wallet that pays.
 pub trait Chain: Send + Sync + 'static {
@@ -85,4 +41,89 @@ pub trait Chain: Send + Sync + 'static {
         purpose: &'static str,
         instructions: Vec<Instruction>,
     ) -> BoxFuture<'_, Result<Signature, ChainError>>;
+}
+
+/// A node, and the wallet that signs.
+pub struct RpcChain {
+    cluster: Cluster,
+    wallet: Keypair,
+    /// Micro-lamports a compute unit.
+    unit_price: u64,
+}
+
+impl RpcChain {
+    /// The price is the priority fee in micro-lamports a compute unit.
+    pub fn new(url: String, wallet: Keypair, unit_price: u64) -> Self {
+        Self {
+            cluster: Cluster::new(url, WAIT),
+            wallet,
+            unit_price,
+        }
+    }
+
+    async fn list_providers(&self) -> Result<Vec<(Address, ProviderData)>, ChainError> {
+        let listed = self.cluster.list_each(&[]).await?;
+        let readable = listed.into_iter().filter_map(|found| match found {
+            Ok(Found { address, data }) => Some((address, data)),
+            // One account of a later layout must not hide all the others.
+            Err(error) => {
+                tracing::warn!(%error, "a provider is left out");
+                None
+            }
+        });
+        Ok(readable.collect())
+    }
+
+    async fn land(
+        &self,
+        purpose: &'static str,
+        instructions: &[Instruction],
+    ) -> Result<Signature, ChainError> {
+        let offer = Offer {
+            purpose,
+            instructions,
+            payer: self.wallet.pubkey(),
+            unit_price: self.unit_price,
+        };
+        let signed = self.cluster.draft(&offer).await?.sign(&self.wallet)?;
+        let signature = signed.signature();
+        let trouble = |error: &ChainError| {
+            tracing::debug!(%signature, %error, "the transaction cannot be seen for now");
+        };
+        self.cluster.land(&signed, trouble).await?;
+        Ok(signature)
+    }
+}
+
+impl Chain for RpcChain {
+    fn payer(&self) -> Address {
+        self.wallet.pubkey()
+    }
+
+    fn cluster(&self) -> BoxFuture<'_, Result<[u8; 32], ChainError>> {
+        Box::pin(self.cluster.genesis())
+    }
+
+    fn slot(&self) -> BoxFuture<'_, Result<u64, ChainError>> {
+        Box::pin(self.cluster.slot())
+    }
+
+    fn providers(&self) -> BoxFuture<'_, Result<Vec<(Address, ProviderData)>, ChainError>> {
+        Box::pin(self.list_providers())
+    }
+
+    fn sessions<'a>(
+        &'a self,
+        addresses: &'a [Address],
+    ) -> BoxFuture<'a, Result<Vec<Option<SessionData>>, ChainError>> {
+        Box::pin(self.cluster.find_all(addresses))
+    }
+
+    fn submit(
+        &self,
+        purpose: &'static str,
+        instructions: Vec<Instruction>,
+    ) -> BoxFuture<'_, Result<Signature, ChainError>> {
+        Box::pin(async move { self.land(purpose, &instructions).await })
+    }
 }

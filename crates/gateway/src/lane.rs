@@ -2,7 +2,7 @@
 //!
 //! Decides and does nothing else. A voucher is always over the sum of the accepted receipts, never more; so a provider
 //! that lies can gain the price of the one request that was under way, and that only if its receipt says what was
-//! asked at a price that was agreed to.
+//! asked at a price that was agreed to. What its answer has to do with it is for the caller to see.
 
 use assay_client::{
     protocol::{Address, Digest},
@@ -51,8 +51,8 @@ pub enum Cannot {
 pub enum Resolved {
     /// It was not charged.
     Free,
-    /// It was, and this is the receipt for it.
-    Charged(Box<SignedReceipt>),
+    /// The provider says that it was, with this receipt, which fits but for the answer: [`Lane::take`] pays it.
+    Claimed(Box<SignedReceipt>),
 }
 
 /// Why a provider's word on a session is not believed.
@@ -115,6 +115,15 @@ impl Lane {
         self.doubt.as_ref()
     }
 
+    /// The request of this digest that was sent and may still be charged.
+    pub fn pending(&self, request: &Digest) -> Option<&Doubt> {
+        let doubts = [self.doubt.as_ref(), self.earlier.as_ref()];
+        doubts
+            .into_iter()
+            .flatten()
+            .find(|doubt| doubt.request == *request)
+    }
+
     /// Lamports that `deposit` lacks for a request of this price.
     pub fn missing(&self, deposit: u64, max_price: u64) -> u64 {
         self.due().saturating_add(max_price).saturating_sub(deposit)
@@ -148,22 +157,23 @@ impl Lane {
         Ok(doubt)
     }
 
-    /// Takes the receipt of an answer that came whole. `limit` is the price of what came, if it is below what was
-    /// agreed to. Returns the price.
+    /// Takes the receipt of an answer that came whole to this request. `limit` is the price of what came, if it is below
+    /// what was agreed to. Returns the price.
     ///
     /// # Errors
     /// The first thing about the receipt that does not hold. The lane must not be used any more then.
     pub fn accept(
         &mut self,
         signed: &SignedReceipt,
+        request: &Digest,
         response: &Digest,
         limit: u64,
     ) -> Result<u64, ReceiptError> {
-        let Some(doubt) = self.doubt else {
+        let Some(doubt) = self.pending(request).copied() else {
             return Err(ReceiptError::Differs("request"));
         };
         self.check(signed, &doubt, response, limit)?;
-        self.receive(signed);
+        self.take(signed);
         Ok(signed.receipt.price)
     }
 
@@ -172,8 +182,8 @@ impl Lane {
         self.doubt = None;
     }
 
-    /// Learns from the provider's own account what became of the request in doubt. What it answered may be lost, so
-    /// the receipt's digest of the answer is taken as it is; request, price, sum and signature are not.
+    /// Learns from the provider's own account what became of the request in doubt. Request, price, sum and signature of
+    /// its claim are checked; the answer is not known here.
     ///
     /// # Errors
     /// When the provider claims anything but that one request. The lane must not be used any more then.
@@ -188,21 +198,16 @@ impl Lane {
         let (Some(signed), true) = (standing.receipt, Some(found) == known.checked_add(1)) else {
             return Err(Claim::Count { found, known });
         };
-        let doubts = [self.doubt, self.earlier];
-        let asked = doubts
-            .into_iter()
-            .flatten()
-            .find(|doubt| doubt.request == signed.receipt.request);
-        let Some(doubt) = asked else {
+        let Some(doubt) = self.pending(&signed.receipt.request) else {
             return Err(Claim::Receipt(ReceiptError::Differs("request")));
         };
-        self.check(&signed, &doubt, &signed.receipt.response, doubt.max_price)?;
+        self.check(&signed, doubt, &signed.receipt.response, doubt.max_price)?;
         self.expect_due(standing, signed.receipt.cumulative)?;
-        self.receive(&signed);
-        Ok(Resolved::Charged(Box::new(signed)))
+        Ok(Resolved::Claimed(Box::new(signed)))
     }
 
-    const fn receive(&mut self, signed: &SignedReceipt) {
+    /// Pays a receipt that [`Self::resolve`] found to fit.
+    pub const fn take(&mut self, signed: &SignedReceipt) {
         self.last = Some(*signed);
         self.doubt = None;
         self.earlier = None;

@@ -104,6 +104,8 @@ pub struct Directory {
     snapshot: RwLock<Arc<Snapshot>>,
     reading: tokio::sync::Mutex<()>,
     health: Mutex<BTreeMap<Address, Health>>,
+    /// Not asked any more.
+    banned: Mutex<BTreeSet<Address>>,
 }
 
 impl Directory {
@@ -116,6 +118,7 @@ impl Directory {
             snapshot: RwLock::default(),
             reading: tokio::sync::Mutex::default(),
             health: Mutex::default(),
+            banned: Mutex::default(),
         })
     }
 
@@ -222,6 +225,31 @@ impl Directory {
                 .or_default()
                 .note(outcome, Instant::now());
         });
+    }
+
+    /// Notes that a provider broke the rules; returns whether it counts, for sessions can break for one cause.
+    pub fn broke_rules(&self, account: &Address) -> bool {
+        let now = Instant::now();
+        self.health(|health| health.entry(*account).or_default().broke_rules(now))
+    }
+
+    /// These providers, and no others, are not asked any more.
+    pub fn ban(&self, banned: BTreeSet<Address>) {
+        let mut place = self.banned.lock().unwrap_or_else(PoisonError::into_inner);
+        for provider in banned.difference(&place) {
+            tracing::warn!(
+                %provider,
+                "the provider broke the rules too often and is not asked any more; `assay session trust` lifts that"
+            );
+        }
+        *place = banned;
+    }
+
+    /// Those that may be asked.
+    pub fn without_banned(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+        let banned = self.banned.lock().unwrap_or_else(PoisonError::into_inner);
+        candidates.retain(|candidate| !banned.contains(&candidate.provider.account));
+        candidates
     }
 
     /// Those that are not set aside, the cheapest first by `price`, and among equals the quickest.

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use crate::{
     chain::{Chain, ChainError},
     funds::{Limit, Spending},
-    lane::wire::{Request, Wire, WireError},
+    lane::wire::{Bounds, Request, Wire, WireError},
     providers::Directory,
     reconcile::{ReconcileError, reconcile},
     store::{Lock, Store},
@@ -28,6 +28,7 @@ use crate::{
 };
 
 mod attempt;
+mod doubt;
 mod generation;
 mod money;
 mod pool;
@@ -56,10 +57,8 @@ pub struct Config {
     pub queue: usize,
     /// How long a request waits for a lane.
     pub queue_wait: Duration,
-    /// How long a provider may be silent.
-    pub patience: Duration,
-    /// Bytes of an answer, at most.
-    pub max_answer: usize,
+    /// What providers may take.
+    pub bounds: Bounds,
 }
 
 impl Config {
@@ -74,8 +73,7 @@ impl Config {
             only: BTreeSet::new(),
             queue: 256,
             queue_wait: Duration::from_mins(1),
-            patience: Duration::from_mins(2),
-            max_answer: 256 << 20,
+            bounds: Bounds::default(),
         }
     }
 }
@@ -136,7 +134,7 @@ impl Sessions {
     ) -> Result<Self, StartError> {
         let cluster = chain.cluster().await?;
         let known = reconcile(&store, chain.as_ref(), cluster).await?;
-        let wire = Wire::new(config.patience, config.max_answer)?;
+        let wire = Wire::new(config.bounds)?;
         let directory = Directory::new(Arc::clone(&chain), wire.clone(), config.only.clone());
         let inner = Arc::new(Inner {
             cluster,
@@ -151,6 +149,7 @@ impl Sessions {
             config,
             _lock: lock,
         });
+        inner.follow_bans().await?;
         inner.adopt(known).await?;
         tokio::spawn(tend::tend(Arc::downgrade(&inner)));
         Ok(Self { inner })

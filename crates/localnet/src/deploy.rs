@@ -8,6 +8,7 @@ mod error;
 mod send;
 mod state;
 
+use assay_client::budget::{LAMPORTS_PER_SIGNATURE, PACKET_BYTES};
 use sha2::{Digest, Sha256};
 use solana_client::rpc_client::RpcClient;
 use solana_compute_budget_interface::ComputeBudgetInstruction;
@@ -31,12 +32,9 @@ use send::{Intent, Sender};
 pub use error::DeployError;
 pub use state::{DeployedProgram, deployed_program};
 
-/// Bytes of a whole transaction, signatures included.
-const PACKET: usize = 1232;
 /// The loader's write takes 2,370 compute units and the two instructions before it 150 each.
 const WRITE_COMPUTE_UNITS: u32 = 3_000;
 const BUFFER_TRIES: u8 = 16;
-const LAMPORTS_PER_SIGNATURE: u64 = 5_000;
 
 /// What to deploy, and with which keys.
 pub struct Deployment<'a> {
@@ -326,7 +324,7 @@ impl Steps<'_> {
         let message = Message::new(&instructions, Some(&self.deployment.payer.pubkey()));
         let signatures = usize::from(message.header.num_required_signatures) * 64 + 1;
         // The instruction's length needs a second byte once the piece is in it.
-        PACKET.saturating_sub(signatures + message.serialize().len() + 1)
+        PACKET_BYTES.saturating_sub(signatures + message.serialize().len() + 1)
     }
 
     fn priced(&self, units: Option<u32>, mut instructions: Vec<Instruction>) -> Vec<Instruction> {
@@ -357,7 +355,7 @@ impl Steps<'_> {
     fn check_balance(&self, rent: u64) -> Result<(), DeployError> {
         let payer = self.deployment.payer.pubkey();
         // An estimate without the priority fee; pieces are never shorter than half of what fits.
-        let pieces = self.deployment.elf.len().div_ceil(PACKET / 2);
+        let pieces = self.deployment.elf.len().div_ceil(PACKET_BYTES / 2);
         let signatures = u64::try_from(pieces).unwrap_or(u64::MAX).saturating_mul(2);
         let needed = rent.saturating_add(signatures.saturating_mul(LAMPORTS_PER_SIGNATURE));
         let balance = self

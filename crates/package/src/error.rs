@@ -13,6 +13,10 @@ pub enum PackageError {
     Write { path: PathBuf, source: io::Error },
     #[error("{path} holds no model: a package has model.onnx or onnx/model.onnx")]
     NoModel { path: PathBuf },
+    #[error(
+        "{path} is a link out of the package; copy the folder with its links followed (cp -rL) if that is meant"
+    )]
+    Outside { path: PathBuf },
     #[error("{path} is larger than {limit} bytes; a file of this kind never is")]
     TooLarge { path: PathBuf, limit: u64 },
     #[error("{file} cannot be understood: {reason}")]

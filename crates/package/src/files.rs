@@ -83,15 +83,17 @@ impl Files {
     }
 
     fn folder(folder: &Path) -> Result<Self, PackageError> {
-        let model_name = MODELS
-            .into_iter()
-            .find(|name| folder.join(name).is_file())
-            .ok_or_else(|| no_model(folder))?;
-        let model = Self::single(&folder.join(model_name))?;
+        let mut found = None;
+        for name in MODELS {
+            if found.is_none() {
+                found = inside(folder, name)?.map(|path| (name, path));
+            }
+        }
+        let (model_name, path) = found.ok_or_else(|| no_model(folder))?;
+        let model = Self::single(&path)?;
         let mut texts = Vec::new();
         for name in COUNTED {
-            let path = folder.join(name);
-            if path.is_file() {
+            if let Some(path) = inside(folder, name)? {
                 let file = File::open(&path).map_err(reading(&path))?;
                 texts.push((name, text(file, &path)?));
             }
@@ -275,6 +277,20 @@ pub fn reading(path: &Path) -> impl FnOnce(io::Error) -> PackageError + use<> {
 pub fn writing(path: &Path) -> impl FnOnce(io::Error) -> PackageError + use<> {
     let path = path.to_owned();
     move |source| PackageError::Write { path, source }
+}
+
+/// A file of the folder, if it is there. What a stranger packed must not bring in other files of this machine.
+fn inside(folder: &Path, name: &str) -> Result<Option<PathBuf>, PackageError> {
+    let path = folder.join(name);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let real = |path: &Path| path.canonicalize().map_err(reading(path));
+    if real(&path)?.starts_with(real(folder)?) {
+        Ok(Some(path))
+    } else {
+        Err(PackageError::Outside { path })
+    }
 }
 
 fn no_model(path: &Path) -> PackageError {

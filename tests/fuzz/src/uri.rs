@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use assay_worker::artifacts::{NetworkPolicy, gateway_url, is_public};
+use assay_client::network::is_public;
+use assay_worker::artifacts::{NetworkPolicy, gateway_url};
 use url::{Host, Url};
 
 /// Whatever is allowed is https to a name or a public address; whatever IPFS content is asked of a

@@ -10,13 +10,12 @@
 use std::time::Duration;
 
 use assay_client::{
-    protocol::{
-        Address, JobData, JobStatus, ModelData, PanelData, ProviderData, SessionData, UnixSeconds,
-    },
+    protocol::{Address, JobData, JobStatus, ModelData, PanelData, ProviderData, UnixSeconds},
     slot_hashes::SlotHashes,
 };
 use assay_worker::chain::{
-    Chain, ChainError, Clock, Cost, Height, Sending, SignatureState, Simulation, Snapshot, Wanted,
+    Chain, ChainError, Clock, Cost, Height, Sending, SessionsRead, SignatureState, Simulation,
+    Snapshot, Wanted,
 };
 use solana_message::Hash;
 use solana_transaction_error::TransactionError;
@@ -232,10 +231,7 @@ impl Chain for SimChain {
         .await
     }
 
-    async fn sessions(
-        &self,
-        sessions: &[Address],
-    ) -> Result<Vec<(Address, Option<SessionData>)>, ChainError> {
+    async fn sessions(&self, sessions: &[Address]) -> Result<SessionsRead, ChainError> {
         self.ask(Call::Sessions, |sight, _| {
             let newest = sight.net.view();
             let shown = |address: &Address| {
@@ -243,7 +239,7 @@ impl Chain for SimChain {
                 Some(*sight.view.sessions.get(address).unwrap_or(newest))
             };
             let read = sessions.iter().map(|address| (*address, shown(address)));
-            read.collect()
+            (sight.slot, read.collect())
         })
         .await
     }

@@ -83,7 +83,7 @@ impl SimDisk {
         let fails = matches!(mishap, Some(Mishap::After));
         *self.call.lock().expect("held for moments") = (length(&self.path), fails);
         match mishap {
-            Some(Mishap::Before) => Err(StoreError::Gone),
+            Some(Mishap::Before) => Err(StoreError::Sqlite(assay_sqlite::Error::Gone)),
             Some(Mishap::After | Mishap::Slow(_)) | None => Ok(()),
         }
     }
@@ -95,7 +95,11 @@ impl SimDisk {
             File::Sessions => Place::SessionsAfter,
         };
         self.life.pass(after).await;
-        if fails { Err(StoreError::Gone) } else { Ok(()) }
+        if fails {
+            Err(StoreError::Sqlite(assay_sqlite::Error::Gone))
+        } else {
+            Ok(())
+        }
     }
 }
 

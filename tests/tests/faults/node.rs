@@ -337,6 +337,7 @@ fn config(sim: &Sim, provider: &Provider) -> Config {
                 request: PRICE,
                 ..Price::default()
             },
+            max_tokens: None,
         }],
         value_at_risk_lamports: 3 * PRICE,
         poll_secs: 5,

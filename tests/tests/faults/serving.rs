@@ -38,6 +38,10 @@ impl Serve for SimServe {
         false
     }
 
+    fn room(&self, _: &ModelInfo) -> Option<usize> {
+        None
+    }
+
     fn run(&self, model: Digest, input: Bytes) -> BoxFuture<'_, Result<Bytes, ServeError>> {
         Box::pin(async move {
             self.work(Call::Run).await?;

@@ -17,7 +17,8 @@ use assay_client::{
 };
 use assay_gateway::chain as requester;
 use assay_worker::chain::{
-    Chain, ChainError, Cost, Height, Sending, SignatureState, Simulation, Snapshot, Wanted,
+    Chain, ChainError, Cost, Height, Sending, SessionsRead, SignatureState, Simulation, Snapshot,
+    Wanted,
 };
 use bytemuck::Zeroable;
 use futures_util::future::BoxFuture;
@@ -176,8 +177,8 @@ impl requester::Chain for Requester {
         let done = instructions
             .iter()
             .try_for_each(|instruction| self.accounts.execute(instruction));
-        let done = done.map_err(|error| requester::ChainError::Refused {
-            purpose,
+        let done = done.map_err(|error| requester::ChainError::Unreachable {
+            url: purpose.to_owned(),
             text: error.to_string(),
         });
         Box::pin(async move { done.map(|()| Signature::default()) })
@@ -210,12 +211,9 @@ impl Chain for Accounts {
     async fn panels(&self, _: &[Address]) -> Result<Vec<(Address, Option<PanelData>)>, ChainError> {
         Err(not_here("panels"))
     }
-    async fn sessions(
-        &self,
-        sessions: &[Address],
-    ) -> Result<Vec<(Address, Option<SessionData>)>, ChainError> {
+    async fn sessions(&self, sessions: &[Address]) -> Result<SessionsRead, ChainError> {
         let read = sessions.iter().map(|session| (*session, self.get(session)));
-        Ok(read.collect())
+        Ok((0, read.collect()))
     }
     async fn providers(&self) -> Result<Vec<(Address, ProviderData)>, ChainError> {
         Err(not_here("providers"))

@@ -108,6 +108,7 @@ pub fn serving(model: Digest, batch_size: usize) -> ServingConfig {
         batch_wait: Duration::ZERO,
         queue: 256,
         max_tokens: 4_096,
+        longest: std::collections::BTreeMap::new(),
         run_limit: LIMIT,
     }
 }

@@ -110,6 +110,7 @@ pub async fn serve(arguments: &[&str]) -> Result<()> {
     let model = SessionModel {
         model: (*digest).to_owned(),
         name: NAME.to_owned(),
+        max_tokens: None,
         price: Price {
             request: PRICE,
             ..Price::default()

@@ -3,14 +3,11 @@
 //! A uri on chain could point this worker at its own network. So names are resolved by us, only
 //! public addresses are connected to (the very ones that were checked), and redirects are refused.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use assay_client::network::{is_public, is_public_host};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use url::{Host, Url};
+use url::Url;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NetworkPolicy {
@@ -33,13 +30,8 @@ impl NetworkPolicy {
         if !url.username().is_empty() || url.password().is_some() {
             return Err("a uri on chain must not carry a password".into());
         }
-        let literal = match url.host() {
-            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
-            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
-            Some(Host::Domain(_)) => None,
-            None => return Err("it has no host".into()),
-        };
-        if literal.is_some_and(|address| !self.allow_private && !is_public(address)) {
+        let host = url.host_str().ok_or("it has no host")?;
+        if !self.allow_private && !is_public_host(host) {
             return Err("its address is not public (artifacts.allow_private)".into());
         }
         Ok(())
@@ -73,40 +65,6 @@ impl Resolve for PublicOnly {
             Ok(addresses)
         })
     }
-}
-
-/// Whether an address belongs to the public internet.
-pub fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let special = address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_multicast()
-        || address.is_documentation()
-        || a == 0
-        || a >= 240
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 198 && (b == 18 || b == 19));
-    !special
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [first, second, ..] = address.segments();
-    // Only 2000::/3 is in use, less what carries or documents something else: Teredo and its
-    // siblings (2001:0::/23), documentation, 6to4.
-    let global = (0x2000..0x4000).contains(&first);
-    let special = (first == 0x2001 && (second < 0x0200 || second == 0x0db8))
-        || first == 0x2002
-        || first == 0x3fff;
-    global && !special
 }
 
 /// A network error in words, without the url.

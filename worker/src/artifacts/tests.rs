@@ -1,5 +1,6 @@
 use std::{net::IpAddr, path::Path};
 
+use assay_client::network::is_public;
 use tokio::{io::AsyncReadExt, io::AsyncWriteExt, net::TcpListener};
 
 use super::*;

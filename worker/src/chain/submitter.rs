@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use assay_client::{
     Failure,
-    budget::Budget,
+    budget::{Budget, LAMPORTS_PER_SIGNATURE, PACKET_BYTES},
     protocol::{Address, UnixSeconds},
 };
 use solana_instruction::Instruction;
@@ -34,11 +34,6 @@ mod memory;
 
 #[cfg(test)]
 mod tests;
-
-/// What the chain takes for a signature, by its rules of today.
-const LAMPORTS_PER_SIGNATURE: u64 = 5_000;
-/// What the chain takes for one transaction at most.
-const PACKET_BYTES: usize = 1_232;
 
 /// Limits on fees and on how often to look.
 #[derive(Clone, Copy, Debug)]

@@ -1,13 +1,13 @@
 //! Which jobs and seats are taken, and what the cores decide by.
 
+use assay_client::budget::LAMPORTS_PER_SIGNATURE;
 use assay_protocol::{Lamports, limits::MAX_TERM_LAMPORTS};
 use serde::{Deserialize, Serialize};
 
 use super::{Config, ConfigError, ModelList};
 use crate::core::{AdmissionPolicy, AuditPolicy, BreakerPolicy, Funds, Policy, TrialRun, Window};
 
-/// Lamports for one signature, and the most compute units that an instruction of the market takes.
-const SIGNATURE: u64 = 5_000;
+/// Most compute units that an instruction of the market takes.
 const MOST_UNITS: u64 = 200_000;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -181,7 +181,7 @@ impl Config {
     /// Most that one transaction costs.
     fn transaction(&self) -> Lamports {
         let offered = self.chain.max_unit_price.saturating_mul(MOST_UNITS) / 1_000_000;
-        Lamports(SIGNATURE.saturating_add(offered))
+        Lamports(LAMPORTS_PER_SIGNATURE.saturating_add(offered))
     }
 
     /// What the audits' core decides by.

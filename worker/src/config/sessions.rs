@@ -51,6 +51,10 @@ pub struct SessionModel {
     pub name: String,
     #[serde(default)]
     pub price: Price,
+    /// Tokens of a prompt and its answer together that the model has room for, where its file does not say so or
+    /// [`SessionsConfig::max_tokens`] is more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
 }
 
 impl Default for SessionsConfig {
@@ -79,6 +83,10 @@ impl SessionsConfig {
         for model in &self.models {
             if !seen.insert(model.digest()?) {
                 let reason = format!("{} is listed twice; leave one", model.model);
+                return invalid("sessions.models", &reason);
+            }
+            if model.max_tokens == Some(0) {
+                let reason = format!("{} has max_tokens = 0; must be at least 1", model.model);
                 return invalid("sessions.models", &reason);
             }
         }
@@ -130,6 +138,11 @@ impl SessionsConfig {
 }
 
 impl SessionModel {
+    /// Tokens of a prompt and its answer together, where `most` is what all models may have.
+    pub fn longest(&self, most: u32) -> u32 {
+        self.max_tokens.map_or(most, |own| own.min(most))
+    }
+
     /// The sha256 of the model's file.
     ///
     /// # Errors

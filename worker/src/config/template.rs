@@ -197,9 +197,10 @@ memory_bytes = 8589934592
 enabled = false
 # What is served: sha256 of the file, the name that requesters see, and lamports for each request, for each KiB of a
 # run's input, for each token of a prompt and of an answer. Those left out are 0:
+# max_tokens of a model: what it has room for, where its file does not say.
 # models = [
 #     { model = "<sha256 in hex>", name = "digits", price = { request = 5000 } },
-#     { model = "<sha256 in hex>", name = "chat", price = { input_token = 20, output_token = 100 } },
+#     { model = "<sha256 in hex>", name = "chat", price = { input_token = 20, output_token = 100 }, max_tokens = 2048 },
 # ]
 models = []
 # Requests at the same time; more are answered with 429.

@@ -223,5 +223,10 @@ fn sessions_need_models_and_take_no_model_twice() {
     assert!(refusal(&twice, &[], &[]).contains("listed twice"));
     let short = with("models = [{ model = \"abcd\", name = \"a\" }]\n");
     assert!(refusal(&short, &[], &[]).contains("no sha256 digest"));
+    let none = with(&format!(
+        "models = [{}, max_tokens = 0 }}]\n",
+        model.trim_end_matches(" }")
+    ));
+    assert!(refusal(&none, &[], &[]).contains("max_tokens = 0"));
     assert!(refusal(&with("min_grace_secs = 60\n"), &[], &[]).contains("86400"));
 }

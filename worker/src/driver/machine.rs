@@ -3,7 +3,7 @@
 use std::{panic::resume_unwind, time::Duration};
 
 use assay_client::protocol::Digest;
-use assay_engine::{EngineError, Host, Measured, Model, ModelInfo, Outcome, Work};
+use assay_engine::{EngineError, Host, Measured, Model, ModelInfo, Outcome, Sequence, Step, Work};
 use futures_util::future::BoxFuture;
 use tokio::{runtime::Handle, task::spawn_blocking};
 
@@ -35,6 +35,22 @@ pub trait Engines: Send + Sync {
         limit: Duration,
     ) -> BoxFuture<'a, Result<Outcome, EngineError>> {
         self.run(model, input, limit)
+    }
+    /// Room for a sequence of runs; none if there is too little memory. Engines that keep nothing have none.
+    fn sequence(&self, bytes: u64) -> Option<Sequence> {
+        let _ = bytes;
+        None
+    }
+    /// The next run of a sequence; none if what it goes on from is lost.
+    fn run_step<'a>(
+        &'a self,
+        model: &'a Model,
+        at: (&'a Sequence, Step),
+        input: &'a [u8],
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<Option<Outcome>, EngineError>> {
+        let _ = (model, at, input, limit);
+        Box::pin(async { Ok(None) })
     }
     /// What the engines measured of a model's loads and runs.
     fn measured(&self, model: &Digest) -> Option<Measured> {
@@ -75,6 +91,20 @@ impl Engines for Host {
         limit: Duration,
     ) -> BoxFuture<'a, Result<Outcome, EngineError>> {
         Box::pin(self.run_for(work, model, input, limit))
+    }
+
+    fn sequence(&self, bytes: u64) -> Option<Sequence> {
+        self.sequence(bytes)
+    }
+
+    fn run_step<'a>(
+        &'a self,
+        model: &'a Model,
+        at: (&'a Sequence, Step),
+        input: &'a [u8],
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<Option<Outcome>, EngineError>> {
+        Box::pin(self.run_step(model, at, input, limit))
     }
 
     fn measured(&self, model: &Digest) -> Option<Measured> {

@@ -23,14 +23,21 @@ pub fn serving(config: &Config) -> Result<Option<ServingConfig>, ConfigError> {
     if !sessions.enabled {
         return Ok(None);
     }
+    let tokens = |tokens: u32| usize::try_from(tokens).unwrap_or(usize::MAX);
     let models = sessions.models.iter().map(SessionModel::digest);
+    let longest = sessions.models.iter();
+    let longest = longest.map(|model| {
+        let longest = model.longest(sessions.max_tokens);
+        Ok((model.digest()?, tokens(longest)))
+    });
     Ok(Some(ServingConfig {
         models: models.collect::<Result<_, _>>()?,
+        longest: longest.collect::<Result<_, ConfigError>>()?,
         engines: sessions.engines,
         batch_size: sessions.batch_size,
         batch_wait: Duration::from_micros(sessions.batch_wait_us),
         queue: sessions.queue,
-        max_tokens: usize::try_from(sessions.max_tokens).unwrap_or(usize::MAX),
+        max_tokens: tokens(sessions.max_tokens),
         run_limit: RUN_LIMIT,
     }))
 }

@@ -1,9 +1,9 @@
 //! How a decoder is asked for its next token: by the names that Hugging Face's exports to ONNX have.
 //!
 //! `input_ids` and `logits` make a decoder. With `past_key_values.N.key` and `.value`, and `present.N` to match, it
-//! keeps what it has computed, and is given one token a step; without, the whole sequence again.
+//! is given one token a step, and its engine keeps what it has computed; without, the whole sequence again.
 
-use assay_engine::{DType, Dimension, ModelInfo, Tensor, TensorInfo};
+use assay_engine::{Carry, DType, Dimension, ModelInfo, Step, Tensor, TensorInfo};
 use half::{bf16, f16};
 
 /// A model that continues sequences of tokens.
@@ -28,14 +28,6 @@ struct Cache {
     dtype: DType,
     heads: usize,
     size: usize,
-}
-
-/// What a decoder keeps between steps, in the order of its inputs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
-    tensors: Vec<Tensor>,
-    /// Tokens that it is of.
-    length: usize,
 }
 
 /// Outputs that are not what such a model gives.
@@ -87,9 +79,9 @@ impl Decoder {
         self.room
     }
 
-    /// What the next step is to be given.
-    pub fn inputs(&self, tokens: &[u32], kept: Kept) -> Vec<Tensor> {
-        let (past, length) = (kept.length, tokens.len());
+    /// What the next step is to be given, when the engine keeps what it made of the `past` first tokens.
+    pub fn inputs(&self, tokens: &[u32], past: usize) -> Vec<Tensor> {
+        let length = tokens.len();
         let integers = |name: &str, values: Vec<i64>| Tensor {
             name: name.into(),
             dtype: DType::I64,
@@ -122,45 +114,42 @@ impl Decoder {
         }
         if past == 0 {
             inputs.extend(self.cache.iter().map(Cache::empty));
-        } else {
-            inputs.extend(kept.tensors);
         }
         inputs
     }
 
-    /// The logits for the token after a sequence of this length, and what is kept of it.
+    /// How a step that leaves so many tokens is run where the engine keeps what it makes of them; `goes_on` if it kept
+    /// what was made of those before.
+    pub fn step(&self, length: usize, goes_on: bool) -> Step {
+        Step {
+            goes_on,
+            carries: self.cache.iter().map(|cache| cache.carry(length)).collect(),
+            last: vec![LOGITS.to_owned()],
+        }
+    }
+
+    /// Bytes that are kept of so many tokens, all layers together; none if it keeps nothing between steps.
+    pub fn kept_bytes(&self, length: usize) -> Option<u64> {
+        let bytes = |cache: &Cache| {
+            let shape = cache.shape(length);
+            let count = shape
+                .iter()
+                .try_fold(cache.dtype.size(), |bytes, side| bytes.checked_mul(*side));
+            count
+                .and_then(|bytes| u64::try_from(bytes).ok())
+                .unwrap_or(u64::MAX)
+        };
+        let each = self.cache.iter().map(bytes);
+        each.reduce(u64::saturating_add)
+    }
+
+    /// The logits for the token after a sequence, of what a step gave.
     ///
     /// # Errors
     /// [`Odd`]
-    pub fn take(&self, outputs: Vec<Tensor>, length: usize) -> Result<(Vec<f32>, Kept), Odd> {
-        let mut logits = None;
-        let mut kept: Vec<Option<Tensor>> = vec![None; self.cache.len()];
-        for mut output in outputs {
-            if output.name == LOGITS {
-                logits = Some(last_row(&output)?);
-                continue;
-            }
-            let of = |cache: &Cache| cache.present == output.name;
-            let Some(at) = self.cache.iter().position(of) else {
-                continue;
-            };
-            if let (Some(cache), Some(place)) = (self.cache.get(at), kept.get_mut(at)) {
-                let expected = [1, cache.heads, length, cache.size];
-                if output.shape != expected {
-                    let (name, shape) = (&output.name, &output.shape);
-                    return Err(Odd(format!(
-                        "`{name}` has shape {shape:?} after {length} tokens, not {expected:?}"
-                    )));
-                }
-                output.name.clone_from(&cache.past);
-                *place = Some(output);
-            }
-        }
-        let logits = logits.ok_or_else(|| Odd(format!("it has no `{LOGITS}`")))?;
-        let tensors: Option<Vec<Tensor>> = kept.into_iter().collect();
-        let tensors = tensors.ok_or_else(|| Odd("it kept no keys and values".into()))?;
-        let length = if tensors.is_empty() { 0 } else { length };
-        Ok((logits, Kept { tensors, length }))
+    pub fn logits(outputs: &[Tensor]) -> Result<Vec<f32>, Odd> {
+        let logits = outputs.iter().find(|output| output.name == LOGITS);
+        last_row(logits.ok_or_else(|| Odd(format!("it has no `{LOGITS}`")))?)
     }
 }
 
@@ -191,9 +180,21 @@ impl Cache {
         Tensor {
             name: self.past.clone(),
             dtype: self.dtype,
-            shape: vec![1, self.heads, 0, self.size],
+            shape: self.shape(0),
             data: Vec::new(),
         }
+    }
+
+    fn carry(&self, length: usize) -> Carry {
+        Carry {
+            output: self.present.clone(),
+            input: self.past.clone(),
+            shape: self.shape(length),
+        }
+    }
+
+    fn shape(&self, length: usize) -> Vec<usize> {
+        vec![1, self.heads, length, self.size]
     }
 }
 

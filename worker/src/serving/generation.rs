@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use assay_client::session::{Finish, GenerateRequest, Token};
-use assay_engine::Tensor;
+use assay_engine::{Step as Run, Tensor};
 
 use super::{
     ServeError,
-    decoder::{Decoder, Kept},
+    decoder::Decoder,
     sampling::{Sampler, Seen},
 };
 
@@ -21,7 +21,8 @@ pub struct Generation {
     /// Tokens after which the answer has its length.
     end: usize,
     stop: BTreeSet<u32>,
-    kept: Kept,
+    /// Tokens of which the engine keeps what it has made.
+    past: usize,
 }
 
 /// What came of one step.
@@ -85,25 +86,45 @@ impl Generation {
             prompt,
             end: prompt.saturating_add(asked).min(limit),
             stop: stop_tokens.into_iter().collect(),
-            kept: Kept::default(),
+            past: 0,
         })
     }
 
+    /// Bytes that its engine may have to keep between two steps; none if it never keeps anything.
+    pub fn kept_bytes(&self) -> Option<u64> {
+        self.decoder.kept_bytes(self.end)
+    }
+
     /// What the next step is to be given.
-    pub fn next_inputs(&mut self) -> Vec<Tensor> {
-        let kept = std::mem::take(&mut self.kept);
-        self.decoder.inputs(&self.tokens, kept)
+    pub fn next_inputs(&self) -> Vec<Tensor> {
+        self.decoder.inputs(&self.tokens, self.past)
+    }
+
+    /// How the next step is run where the engine keeps what it makes.
+    pub fn next_run(&self) -> Run {
+        self.decoder.step(self.tokens.len(), self.goes_on())
+    }
+
+    /// Whether the next step needs what the last one left.
+    pub fn goes_on(&self) -> bool {
+        self.past > 0
+    }
+
+    /// What the engine kept is lost; the next step is given all tokens so far.
+    pub fn begin_again(&mut self) {
+        self.past = 0;
     }
 
     /// The next token, by what the step gave.
     ///
     /// # Errors
     /// [`ServeError::ModelFailed`] when no token can be chosen by it.
-    pub fn take(&mut self, outputs: Vec<Tensor>) -> Result<Step, ServeError> {
+    pub fn take(&mut self, outputs: &[Tensor]) -> Result<Step, ServeError> {
         let failed = |error: &dyn std::error::Error| ServeError::ModelFailed(error.to_string());
-        let taken = self.decoder.take(outputs, self.tokens.len());
-        let (logits, kept) = taken.map_err(|error| failed(&error))?;
-        self.kept = kept;
+        let logits = Decoder::logits(outputs).map_err(|error| failed(&error))?;
+        if self.kept_bytes().is_some() {
+            self.past = self.tokens.len();
+        }
         let (prompt, answer) = self.tokens.split_at(self.prompt);
         let seen = Seen { prompt, answer };
         let chosen = self.sampler.choose(&logits, &seen);

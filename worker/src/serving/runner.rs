@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use assay_engine::{Form, Tensor};
+use assay_engine::{Form, Sequence, Step, Tensor};
 use bytes::Bytes;
 use tokio::{
     runtime::Handle,
@@ -23,13 +23,16 @@ use super::{
     models::Served,
     queue::{Full, Next, Queue, QueueLimits, Turn, Waiting},
 };
-use crate::driver::Engines;
+use crate::{driver::Engines, metrics};
 
 mod failure;
 mod run;
 
 /// Longest time after which it is worth asking again.
 const LONGEST_RETRY: u64 = 60;
+
+/// Seconds after which another generation may have ended.
+const MEMORY_RETRY: u64 = 2;
 
 /// The engines of sessions, and who waits for them.
 pub struct Runner {
@@ -48,10 +51,21 @@ struct Line {
     wakes: Option<Instant>,
 }
 
+/// What a run is given.
+pub struct Input {
+    /// A safetensors file that fits the model.
+    pub file: Bytes,
+    /// With whom it can share a run; none if with nobody.
+    pub form: Option<Form>,
+    /// If it is one of a sequence.
+    pub step: Option<(Arc<Sequence>, Step)>,
+}
+
 /// One request.
 struct Asked {
     served: Arc<Served>,
     input: Bytes,
+    step: Option<(Arc<Sequence>, Step)>,
     answer: oneshot::Sender<Result<Vec<Tensor>, ServeError>>,
 }
 
@@ -82,15 +96,16 @@ impl Runner {
     pub async fn run(
         self: &Arc<Self>,
         served: &Arc<Served>,
-        input: Bytes,
-        form: Option<Form>,
+        input: Input,
         turn: Turn,
     ) -> Result<Vec<Tensor>, ServeError> {
         let (answer, answered) = oneshot::channel();
-        let size = input.len();
+        let Input { file, form, step } = input;
+        let size = file.len();
         let asked = Asked {
             served: Arc::clone(served),
-            input,
+            input: file,
+            step,
             answer,
         };
         let model = served.model.digest();
@@ -110,6 +125,20 @@ impl Runner {
         answer.unwrap_or_else(|_| {
             let text = "the run broke off, and nothing is known of its answer; ask again";
             Err(ServeError::Unavailable(text.into()))
+        })
+    }
+
+    /// Room for what an engine keeps between the runs of a sequence.
+    ///
+    /// # Errors
+    /// [`ServeError::Busy`] if there is too little memory for so many bytes.
+    pub fn sequence(&self, bytes: u64) -> Result<Sequence, ServeError> {
+        self.host.sequence(bytes).ok_or_else(|| ServeError::Busy {
+            text: format!(
+                "models and other generations leave no {bytes} bytes of memory for this one; ask for fewer tokens, or \
+                 again later"
+            ),
+            retry_after_secs: MEMORY_RETRY,
         })
     }
 
@@ -158,6 +187,8 @@ impl Runner {
     /// One run: of one request, or of several together.
     async fn go(&self, run: Vec<Waiting<Asked>>) {
         let started = Instant::now();
+        let waited = run.iter().map(|one| started.duration_since(one.since));
+        metrics::sessions_run(waited);
         let one_by_one = match run.as_slice() {
             [] | [_] => run,
             _ => self.together(run).await,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use assay_client::{protocol::Digest, session::GenerateRequest};
-use assay_engine::{Limits, Model, ModelInfo, to_safetensors};
+use assay_engine::{Limits, Model, ModelInfo, Tensor, to_safetensors};
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture, stream::BoxStream};
 use tokio::{sync::Mutex, time::Instant};
@@ -14,7 +14,7 @@ use super::{
     generation::Generation,
     models::Served,
     queue::{QueueLimits, Turn},
-    runner::Runner,
+    runner::{Input, Runner},
     stream::pieces,
 };
 use crate::{
@@ -37,6 +37,7 @@ struct Inner {
     threads: Threads,
     limits: Limits,
     max_tokens: usize,
+    longest: BTreeMap<Digest, usize>,
     batch_size: usize,
     runner: Arc<Runner>,
     models: BTreeMap<Digest, Mutex<Slot>>,
@@ -74,6 +75,7 @@ impl Serving {
             threads,
             limits,
             max_tokens: config.max_tokens,
+            longest: config.longest,
             batch_size: config.batch_size,
             models: models.map(|model| (model, Mutex::default())).collect(),
         };
@@ -99,6 +101,10 @@ impl Serve for Serving {
         Decoder::of(info).is_some()
     }
 
+    fn room(&self, info: &ModelInfo) -> Option<usize> {
+        Decoder::of(info)?.room()
+    }
+
     fn run(&self, model: Digest, input: Bytes) -> BoxFuture<'_, Result<Bytes, ServeError>> {
         self.inner.run(model, input).boxed()
     }
@@ -112,16 +118,26 @@ impl Serve for Serving {
     }
 }
 
+/// An answer's file. Outputs that have none are the model's failure on this input, which was run.
+fn file(outputs: &[Tensor]) -> Result<Bytes, ServeError> {
+    let file = to_safetensors(outputs).map_err(|error| {
+        ServeError::ModelFailed(format!("the outputs have no file form: {error}"))
+    })?;
+    Ok(file.into())
+}
+
 impl Inner {
     async fn run(&self, model: Digest, input: Bytes) -> Result<Bytes, ServeError> {
         let served = self.served(model).await?;
         let form = served.info.form(&input, self.limits.input_bytes);
         let form = form.map_err(|mismatch| ServeError::InputMismatch(mismatch.to_string()))?;
-        let outputs = self.runner.run(&served, input, form, Turn::New).await?;
-        let file = to_safetensors(&outputs).map_err(|error| {
-            ServeError::Unavailable(format!("the outputs have no file form: {error}"))
-        })?;
-        Ok(file.into())
+        let input = Input {
+            file: input,
+            form,
+            step: None,
+        };
+        let outputs = self.runner.run(&served, input, Turn::New).await?;
+        file(&outputs)
     }
 
     async fn generate(
@@ -135,7 +151,9 @@ impl Inner {
                 "the model is no decoder that this worker can ask for tokens; send tensors to /run";
             ServeError::InputMismatch(text.into())
         })?;
-        let generation = Generation::begin(decoder, request, self.max_tokens)?;
+        let longest = self.longest.get(&model).copied();
+        let longest = longest.unwrap_or(self.max_tokens).min(self.max_tokens);
+        let generation = Generation::begin(decoder, request, longest)?;
         pieces(Arc::clone(&self.runner), served, generation).await
     }
 
@@ -179,5 +197,25 @@ impl Inner {
             served.sharing.never();
         }
         Ok(Arc::new(served))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use assay_engine::DType;
+
+    use super::*;
+
+    #[test]
+    fn outputs_without_a_file_form_are_the_models_failure() {
+        let output = |data: &[u8]| Tensor {
+            name: "y".into(),
+            dtype: DType::F32,
+            shape: vec![1],
+            data: data.into(),
+        };
+        assert!(file(&[output(&[0; 4])]).is_ok());
+        let odd = file(&[output(&[0; 3])]);
+        assert!(matches!(odd, Err(ServeError::ModelFailed(_))), "{odd:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! How sessions are served, and what the machine gives them beside its jobs.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use assay_engine::EngineConfig;
 use assay_protocol::Digest;
@@ -20,6 +20,8 @@ pub struct ServingConfig {
     pub queue: usize,
     /// Tokens of a prompt and its answer together.
     pub max_tokens: usize,
+    /// The same of models that have less.
+    pub longest: BTreeMap<Digest, usize>,
     /// Longest time of one run.
     pub run_limit: Duration,
 }
@@ -76,6 +78,7 @@ mod tests {
             batch_wait: Duration::ZERO,
             queue: 8,
             max_tokens: 100,
+            longest: BTreeMap::new(),
             run_limit: Duration::from_secs(1),
         };
         let Shares { jobs, sessions } = Shares::of(&engine, &serving);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use assay_client::session::Finish;
-use assay_engine::to_safetensors;
+use assay_engine::{Sequence, to_safetensors};
 use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
@@ -14,7 +14,7 @@ use super::{
     generation::{Generation, Step},
     models::Served,
     queue::Turn,
-    runner::Runner,
+    runner::{Input, Runner},
 };
 
 /// The pieces of an answer. The first step is over before there is a stream, so that what stands against the request is
@@ -24,10 +24,13 @@ pub async fn pieces(
     served: Arc<Served>,
     generation: Generation,
 ) -> Result<BoxStream<'static, Result<Piece, ServeError>>, ServeError> {
+    let bytes = generation.kept_bytes();
+    let sequence = bytes.map(|bytes| runner.sequence(bytes)).transpose()?;
     let mut stepping = Stepping {
         runner,
         served,
         generation,
+        sequence: sequence.map(Arc::new),
     };
     let first = stepping.step(Turn::New).await?;
     let begun = State::Has(Box::new(stepping), first);
@@ -38,6 +41,8 @@ struct Stepping {
     runner: Arc<Runner>,
     served: Arc<Served>,
     generation: Generation,
+    /// What the engine keeps, for models that let it.
+    sequence: Option<Arc<Sequence>>,
 }
 
 enum State {
@@ -50,15 +55,35 @@ enum State {
 }
 
 impl Stepping {
-    // Steps share no runs with those of others: the same seed is to give the same answer, to the last bit.
+    /// The next step. If what the engine kept is lost, or its end is what is learnt of it, the step is done again from
+    /// all tokens so far, once: whoever reads the answer sees nothing of it.
     async fn step(&mut self, turn: Turn) -> Result<Step, ServeError> {
+        let went_on = self.generation.goes_on();
+        match self.ask(turn).await {
+            Err(ServeError::Unavailable(reason)) if went_on => {
+                tracing::debug!(reason, "a generation begins again from its tokens so far");
+                self.generation.begin_again();
+                self.ask(Turn::Next).await
+            }
+            asked => asked,
+        }
+    }
+
+    // Steps share no runs with those of others: the same seed is to give the same answer, to the last bit.
+    async fn ask(&mut self, turn: Turn) -> Result<Step, ServeError> {
         let inputs = self.generation.next_inputs();
         let file = to_safetensors(&inputs).map_err(|error| {
             ServeError::Unavailable(format!("a step's input has no file form: {error}"))
         })?;
         drop(inputs);
-        let outputs = self.runner.run(&self.served, file.into(), None, turn);
-        self.generation.take(outputs.await?)
+        let sequence = self.sequence.as_ref();
+        let input = Input {
+            file: file.into(),
+            form: None,
+            step: sequence.map(|sequence| (Arc::clone(sequence), self.generation.next_run())),
+        };
+        let outputs = self.runner.run(&self.served, input, turn).await?;
+        self.generation.take(&outputs)
     }
 }
 

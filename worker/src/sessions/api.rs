@@ -17,7 +17,7 @@ use axum::{
 };
 use solana_signer::Signer;
 
-use super::{BODY_PART, Sessions, core::Refused, known::Asker, offer::Offered, request::Request};
+use super::{Sessions, core::Refused, known::Asker, offer::Offered, request::Request};
 use crate::{chain::Chain, metrics};
 
 mod failure;
@@ -44,10 +44,10 @@ async fn offer<C: Chain>(State(sessions): State<Arc<Sessions<C>>>) -> Json<Offer
         operator: sessions.operator().pubkey(),
         program_id: PROGRAM_ID,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        accepting: !sessions.is_draining(),
+        accepting: !sessions.is_draining() && sessions.store.is_written(),
         min_grace_secs: sessions.terms.min_grace_secs,
         min_voucher_secs: sessions.terms.min_voucher_secs,
-        max_body_bytes: sessions.ground.body_bytes,
+        max_body_bytes: sessions.bodies.most(),
         models: sessions.offering.ready(),
     })
 }
@@ -102,7 +102,7 @@ async fn generate<C: Chain>(
         headers: &headers,
     };
     let answered = match open(&sessions, &session, asker, body).await {
-        Ok((request, body, head)) => generate::answer(request, &body, &head).await,
+        Ok((request, body, head)) => generate::answer(request, body, &head).await,
         Err(failure) => Err(failure),
     };
     respond("generate", answered)
@@ -133,6 +133,9 @@ async fn open<C: Chain>(
     if sessions.is_draining() {
         return Err(Failure::draining());
     }
+    if !sessions.store.is_written() {
+        return Err(Failure::unwritten());
+    }
     let model = match sessions.offering.get(&head.ask.model) {
         Offered::Ready(model) => model,
         Offered::Loading => {
@@ -162,28 +165,9 @@ async fn read<C: Chain>(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Bytes, Failure> {
-    let sessions = request.sessions();
-    let most = sessions.ground.body_bytes;
     let told = headers.get(CONTENT_LENGTH);
-    let told = told.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    let length = told.unwrap_or(most);
-    if length > most {
-        return Err(Failure::too_large(most));
-    }
-    let parts = u32::try_from(length.div_ceil(BODY_PART)).unwrap_or(u32::MAX);
-    let Ok(room) = Arc::clone(&sessions.bodies).try_acquire_many_owned(parts) else {
-        let text = "too many large inputs are held at this moment; ask again";
-        return Err(Failure::busy(503, text, 2));
-    };
-    let patience = sessions.ground.body_patience;
-    let limit = usize::try_from(length).unwrap_or(usize::MAX);
-    let reading = tokio::time::timeout(patience, axum::body::to_bytes(body, limit));
-    let body = match reading.await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) if told.is_none() => return Err(Failure::too_large(most)),
-        Ok(Err(_)) => return Err(Failure::cut_off()),
-        Err(_) => return Err(Failure::too_slow(patience)),
-    };
+    let told = told.and_then(|length| length.to_str().ok()?.parse().ok());
+    let (body, room) = request.sessions().bodies.read(told, body).await?;
     request.places.push(room);
     Ok(body)
 }

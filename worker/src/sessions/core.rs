@@ -9,6 +9,7 @@ use assay_client::{
 
 mod chores;
 mod refused;
+mod sight;
 
 #[cfg(test)]
 mod random;
@@ -17,11 +18,13 @@ pub(crate) mod tests;
 
 pub use chores::{Chore, SettlePolicy};
 pub use refused::Refused;
+pub use sight::Seen;
 
-/// Readings in a row that must show no account before a session is forgotten: a node may be behind.
-const MISSES: u8 = 3;
 /// Times that an answer which is not in memory any more is computed again, since it is paid for once.
 const REPEATS: u8 = 2;
+/// Lost runs after which a session is served no more: each costs far more than what is paid for it. Counted from the
+/// start of the process, so that nothing of it is to be kept.
+const LOST_RUNS: u8 = 3;
 
 /// What a session must be to be served.
 #[derive(Clone, Copy, Debug)]
@@ -107,17 +110,6 @@ pub enum Proof {
     Known(SignedReceipt),
 }
 
-/// What a reading of a session showed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
-    /// Nothing that is to be kept.
-    Same,
-    /// The account changed; so many lamports more are settled.
-    Changed { settled: u64 },
-    /// The account is gone for good.
-    Gone,
-}
-
 /// A session.
 #[derive(Clone, Debug)]
 pub struct Channel {
@@ -129,10 +121,14 @@ pub struct Channel {
     under_way: bool,
     /// Times that the last answer was computed again.
     repeats: u8,
+    /// Runs that used up their time or took their engine along.
+    lost_runs: u8,
     /// Of the last request, or of the start.
     used_at: UnixSeconds,
-    /// Readings in a row that showed no account.
-    missed: u8,
+    /// Of the newest reading; 0 if there was none since the start.
+    slot: u64,
+    /// Of the first reading that showed no account, of those since it was last seen.
+    missing_since: Option<u64>,
     /// A settlement or a close is being sent.
     sending: bool,
     /// Of those, in a row.
@@ -156,8 +152,10 @@ impl Channel {
             last,
             under_way: false,
             repeats: 0,
+            lost_runs: 0,
             used_at: now,
-            missed: 0,
+            slot: 0,
+            missing_since: None,
             sending: false,
             failures: 0,
             not_before: UnixSeconds(i64::MIN),
@@ -217,8 +215,16 @@ impl Channel {
     /// # Errors
     /// Why it is not taken; then nothing has changed.
     pub fn begin(&mut self, ask: &Ask, now: UnixSeconds) -> Result<Begun, Refused> {
-        if self.is_closing() {
+        if self.is_close_requested() {
             return Err(Refused::Closing);
+        }
+        if self.missing_since.is_some() {
+            return Err(Refused::Unknown);
+        }
+        if self.lost_runs >= LOST_RUNS {
+            return Err(Refused::LostRuns {
+                runs: self.lost_runs,
+            });
         }
         // Vouchers up to what is settled are worth nothing: books that do not know of it would take them for pay.
         let (settled, known) = (self.account.settled, self.due().max(self.paid()));
@@ -298,6 +304,11 @@ impl Channel {
         Ok(())
     }
 
+    /// Counts a run that used up its time or took its engine along.
+    pub fn lose_a_run(&mut self) {
+        self.lost_runs = self.lost_runs.saturating_add(1);
+    }
+
     /// Notes a voucher that is kept.
     pub fn pay(&mut self, payment: Payment) {
         if self.is_better(&payment) {
@@ -348,29 +359,6 @@ impl Channel {
     /// The request under way has ended, whether it was answered or not.
     pub fn release(&mut self) {
         self.under_way = false;
-    }
-
-    /// A reading of the account; none if there is none.
-    pub fn see(&mut self, read: Option<&SessionData>) -> Seen {
-        let Some(read) = read else {
-            self.missed = self.missed.saturating_add(1);
-            return if self.missed >= MISSES && !self.under_way && !self.sending {
-                Seen::Gone
-            } else {
-                Seen::Same
-            };
-        };
-        self.missed = 0;
-        // A node that is behind shows what was.
-        let old = read.deposit < self.account.deposit
-            || read.settled < self.account.settled
-            || read.status < self.account.status;
-        if old || *read == self.account {
-            return Seen::Same;
-        }
-        let settled = read.settled.saturating_sub(self.account.settled);
-        self.account = *read;
-        Seen::Changed { settled }
     }
 
     fn is_better(&self, payment: &Payment) -> bool {

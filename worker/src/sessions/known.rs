@@ -139,13 +139,15 @@ impl<C: Chain> Sessions<C> {
     async fn look_up(&self, session: Address, asker: Asker<'_>) -> Result<(), Failure> {
         self.lookups.refuse(&session, asker, Instant::now())?;
         let found = self.ground.chain.sessions(&[session]).await;
-        let found = found.map_err(unreadable)?.into_iter().next();
+        let (slot, found) = found.map_err(unreadable)?;
+        let found = found.into_iter().next();
         let fits = match found.and_then(|(_, data)| data) {
             Some(data) => self.terms.fit(&data).map(|()| data),
             None => Err(Refused::Unknown),
         };
         let data = fits.inspect_err(|why| self.lookups.is_absent(session, *why, Instant::now()))?;
-        let channel = Channel::new(session, data, None, None, self.now());
+        let mut channel = Channel::new(session, data, None, None, self.now());
+        channel.see(Some(&data), slot);
         let read = Some(Instant::now());
         // Another request may have been quicker.
         self.lock()
@@ -167,7 +169,7 @@ impl<C: Chain> Sessions<C> {
 
     /// Reads these, keeps what changed, and forgets those that are gone.
     pub(super) async fn read(&self, sessions: &[Address]) -> Result<(), ChainError> {
-        let read = self.ground.chain.sessions(sessions).await?;
+        let (slot, read) = self.ground.chain.sessions(sessions).await?;
         let mut writes = Vec::new();
         {
             let mut open = self.lock();
@@ -176,7 +178,7 @@ impl<C: Chain> Sessions<C> {
                     continue;
                 };
                 entry.read = Some(Instant::now());
-                match entry.channel.see(data.as_ref()) {
+                match entry.channel.see(data.as_ref(), slot) {
                     Seen::Same => {}
                     Seen::Changed { settled } => {
                         writes.push(self.changed(session, &entry.channel, settled));

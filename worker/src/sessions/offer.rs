@@ -57,7 +57,14 @@ impl Offering {
                 match serve.info(*digest).await {
                     Ok(info) => {
                         let generates = serve.generates(&info);
-                        self.add(*digest, model, &info, generates);
+                        let room = serve.room(&info);
+                        if generates && room.is_none() && model.max_tokens.is_none() {
+                            tracing::warn!(
+                                model = %model.model, name = model.name,
+                                "the model does not say how many tokens it has room for, and fails beyond them: set its max_tokens in sessions.models"
+                            );
+                        }
+                        self.add(*digest, model, &info, (generates, room));
                         tracing::info!(model = %model.model, name = model.name, generates, "a model is served to sessions");
                     }
                     Err(error) => {
@@ -91,7 +98,15 @@ impl Offering {
             .collect()
     }
 
-    fn add(&self, digest: Digest, model: &SessionModel, info: &ModelInfo, generates: bool) {
+    fn add(
+        &self,
+        digest: Digest,
+        model: &SessionModel,
+        info: &ModelInfo,
+        (generates, room): (bool, Option<usize>),
+    ) {
+        let longest = model.longest(self.max_tokens);
+        let room = room.and_then(|room| u32::try_from(room).ok());
         let offered = OfferedModel {
             digest,
             name: model.name.clone(),
@@ -99,7 +114,7 @@ impl Offering {
             inputs: info.inputs.iter().map(port).collect(),
             outputs: info.outputs.iter().map(port).collect(),
             generates,
-            max_tokens: self.max_tokens,
+            max_tokens: room.map_or(longest, |room| room.min(longest)),
         };
         let mut ready = self.ready.write().unwrap_or_else(PoisonError::into_inner);
         ready.insert(digest, Arc::new(offered));

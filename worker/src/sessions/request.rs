@@ -15,7 +15,7 @@ use super::{
     core::{Answered, Ask, Begun, Proof, Refused},
     store::Write,
 };
-use crate::{chain::Chain, metrics};
+use crate::{chain::Chain, metrics, serving::ServeError};
 
 /// A request under way: the only one of its session, with a place among all. Dropped, it was not answered and costs
 /// nothing.
@@ -133,6 +133,18 @@ impl<C: Chain> Request<C> {
     pub fn repeat(&self) -> Result<(), Failure> {
         let leave = self.sessions.with(&self.session, super::Channel::repeat);
         Ok(leave.unwrap_or(Err(Refused::Closing))?)
+    }
+
+    /// Why there is no answer; a run that is lost counts against the session.
+    ///
+    /// # Errors
+    /// As [`Failure::of`].
+    pub fn failed(&self, error: ServeError) -> Result<Failure, String> {
+        if matches!(error, ServeError::RunLost(_)) {
+            self.sessions
+                .with(&self.session, super::Channel::lose_a_run);
+        }
+        Failure::of(error)
     }
 
     /// Signs and keeps the receipt of an answer, which may be given then; the request is over.

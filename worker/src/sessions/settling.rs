@@ -14,6 +14,7 @@ use crate::{
         submitter::Purpose,
     },
     core::{Action, SessionStep, Submitted},
+    metrics,
 };
 
 impl<C: Chain> Sessions<C> {
@@ -24,6 +25,7 @@ impl<C: Chain> Sessions<C> {
             tokio::select! {
                 () = tokio::time::sleep_until(next) => {
                     self.look().await;
+                    self.try_books().await;
                     self.answers.forget_old();
                     next = tokio::time::Instant::now() + self.poll_every;
                 }
@@ -62,6 +64,19 @@ impl<C: Chain> Sessions<C> {
         if left > 0 {
             tracing::info!(lamports = left, "vouchers are kept that were not settled");
         }
+    }
+
+    /// Sees whether books that could not be written can be again. Until then nothing is served.
+    pub(super) async fn try_books(&self) {
+        if !self.store.is_written() {
+            match self.store.write(Write::Trial).await {
+                Ok(()) => {
+                    tracing::warn!("sessions.sqlite can be written again; sessions are served")
+                }
+                Err(error) => tracing::error!(%error, "no session is served"),
+            }
+        }
+        metrics::sessions_unwritten(!self.store.is_written());
     }
 
     /// One reading of all sessions of which anything is to be expected; none if there is none.

@@ -6,13 +6,18 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
 };
 
 use assay_client::{
     protocol::{Address, SessionData, UnixSeconds},
     session::{Payment, SignedReceipt, Usage},
 };
+use assay_sqlite::{Durability, Layout};
 use rusqlite::{Connection, Row, Transaction, params};
 use tokio::sync::oneshot;
 
@@ -26,8 +31,7 @@ const CHECKPOINT_EVERY: u32 = 500;
 /// Pages of the log at which the writer moves them itself, should it never be idle: 64 MiB.
 const LOG_PAGES: u32 = 16_000;
 
-const LAYOUT: i64 = 1;
-const SCHEMA: &str = "
+const LAYOUT: Layout = Layout(&["
     -- account as the program has it; payment, receipt as in their headers.
     CREATE TABLE sessions (
         session BLOB PRIMARY KEY, account BLOB NOT NULL, payment TEXT, receipt TEXT,
@@ -40,26 +44,26 @@ const SCHEMA: &str = "
         at INTEGER NOT NULL, PRIMARY KEY (session, settled)
     ) STRICT;
     CREATE INDEX income_at ON income (at);
-";
+"]);
 
 /// Why the file does not answer.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SessionStoreError {
-    #[error("sessions.sqlite failed: {0}; check that the disk has space and is writable")]
-    Sqlite(Arc<rusqlite::Error>),
-    #[error(
-        "sessions.sqlite has layout {found} and this worker knows {LAYOUT}; run the newer worker that wrote it"
-    )]
-    Newer { found: i64 },
+    #[error("sessions.sqlite {0}")]
+    Sqlite(Arc<assay_sqlite::Error>),
     #[error("sessions.sqlite holds {what} that cannot be read; restore it from a backup")]
     Corrupt { what: &'static str },
-    #[error("the thread that writes sessions.sqlite ended early; start the worker again")]
-    Gone,
+}
+
+impl From<assay_sqlite::Error> for SessionStoreError {
+    fn from(error: assay_sqlite::Error) -> Self {
+        Self::Sqlite(Arc::new(error))
+    }
 }
 
 impl From<rusqlite::Error> for SessionStoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(Arc::new(error))
+        assay_sqlite::Error::from(error).into()
     }
 }
 
@@ -80,6 +84,8 @@ pub enum Write {
         income: Option<Income>,
     },
     Forget(Address),
+    /// Nothing: to see whether the file can be written again.
+    Trial,
 }
 
 /// A settlement.
@@ -102,7 +108,10 @@ struct Job {
 
 /// The file. Clones share its writer.
 #[derive(Clone)]
-pub struct SessionStore(Writer);
+pub struct SessionStore {
+    writer: Writer,
+    written: Arc<AtomicBool>,
+}
 
 #[derive(Clone)]
 enum Writer {
@@ -129,10 +138,14 @@ impl SessionStore {
             }
         })?;
         let (sender, jobs) = mpsc::channel();
+        let written = Arc::new(AtomicBool::new(true));
+        let outcome = Arc::clone(&written);
         thread("sessions", move || {
-            write_all(connection, &jobs, &checkpoints)
+            write_all(connection, &jobs, &checkpoints, &outcome);
+            outcome.store(false, Ordering::Relaxed);
         })?;
-        Ok((Self(Writer::Thread(sender)), kept))
+        let writer = Writer::Thread(sender);
+        Ok((Self { writer, written }, kept))
     }
 
     /// The same without threads, under a disk that may fail.
@@ -146,7 +159,9 @@ impl SessionStore {
     ) -> Result<(Self, Kept), SessionStoreError> {
         let (connection, kept) = take_up(path, now)?;
         let connection = Arc::new(Mutex::new(connection));
-        Ok((Self(Writer::Simulated(connection, disk)), kept))
+        let writer = Writer::Simulated(connection, disk);
+        let written = Arc::new(AtomicBool::new(true));
+        Ok((Self { writer, written }, kept))
     }
 
     /// Returns once it survives the process.
@@ -154,23 +169,34 @@ impl SessionStore {
     /// # Errors
     /// When it is not written.
     pub async fn write(&self, write: Write) -> Result<(), SessionStoreError> {
-        let jobs = match &self.0 {
+        let jobs = match &self.writer {
             Writer::Thread(jobs) => jobs,
             Writer::Simulated(connection, disk) => {
-                let gone = |_: StoreError| SessionStoreError::Gone;
-                disk.before(connection).await.map_err(gone)?;
-                let written = {
-                    let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-                    write_batch(&mut connection, [&write])
-                };
-                disk.after(connection).await.map_err(gone)?;
-                return written;
+                let gone = |_: StoreError| SessionStoreError::from(assay_sqlite::Error::Gone);
+                let outcome = async {
+                    disk.before(connection).await.map_err(gone)?;
+                    let outcome = {
+                        let mut connection =
+                            connection.lock().unwrap_or_else(PoisonError::into_inner);
+                        write_batch(&mut connection, [&write])
+                    };
+                    disk.after(connection).await.map_err(gone)?;
+                    outcome
+                }
+                .await;
+                self.written.store(outcome.is_ok(), Ordering::Relaxed);
+                return outcome;
             }
         };
         let (done, ended) = oneshot::channel();
         let job = Job { write, done };
-        jobs.send(job).map_err(|_| SessionStoreError::Gone)?;
-        ended.await.map_err(|_| SessionStoreError::Gone)?
+        jobs.send(job).map_err(|_| assay_sqlite::Error::Gone)?;
+        ended.await.map_err(|_| assay_sqlite::Error::Gone)?
+    }
+
+    /// Whether the last write was written.
+    pub fn is_written(&self) -> bool {
+        self.written.load(Ordering::Relaxed)
     }
 }
 
@@ -182,10 +208,7 @@ pub type Kept = Vec<(Address, Channel)>;
 /// # Errors
 /// When the file cannot be read.
 pub fn income(path: &Path, since: UnixSeconds) -> Result<Vec<Income>, SessionStoreError> {
-    let flags =
-        rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    check(&connection)?;
+    let connection = assay_sqlite::open_read_only(path, LAYOUT)?;
     let mut statement = connection.prepare(
         "SELECT session, settled, gross, net, at FROM income WHERE at >= ?1 ORDER BY at, session, settled",
     )?;
@@ -213,43 +236,20 @@ pub fn income(path: &Path, since: UnixSeconds) -> Result<Vec<Income>, SessionSto
 
 fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), SessionStoreError> {
     let started = std::thread::Builder::new().name(name.into()).spawn(run);
-    started.map(drop).map_err(|_| SessionStoreError::Gone)
+    Ok(started.map(drop).map_err(|_| assay_sqlite::Error::Gone)?)
 }
 
 /// The file with its layout up to date, and what it holds.
 fn take_up(path: &Path, now: UnixSeconds) -> Result<(Connection, Kept), SessionStoreError> {
-    let mut connection = connect(path)?;
-    migrate(&mut connection)?;
+    let connection = connect(path)?;
     let kept = channels(&connection, now)?;
     Ok((connection, kept))
 }
 
 fn connect(path: &Path) -> Result<Connection, SessionStoreError> {
-    let connection = Connection::open(path)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    let connection = assay_sqlite::open(path, LAYOUT, Durability::Process)?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
     Ok(connection)
-}
-
-fn check(connection: &Connection) -> Result<i64, SessionStoreError> {
-    let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found > LAYOUT {
-        return Err(SessionStoreError::Newer { found });
-    }
-    Ok(found)
-}
-
-fn migrate(connection: &mut Connection) -> Result<(), SessionStoreError> {
-    if check(connection)? == LAYOUT {
-        return Ok(());
-    }
-    let transaction = connection.transaction()?;
-    transaction.execute_batch(SCHEMA)?;
-    transaction.pragma_update(None, "user_version", LAYOUT)?;
-    transaction.commit()?;
-    Ok(())
 }
 
 /// Until the last sender is gone.
@@ -257,12 +257,15 @@ fn write_all(
     mut connection: Connection,
     jobs: &mpsc::Receiver<Job>,
     checkpoints: &mpsc::SyncSender<()>,
+    outcome: &AtomicBool,
 ) {
     let mut written = 0_u32;
     while let Ok(first) = jobs.recv() {
         let waiting = std::iter::from_fn(|| jobs.try_recv().ok()).take(MOST);
         let batch: Vec<Job> = std::iter::once(first).chain(waiting).collect();
         let result = write_batch(&mut connection, batch.iter().map(|job| &job.write));
+        // Before whoever asked goes on.
+        outcome.store(result.is_ok(), Ordering::Relaxed);
         for job in batch {
             // Whoever asked may be gone.
             let _ = job.done.send(result.clone());
@@ -325,6 +328,8 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> Result<(), SessionStor
             let statement = "DELETE FROM sessions WHERE session = ?1";
             transaction.execute(statement, params![session.as_ref()])?;
         }
+        // The page that holds it is written, whatever it was.
+        Write::Trial => transaction.pragma_update(None, "user_version", LAYOUT.known())?,
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use assay_client::{
 use reqwest::StatusCode;
 
 mod generations;
+mod griefing;
 mod kit;
 mod model;
 mod readings;
@@ -54,6 +55,8 @@ async fn offer_lists_what_is_loaded() {
     assert_eq!(model.inputs[0].shape, Some(vec![-1, 4]));
     assert_eq!(model.inputs[0].dtype, "F32");
     assert!(model.generates);
+    // The least of what the model, its entry and all models have.
+    assert_eq!(model.max_tokens, 2_000);
 }
 
 #[tokio::test]

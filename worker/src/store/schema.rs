@@ -1,10 +1,8 @@
 //! The journal's layout. Append a step for every change; never edit one that was released.
 
-use rusqlite::Connection;
+use assay_sqlite::Layout;
 
-use super::StoreError;
-
-const STEPS: &[&str] = &["
+pub(super) const LAYOUT: Layout = Layout(&["
     -- Attempts that are or were ours. phase is the last report's name; ended counts as 1.
     CREATE TABLE jobs (
         job BLOB NOT NULL, attempt INTEGER NOT NULL,
@@ -102,28 +100,4 @@ const STEPS: &[&str] = &["
     -- What pruning has still to look at.
     CREATE INDEX results_bulky ON results (job, attempt) WHERE (outputs IS NOT NULL OR outputs_json <> '');
     CREATE INDEX transactions_bulky ON transactions (created_at) WHERE bytes <> x'';
-"];
-
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let found = check(connection)?;
-    let transaction = connection.transaction()?;
-    for (version, step) in (1_i64..)
-        .zip(STEPS)
-        .skip(usize::try_from(found).unwrap_or(0))
-    {
-        transaction.execute_batch(step)?;
-        transaction.pragma_update(None, "user_version", version)?;
-    }
-    transaction.commit()?;
-    Ok(())
-}
-
-/// The layout's version, if this worker knows it.
-pub(super) fn check(connection: &Connection) -> Result<i64, StoreError> {
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
-    let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found > known {
-        return Err(StoreError::Newer { found, known });
-    }
-    Ok(found)
-}
+"]);

@@ -180,11 +180,14 @@ fn journal_of_a_newer_worker_is_refused() {
         .unwrap();
     assert!(matches!(
         Store::open(&path),
-        Err(StoreError::Newer { found: 99, .. })
+        Err(StoreError::Sqlite(assay_sqlite::Error::Newer {
+            found: 99,
+            ..
+        }))
     ));
     assert!(matches!(
         Store::open_read_only(&path),
-        Err(StoreError::Newer { .. })
+        Err(StoreError::Sqlite(assay_sqlite::Error::Newer { .. }))
     ));
 }
 
@@ -204,7 +207,10 @@ fn journal_answers_while_every_thread_that_may_block_is_taken() {
         let panicking = store
             .call(|_| -> Result<(), _> { panic!("on purpose") })
             .await;
-        assert!(matches!(panicking, Err(StoreError::Gone)));
+        assert!(matches!(
+            panicking,
+            Err(StoreError::Sqlite(assay_sqlite::Error::Gone))
+        ));
         store.call(|store| store.totals()).await.unwrap();
         release.send(()).unwrap();
         download.await.unwrap().unwrap();

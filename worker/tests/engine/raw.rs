@@ -105,6 +105,44 @@ fn engine_without_shared_memory_takes_and_gives_all_through_the_pipe() {
     }
 }
 
+#[test]
+fn engine_goes_on_with_what_it_kept_until_it_is_to_forget() {
+    let mut engine = Raw::engine();
+    engine.load("odd/shared_dimension.onnx");
+    let floats = |values: [f32; 3]| values.map(f32::to_le_bytes).concat();
+    let mut both = floats([1.0, 2.0, 0.5]);
+    both.resize(64, 0);
+    both.extend(floats([3.0, 5.0, 0.5]));
+    let carry = json!({"output": "sum", "input": "left", "shape": [1, 3]});
+    let mut run = |sequence: u64, goes_on: bool, kind: &str| {
+        let carrying = json!({
+            "sequence": sequence, "goes_on": goes_on, "carries": [carry], "last": [],
+        });
+        let (shapes, body) = if goes_on {
+            (json!([[1, 3]]), &both[64..])
+        } else {
+            (json!([[1, 3], [1, 3]]), &both[..])
+        };
+        let request = json!({
+            "request": "run", "shapes": shapes, "shared": false, "carrying": carrying,
+        });
+        engine.send(&request, body);
+        engine.is_answered(kind);
+        if kind == "fault" {
+            return;
+        }
+        let request = json!({"request": "forget", "sequence": sequence + 1});
+        engine.send(&request, b"");
+        engine.is_answered("forgotten");
+    };
+    run(7, true, "fault");
+    run(7, false, "outputs");
+    run(7, true, "outputs");
+    // Each answer is followed by the end of the next number.
+    run(6, false, "outputs");
+    run(7, true, "fault");
+}
+
 /// Killed with -9, a worker cannot kill its engines: they end because their standard input does,
 /// even in the middle of an inference.
 #[test]

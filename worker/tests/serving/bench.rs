@@ -4,8 +4,9 @@ use std::{
     collections::BTreeMap,
     fs,
     path::Path,
+    process::Command,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -13,8 +14,8 @@ use std::{
 
 use assay_client::session::{GenerateRequest, Sampling};
 use assay_engine::{
-    EngineConfig, EngineError, Limits, Measured, Mode, Model, ModelInfo, Outcome, Tensor,
-    from_safetensors, to_safetensors,
+    EngineConfig, EngineError, Limits, Measured, Mode, Model, ModelInfo, Outcome, Sequence, Step,
+    Tensor, from_safetensors, to_safetensors,
 };
 use assay_protocol::Digest;
 use assay_worker::{
@@ -30,6 +31,19 @@ use crate::kit::{LONG, host_with, models};
 struct Counting {
     host: assay_engine::Host,
     runs: AtomicUsize,
+    steps: Mutex<Vec<Crossed>>,
+}
+
+/// What one step of a sequence gave to the engine and took from it, in bytes of tensors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crossed {
+    pub goes_on: bool,
+    pub given: usize,
+    pub taken: usize,
+}
+
+fn size(tensors: &[Tensor]) -> usize {
+    tensors.iter().map(|tensor| tensor.data.len()).sum()
 }
 
 impl Engines for Counting {
@@ -45,6 +59,34 @@ impl Engines for Counting {
     ) -> BoxFuture<'a, Result<Outcome, EngineError>> {
         self.runs.fetch_add(1, Ordering::Relaxed);
         Engines::run(&self.host, model, input, limit)
+    }
+
+    fn sequence(&self, bytes: u64) -> Option<Sequence> {
+        self.host.sequence(bytes)
+    }
+
+    fn run_step<'a>(
+        &'a self,
+        model: &'a Model,
+        (sequence, step): (&'a Sequence, Step),
+        input: &'a [u8],
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<Option<Outcome>, EngineError>> {
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        let (goes_on, given) = (step.goes_on, size(&from_safetensors(input).unwrap()));
+        let running = self.host.run_step(model, (sequence, step), input, limit);
+        Box::pin(async move {
+            let outcome = running.await?;
+            if let Some(Outcome::Outputs(outputs)) = &outcome {
+                let taken = size(outputs);
+                self.steps.lock().unwrap().push(Crossed {
+                    goes_on,
+                    given,
+                    taken,
+                });
+            }
+            Ok(outcome)
+        })
     }
 
     fn measured(&self, model: &Digest) -> Option<Measured> {
@@ -90,6 +132,7 @@ impl Bench {
             batch_wait: Duration::ZERO,
             queue: 256,
             max_tokens: 256,
+            longest: BTreeMap::new(),
             run_limit: LONG,
         };
         change(&mut config);
@@ -98,6 +141,7 @@ impl Bench {
         let engines = Arc::new(Counting {
             host: host_with(sessions).in_mode(Mode::Fast),
             runs: AtomicUsize::new(0),
+            steps: Mutex::default(),
         });
         let host: Arc<dyn Engines> = Arc::<Counting>::clone(&engines);
         let ways = (Limits::default(), Threads::Many);
@@ -119,10 +163,26 @@ impl Bench {
         self.engines.runs.load(Ordering::Relaxed)
     }
 
+    /// What crossed in each step of a sequence that succeeded.
+    pub fn steps(&self) -> Vec<Crossed> {
+        self.engines.steps.lock().unwrap().clone()
+    }
+
     /// Processes that hold a model, by number.
     pub fn engines(&self) -> Vec<Option<u32>> {
         let engines = self.engines.host.ps().engines;
         engines.iter().map(|engine| engine.pid).collect()
+    }
+
+    /// Ends every process that holds a model, as the kernel does when memory is short.
+    pub fn kill_engines(&self) {
+        let pids: Vec<String> = self
+            .engines()
+            .iter()
+            .map(|pid| pid.unwrap().to_string())
+            .collect();
+        let killed = Command::new("kill").arg("-KILL").args(pids).status();
+        assert!(killed.unwrap().success());
     }
 
     pub fn model(&self, file: &str) -> Digest {

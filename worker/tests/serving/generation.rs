@@ -8,7 +8,7 @@ use futures_util::{StreamExt, future::join};
 use serde::Deserialize;
 
 use crate::{
-    bench::{Bench, ids, request},
+    bench::{Bench, Crossed, ids, request},
     kit::models,
 };
 
@@ -171,4 +171,78 @@ async fn answer_beyond_what_the_model_has_room_for_is_its_failure() {
         matches!(error, Some(ServeError::ModelFailed(_))),
         "{error:?}"
     );
+}
+
+#[tokio::test]
+async fn answers_end_where_the_operator_says_that_the_model_has_no_more_room() {
+    let bench = Bench::new(&[CACHED], |config| {
+        config.max_tokens = 400;
+        config.longest.insert(config.models[0], 256);
+    });
+    let bench = bench.await;
+    let (pieces, error) = bench.generate(CACHED, request(&[7; 250], 50)).await;
+    assert_eq!((ids(&pieces).len(), error), (6, None));
+    assert_eq!(pieces.last(), Some(&Piece::Done(Finish::Length)));
+    let before = bench.runs();
+    let (_, error) = bench.generate(CACHED, request(&[7; 256], 1)).await;
+    assert!(matches!(error, Some(ServeError::InputMismatch(_))));
+    assert_eq!(bench.runs(), before);
+}
+
+#[tokio::test]
+async fn bytes_that_cross_for_a_step_do_not_grow_with_what_is_kept() {
+    let bench = Bench::new(&[CACHED], |_| ()).await;
+    let (pieces, error) = bench
+        .generate(CACHED, request(&[0, 1, 88, 86, 277], 40))
+        .await;
+    assert_eq!((ids(&pieces).len(), error), (40, None));
+    let crossed = |step: usize| Crossed {
+        goes_on: step > 0,
+        // Tokens and their positions, and the mask of all tokens, eight bytes each.
+        given: if step == 0 {
+            8 * 3 * 5
+        } else {
+            8 + 8 + 8 * (5 + step)
+        },
+        // The logits of the last token.
+        taken: 4 * 512,
+    };
+    assert_eq!(bench.steps(), (0..40).map(crossed).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn answer_is_the_same_when_its_engine_dies_on_the_way() {
+    let bench = Bench::new(&[CACHED], |_| ()).await;
+    let mut asked = request(&[0, 1, 88, 86, 277], 24);
+    asked.sampling = sampled(1);
+    let whole = bench.generate(CACHED, asked.clone()).await;
+    let stream = bench.serving.generate(bench.model(CACHED), asked);
+    let mut stream = stream.await.unwrap();
+    let mut pieces = Vec::new();
+    while let Some(piece) = stream.next().await {
+        pieces.push(piece.unwrap());
+        if pieces.len() == 9 {
+            bench.kill_engines();
+        }
+    }
+    assert_eq!((pieces, None), whole);
+    let again = |step: &&Crossed| !step.goes_on;
+    assert_eq!(
+        bench.steps().iter().filter(again).count(),
+        3,
+        "begun, begun, begun again"
+    );
+}
+
+#[tokio::test]
+async fn generation_that_there_is_no_memory_for_is_turned_away_before_anything_runs() {
+    let bench = Bench::new(&[CACHED], |config| config.max_tokens = usize::MAX).await;
+    let before = bench.runs();
+    // A kibibyte for each token.
+    let (pieces, error) = bench.generate(CACHED, request(&[7], u32::MAX)).await;
+    assert!(pieces.is_empty());
+    assert!(matches!(error, Some(ServeError::Busy { .. })), "{error:?}");
+    assert_eq!(bench.runs(), before);
+    let (pieces, error) = bench.generate(CACHED, request(&[7], 3)).await;
+    assert_eq!((ids(&pieces).len(), error), (3, None));
 }

@@ -20,7 +20,7 @@ pub async fn run(context: &Context, address: Address) -> Result<()> {
             if sent.is_empty() {
                 bail!(
                     "there is no job at {address} on {}; it may be closed already, or check --url",
-                    context.rpc.url()
+                    context.cluster.url()
                 );
             }
             break;

@@ -1,5 +1,6 @@
 //! What a job's audit came to: who audited it, what they said, and what it cost.
 
+use assay_chain::Panels;
 use assay_client::protocol::{
     Address, JobData, UnixSeconds,
     events::PanelResolved,
@@ -9,7 +10,6 @@ use serde::Serialize;
 
 use crate::{
     amount::{Amount, exact},
-    chain::Panels,
     view::PanelView,
 };
 

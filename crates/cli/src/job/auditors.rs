@@ -1,13 +1,12 @@
 //! How many providers could audit a job.
 
+use assay_chain::Found;
 use assay_client::protocol::{
     Address, JobData, Lamports, ProviderData, UnixSeconds, limits::MAX_SEATS, market::MarketParams,
     panel::BOND_FEES, terms::JobTerms,
 };
 use bytemuck::Zeroable as _;
 use serde::Serialize;
-
-use crate::chain::Found;
 
 /// Auditors of a job, as the market's providers stand now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -1,5 +1,6 @@
 //! From what a person asks for to a job on the chain.
 
+use assay_chain::Found;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -24,7 +25,6 @@ use super::{
 };
 use crate::{
     amount::Amount,
-    chain::Found,
     context::Context,
     input::{self, InputFile, Prepared},
     onnx::Model,
@@ -94,7 +94,7 @@ impl Plan {
             bail!("a job needs its wallet here, for the job's secret too; leave --unsigned out");
         }
         let wallet = context.wallet()?;
-        let market = context.market().await?;
+        let market = context.cluster.market().await?;
         let (model, file) = find_model(context, options).await?;
         if model.data.status != MODEL_ACTIVE {
             bail!(
@@ -104,7 +104,7 @@ impl Plan {
         }
         let input = input::prepare(&options.input, file.as_ref())?;
         let exclusive = match options.terms.provider {
-            Some(address) => Some(context.provider(&address).await?),
+            Some(address) => Some(context.cluster.provider(&address).await?),
             None => None,
         };
         let terms = terms(

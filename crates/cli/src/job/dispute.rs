@@ -1,6 +1,7 @@
 //! `assay job dispute`: the requester objects to a committed result, for a bond; five drawn auditors decide.
 
 use anyhow::{Result, anyhow};
+use assay_client::clock::Clock;
 use assay_client::{
     instruction::JobDispute,
     protocol::{Address, JobData, JobStatus, ProviderData, panel::BOND_FEES},
@@ -10,7 +11,6 @@ use serde_json::json;
 use super::{auditors::Auditors, steps};
 use crate::{
     amount::{Amount, exact, moment, until},
-    chain::Clock,
     context::Context,
     output,
     transaction::Sent,
@@ -31,18 +31,18 @@ pub async fn run(context: &Context, address: Address) -> Result<()> {
 
 /// Shows what a dispute means, asks, and files it; none if it was only printed unsigned.
 pub async fn file(context: &Context, address: &Address) -> Result<Option<Sent>> {
-    let (job, clock) = context.with_clock::<JobData>(address).await?;
+    let (job, clock) = context.cluster.with_clock::<JobData>(address).await?;
     let job = job.ok_or_else(|| {
         anyhow!(
             "there is no job at {address} on {}; a closed job cannot be disputed",
-            context.rpc.url()
+            context.cluster.url()
         )
     })?;
     let requester = context.signer()?;
     if let Some(reason) = refusal(&job, &requester, clock) {
         return Err(anyhow!("the job cannot be disputed: {reason}"));
     }
-    let providers = context.list::<ProviderData>(Vec::new()).await?;
+    let providers = context.cluster.list::<ProviderData>(&[]).await?;
     let auditors = Auditors::of_dispute(&providers, &job);
     let deadline = steps::moment(job.challenge_deadline())?.0;
     context.say(output::facts(&facts(&job, deadline, clock, &auditors)));
@@ -87,7 +87,7 @@ pub fn refusal(job: &JobData, signer: &Address, clock: Clock) -> Option<String> 
         });
     }
     match job.challenge_deadline() {
-        Ok(deadline) if deadline.allows(clock.now) => None,
+        Ok(deadline) if deadline.allows(clock.time) => None,
         Ok(deadline) => Some(format!(
             "its challenge window ended at {}",
             moment(deadline.0)
@@ -124,7 +124,7 @@ fn facts(
             "time left",
             format!(
                 "{} (until {})",
-                until(deadline, clock.now.0),
+                until(deadline, clock.time.0),
                 moment(deadline)
             ),
         ),
@@ -155,7 +155,7 @@ mod tests {
         change(&mut job);
         let clock = Clock {
             slot: 1,
-            now: UnixSeconds(now),
+            time: UnixSeconds(now),
         };
         refusal(&job, &signer, clock)
     }

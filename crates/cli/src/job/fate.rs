@@ -1,14 +1,12 @@
 //! How a job ended whose account is gone: anyone may close an ended job, its transactions remain.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use assay_client::{
-    Event, event,
+    Event,
     protocol::{Address, JobData, JobStatus, events::PanelResolved},
 };
-use serde_json::{Value, json};
-use solana_client::rpc_request::RpcRequest;
 
-use crate::{context::Context, transaction::logs};
+use crate::context::Context;
 
 /// Transactions that are looked through, the last first.
 const MOST_TRANSACTIONS: usize = 50;
@@ -83,19 +81,9 @@ impl Fate {
 
 /// Looks the job's end up; none if its transactions do not tell.
 pub async fn fate(context: &Context, job: &Address) -> Result<Option<Fate>> {
-    let params =
-        json!([job.to_string(), { "limit": MOST_TRANSACTIONS, "commitment": "confirmed" }]);
-    let found: Vec<Value> = context
-        .rpc
-        .send(RpcRequest::GetSignaturesForAddress, params)
-        .await
-        .with_context(|| context.unreachable())?;
-    let succeeded = found
-        .iter()
-        .filter(|entry| entry.get("err").is_none_or(Value::is_null));
-    for signature in succeeded.filter_map(|entry| entry.get("signature")?.as_str()) {
-        let transaction = context.transaction(signature).await?;
-        let events = event::of_logs(logs(&transaction));
+    let signatures = context.cluster.succeeded(job, MOST_TRANSACTIONS).await?;
+    for signature in signatures {
+        let events = context.cluster.record(&signature).await?.events;
         if let Some(fate) = events.iter().rev().find_map(|event| Fate::of(event, job)) {
             return Ok(Some(fate));
         }

@@ -4,6 +4,8 @@ mod gone;
 mod panel;
 mod receive;
 
+use assay_chain::{Panels, Patience};
+use assay_client::clock::Clock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -15,14 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use solana_keypair::Keypair;
 
 use super::{expire_instruction, keep::Keep, progress, steps::Step};
-use crate::{
-    chain::{Clock, Panels},
-    context::Context,
-    delivery::Delivered,
-    patience::Patience,
-    plain::plain,
-    transaction::Sent,
-};
+use crate::{context::Context, delivery::Delivered, plain::plain, transaction::Sent};
 
 const POLL: Duration = Duration::from_millis(400);
 /// A worker is asked at every one of so many looks at the chain.
@@ -157,10 +152,10 @@ impl<'a> Follower<'a> {
     /// The job as it is now; none if that cannot be seen at the moment.
     async fn look(&mut self) -> Result<Option<(JobData, Clock)>> {
         self.looks = self.looks.wrapping_add(1);
-        let (found, panels, clock) = match self.context.with_panels(&self.job).await {
+        let (found, panels, clock) = match self.context.cluster.with_panels(&self.job).await {
             Ok(seen) => seen,
             Err(error) => {
-                self.endure(error)?;
+                self.endure(error.into())?;
                 return Ok(None);
             }
         };
@@ -259,7 +254,7 @@ impl<'a> Follower<'a> {
 
     /// Moves a job whose deadline has passed; anyone may, and the requester has a reason to.
     async fn crank(&mut self, deadline: Option<i64>, job: &JobData, clock: Clock) {
-        let over = deadline.is_some_and(|at| clock.now.0 > at.saturating_add(CRANK_DELAY_SECS));
+        let over = deadline.is_some_and(|at| clock.time.0 > at.saturating_add(CRANK_DELAY_SECS));
         if self.wallet.is_none() || !over || !self.looks.is_multiple_of(LOOKS_BETWEEN_QUESTIONS) {
             return;
         }

@@ -1,6 +1,7 @@
 //! Handing an input to the workers that might take the job.
 
 use anyhow::{Result, bail};
+use assay_chain::Found;
 use assay_client::{
     PROGRAM_ID,
     delivery::{Info, Models},
@@ -11,7 +12,6 @@ use tokio::task::JoinSet;
 use super::create::Plan;
 use crate::{
     amount::Amount,
-    chain::Found,
     context::Context,
     delivery::{Refusals, Worker},
 };
@@ -76,7 +76,7 @@ pub async fn hand_over(context: &Context, plan: &Plan) -> Result<()> {
 async fn candidates(context: &Context, plan: &Plan) -> Result<Vec<Found<ProviderData>>> {
     let mut providers = match &plan.exclusive {
         Some(provider) => vec![*provider],
-        None => context.list::<ProviderData>(Vec::new()).await?,
+        None => context.cluster.list::<ProviderData>(&[]).await?,
     };
     let class = plan.terms.runtime_class;
     providers.retain(|found| {

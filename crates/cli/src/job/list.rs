@@ -1,11 +1,12 @@
 use anyhow::Result;
+use assay_chain::Found;
 use assay_client::{
     filter,
     protocol::{Address, JobData, JobStatus},
 };
 use clap::Args;
 
-use crate::{chain::Found, context::Context, output, view::JobView};
+use crate::{context::Context, output, view::JobView};
 
 #[derive(Args, Debug)]
 pub struct ListOptions {
@@ -48,18 +49,18 @@ pub async fn run(context: &Context, options: ListOptions) -> Result<()> {
     }
     if let Some(provider) = options.provider {
         conditions.push(filter::job_provider(
-            &context.provider(&provider).await?.address,
+            &context.cluster.provider(&provider).await?.address,
         ));
     }
     if let Some(model) = &options.model {
         conditions.push(filter::job_model(&context.model(model).await?.address));
     }
     conditions.extend(options.status.map(filter::job_status));
-    let mut jobs: Vec<Found<JobData>> = context.list(conditions).await?;
+    let mut jobs: Vec<Found<JobData>> = context.cluster.list(&conditions).await?;
     jobs.sort_by_key(|job| (std::cmp::Reverse(job.data.created_at), job.address));
     let found = jobs.len();
     jobs.truncate(options.limit);
-    let now = context.clock().await?.now;
+    let now = context.cluster.clock().await?.time;
     let views: Vec<JobView> = jobs.iter().map(|job| JobView::new(job, now)).collect();
     if context.options.json {
         return output::json(&views);

@@ -18,11 +18,7 @@ impl Plan {
         if self.terms.input_uri_len == 0 {
             handover::hand_over(context, self).await?;
         }
-        let slot = context
-            .rpc
-            .get_slot()
-            .await
-            .with_context(|| context.unreachable())?;
+        let slot = context.cluster.slot().await?;
         let (job, create) = self.instruction(slot)?;
         let signed = context.sign("job create", &[create]).await?;
         let signed = signed.context("the job was not sent")?;
@@ -33,7 +29,7 @@ impl Plan {
         ));
         let sent = match context.land("job create", &signed).await {
             Ok(sent) => sent,
-            Err(error) => match context.find::<JobData>(&job).await {
+            Err(error) => match context.cluster.find::<JobData>(&job).await {
                 // A node can lose sight of a transaction that landed; the account says that it did.
                 Ok(Some(_)) => {
                     context

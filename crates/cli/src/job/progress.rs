@@ -1,5 +1,7 @@
 //! What a person is told while a job goes on.
 
+use assay_chain::Panels;
+use assay_client::clock::Clock;
 use assay_client::protocol::{
     Address, BasisPoints, JobData, JobStatus, Lamports, PanelData,
     amount::split_price,
@@ -8,7 +10,6 @@ use assay_client::protocol::{
 
 use crate::{
     amount::{Amount, until},
-    chain::{Clock, Panels},
     view::panel::words,
 };
 
@@ -72,10 +73,12 @@ pub fn message(
     clock: Clock,
     acknowledged: bool,
 ) -> String {
-    let left = |deadline: i64| until(deadline, clock.now.0);
+    let left = |deadline: i64| until(deadline, clock.time.0);
     match status {
         JobStatus::Open => {
-            let price = job.price_at(clock.now).map_or(job.ceiling, |price| price.0);
+            let price = job
+                .price_at(clock.time)
+                .map_or(job.ceiling, |price| price.0);
             let deadline = job.claim_deadline().map_or(0, |at| at.0);
             format!(
                 "waiting for a provider: {} now, at most {}, {} left",
@@ -100,7 +103,7 @@ pub fn message(
                     left(job.panel_open_deadline().map_or(0, |at| at.0))
                 )
             },
-            |panel| format!("panel {}: {}", panel.level, words(panel, job, clock.now)),
+            |panel| format!("panel {}: {}", panel.level, words(panel, job, clock.time)),
         ),
         _ => status.name().to_owned(),
     }
@@ -151,7 +154,7 @@ mod tests {
 
     const CLOCK: Clock = Clock {
         slot: 1,
-        now: UnixSeconds(100),
+        time: UnixSeconds(100),
     };
 
     fn audited(status: JobStatus, level: u8) -> JobData {

@@ -1,6 +1,6 @@
 //! What a job will cost, to the last lamport, before anything is sent.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use assay_client::protocol::{
     BasisPoints, Lamports, ProviderData, amount::split_price, panel::BOND_FEES,
 };
@@ -91,8 +91,8 @@ impl AuditQuote {
         let Some(honesty) = Honesty::of(terms, &plan.params) else {
             return Ok(None);
         };
-        let providers = context.list::<ProviderData>(Vec::new()).await?;
-        let now = context.clock().await?.now;
+        let providers = context.cluster.list::<ProviderData>(&[]).await?;
+        let now = context.cluster.clock().await?.time;
         let escrow = terms
             .escrow()
             .map_or(0, |all| all.0.saturating_sub(terms.ceiling));
@@ -146,15 +146,9 @@ impl Quote {
     pub async fn new(context: &Context, plan: &Plan) -> Result<Self> {
         let terms = &plan.terms;
         let requester = plan.requester();
-        let rpc = &context.rpc;
-        let rent = rpc
-            .get_minimum_balance_for_rent_exemption(JOB_BYTES)
-            .await
-            .with_context(|| context.unreachable())?;
-        let wallet_balance = rpc
-            .get_balance(&requester)
-            .await
-            .with_context(|| context.unreachable())?;
+        let cluster = &context.cluster;
+        let rent = cluster.rent(JOB_BYTES).await?;
+        let wallet_balance = cluster.balance(&requester).await?;
         let escrow = terms.escrow().map_or(terms.ceiling, |escrow| escrow.0);
         if wallet_balance < escrow.saturating_add(rent) {
             anyhow::bail!(
@@ -164,10 +158,7 @@ impl Quote {
                 Amount(rent)
             );
         }
-        let slot = rpc
-            .get_slot()
-            .await
-            .with_context(|| context.unreachable())?;
+        let slot = cluster.slot().await?;
         let (_, create) = plan.instruction(slot)?;
         let simulated = context
             .simulate("job create", &[create], &requester)

@@ -2,6 +2,7 @@
 
 mod advice;
 
+use assay_chain::Found;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -26,8 +27,7 @@ use super::{
     testimony::{self, Kept, Known},
 };
 use crate::{
-    Ending, chain::Found, context::Context, onnx::Model, output, plain::plain, transaction::Sent,
-    view::JobView,
+    Ending, context::Context, onnx::Model, output, plain::plain, transaction::Sent, view::JobView,
 };
 
 // Wrapped here: lines that clap wraps once more end up long and short by turns.
@@ -98,7 +98,7 @@ pub async fn run(context: &Context, options: RunOptions) -> Result<Ending> {
 
 pub async fn watch(context: &Context, options: WatchOptions) -> Result<Ending> {
     let model = options.model_file.as_deref().map(Model::open).transpose()?;
-    let Some(job) = context.find::<JobData>(&options.job).await? else {
+    let Some(job) = context.cluster.find::<JobData>(&options.job).await? else {
         return Err(missing(context, &options.job).await);
     };
     // Somebody else's job can be watched too, but only its requester gets the result.
@@ -132,7 +132,7 @@ async fn missing(context: &Context, job: &Address) -> anyhow::Error {
         ),
         Ok(None) | Err(_) => anyhow!(
             "there is no job at {job} on {}; check the address and --url",
-            context.rpc.url()
+            context.cluster.url()
         ),
     }
 }
@@ -168,7 +168,7 @@ impl Session<'_> {
                 address: self.job,
                 data: ended.job,
             },
-            ended.clock.now,
+            ended.clock.time,
         );
         let ending = ending(&ended, own);
         let audit = AuditView::new(
@@ -176,7 +176,7 @@ impl Session<'_> {
             &ended.job,
             &ended.panels,
             ended.resolved.as_ref(),
-            ended.clock.now,
+            ended.clock.time,
         );
         let mut report = json!({
             "job": view,
@@ -274,7 +274,7 @@ impl Session<'_> {
         let Keep { outputs, receipt } = &self.keep;
         let failed = delivery.outcome == Outcome::ModelError;
         // The outputs were written when they were verified; the receipt now tells the end, too.
-        let cluster = self.context.rpc.url();
+        let cluster = self.context.cluster.url();
         Receipt::new(
             cluster,
             (&ended.job, view),

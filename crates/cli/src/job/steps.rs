@@ -1,6 +1,8 @@
 //! What anyone may do for a job now: the next transaction that time or its state allows.
 
 use anyhow::{Context as _, Result, anyhow};
+use assay_chain::Panels;
+use assay_client::clock::Clock;
 use assay_client::{
     address,
     instruction::{JobClose, PanelClose, PanelOpen, PanelResolve, PanelRetarget, SeatSettle},
@@ -14,11 +16,7 @@ use assay_client::{
 use solana_instruction::Instruction;
 
 use super::expire_instruction;
-use crate::{
-    amount::until,
-    chain::{Clock, Panels},
-    context::Context,
-};
+use crate::{amount::until, context::Context};
 
 /// Everything that decides what can be done.
 pub struct Scene {
@@ -62,7 +60,7 @@ pub enum Next {
 impl Scene {
     /// Reads it; none if there is no such job.
     pub async fn read(context: &Context, address: Address) -> Result<Option<Self>> {
-        let (job, panels, clock) = context.with_panels(&address).await?;
+        let (job, panels, clock) = context.cluster.with_panels(&address).await?;
         let Some(job) = job else {
             return Ok(None);
         };
@@ -79,7 +77,7 @@ impl Scene {
     ) -> Result<Self> {
         let waits = job.require_convened().is_ok() && !job.has_panel(job.level);
         let slot_hashes = if waits {
-            context.slot_hashes().await?
+            context.cluster.slot_hashes().await?
         } else {
             SlotHashes::default()
         };
@@ -120,19 +118,19 @@ impl Scene {
     }
 
     fn expire(&self, what: &str, deadline: i64) -> Next {
-        if self.clock.now.0 > deadline {
+        if self.clock.time.0 > deadline {
             return Next::Do(Step::Expire);
         }
         Next::Wait(format!(
             "{what} for another {}",
-            until(deadline, self.clock.now.0)
+            until(deadline, self.clock.time.0)
         ))
     }
 
     /// Brings a convened panel on its way.
     fn audit(&self) -> Result<Next> {
         let job = &self.job;
-        let now = self.clock.now;
+        let now = self.clock.time;
         let Some(panel) = self.panel(job.level) else {
             if !moment(job.panel_open_deadline())?.allows(now) {
                 return Ok(Next::Do(Step::Resolve));

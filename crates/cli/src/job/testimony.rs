@@ -1,5 +1,6 @@
 //! What auditors computed, for a requester who has nothing from the provider to rely on.
 
+use assay_chain::Panels;
 use std::{collections::BTreeSet, path::PathBuf};
 
 use anyhow::Result;
@@ -13,7 +14,7 @@ use assay_engine::{Outcome, from_safetensors};
 use serde::Serialize;
 use solana_keypair::Keypair;
 
-use crate::{chain::Panels, context::Context, delivery::Worker};
+use crate::{context::Context, delivery::Worker};
 
 /// One auditor's outputs.
 pub struct Testimony {
@@ -124,7 +125,7 @@ async fn ask(
     (address, job): (&Address, &JobData),
     (level, provider): (u8, Address),
 ) -> Result<Option<Vec<u8>>> {
-    let provider: ProviderData = context.get(&provider).await?;
+    let provider: ProviderData = context.cluster.get(&provider).await?;
     match Worker::of(&provider)? {
         Some(worker) => {
             worker

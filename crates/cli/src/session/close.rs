@@ -104,7 +104,7 @@ async fn one(context: &Context, books: &Books, known: &Known, wait: bool) -> Res
     let session = row.address;
     let mut said = false;
     loop {
-        let (data, clock) = context.with_clock::<SessionData>(&session).await?;
+        let (data, clock) = context.cluster.with_clock::<SessionData>(&session).await?;
         let Some(data) = data else {
             let state = match row.state {
                 State::Failed | State::Opening => row.state,
@@ -114,7 +114,7 @@ async fn one(context: &Context, books: &Books, known: &Known, wait: bool) -> Res
             context.say(format_args!("{session} is {}", state.name()));
             return Ok(state);
         };
-        match step(&data, clock.now.0) {
+        match step(&data, clock.time.0) {
             Step::Request => request(context, books, row, &data).await?,
             Step::Close => {
                 let close = opening::close(books.chain.payer(), row);
@@ -129,7 +129,7 @@ async fn one(context: &Context, books: &Books, known: &Known, wait: bool) -> Res
             }
             Step::Wait(last) => {
                 if !said {
-                    let left = until(last.saturating_add(1), clock.now.0);
+                    let left = until(last.saturating_add(1), clock.time.0);
                     context.say(format_args!(
                         "{session} can be closed by its provider now, by anybody in {left}{}",
                         if wait {
@@ -171,7 +171,7 @@ async fn request(
     let sent = context.send("session close request", &instructions).await;
     if let Err(error) = sent {
         // The provider may have settled the same voucher meanwhile.
-        let now = context.get::<SessionData>(&session).await?;
+        let now = context.cluster.get::<SessionData>(&session).await?;
         if !pays || now.settled < due || now.status != SessionStatus::Open as u8 {
             return Err(error);
         }

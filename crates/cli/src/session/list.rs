@@ -15,6 +15,17 @@ pub async fn list(context: &Context, options: &ListOptions) -> Result<()> {
             views.push(SessionView::new(&known, last));
         }
     }
+    for breaches in books.store.breaches()? {
+        if breaches.is_banned() {
+            let provider = breaches.provider;
+            context.say(format_args!(
+                "the provider {provider} broke the rules {} times and is not asked any more, the last time: {}; \
+                 `assay session trust {provider}` lifts that",
+                breaches.count,
+                plain(&breaches.reason)
+            ));
+        }
+    }
     if context.options.json {
         return output::json(&views);
     }
@@ -23,7 +34,7 @@ pub async fn list(context: &Context, options: &ListOptions) -> Result<()> {
             .say("there are no sessions here; `assay gateway` opens them, or `assay session open`");
         return Ok(());
     }
-    let now = context.clock().await?.now;
+    let now = context.cluster.clock().await?.time;
     output::line(output::table(
         &SessionView::HEAD,
         views.iter().map(|view| view.row(now)).collect(),

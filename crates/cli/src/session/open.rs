@@ -10,7 +10,7 @@ use assay_client::{
 use assay_gateway::{
     chain::Chain as _,
     funds::opening::{self, Terms},
-    lane::wire::Wire,
+    lane::wire::{Bounds, Wire},
     providers::Directory,
     store::State,
 };
@@ -39,14 +39,21 @@ pub struct OpenOptions {
     /// Time between your close request and the close, 1d to 30d; the provider's least by default
     #[arg(long, value_name = "TIME")]
     grace: Option<Span>,
+    /// Also with a provider in a private network or on this machine, as on a local cluster
+    #[arg(long)]
+    allow_private: bool,
     #[command(flatten)]
     ledger: LedgerOption,
 }
 
 pub async fn open(context: &Context, options: OpenOptions) -> Result<()> {
     let books = Books::open(context, &options.ledger).await?;
-    let account = context.provider(&options.provider).await?.address;
-    let wire = Wire::new(PATIENCE, 1 << 20)?;
+    let account = context.cluster.provider(&options.provider).await?.address;
+    let wire = Wire::new(Bounds {
+        patience: PATIENCE,
+        allow_private: options.allow_private || context.is_local(),
+        ..Bounds::default()
+    })?;
     let directory = Directory::new(
         Arc::new(super::chain(context)?),
         wire,
@@ -70,11 +77,7 @@ pub async fn open(context: &Context, options: OpenOptions) -> Result<()> {
             Span(grace.max(offer.min_grace_secs))
         );
     }
-    let rent = context
-        .rpc
-        .get_minimum_balance_for_rent_exemption(SessionData::SIZE)
-        .await
-        .with_context(|| context.unreachable())?;
+    let rent = context.cluster.rent(SessionData::SIZE).await?;
     let slot = books.chain.slot().await?;
     let terms = Terms {
         cluster: books.cluster,
@@ -82,7 +85,7 @@ pub async fn open(context: &Context, options: OpenOptions) -> Result<()> {
         deposit: options.deposit.0,
         grace_secs: grace.max(offer.min_grace_secs),
         slot,
-        now: context.clock().await?.now.0,
+        now: context.cluster.clock().await?.time.0,
     };
     let (row, open) = opening::open(&provider, &terms)?;
     context.say(format_args!(
@@ -101,7 +104,7 @@ pub async fn open(context: &Context, options: OpenOptions) -> Result<()> {
     books.store.add_session(&row)?;
     let session = row.address;
     if let Err(error) = context.land("session open", &signed).await {
-        match context.find::<SessionData>(&session).await {
+        match context.cluster.find::<SessionData>(&session).await {
             // A node can lose sight of a transaction that landed; the account says that it did.
             Ok(Some(_)) => {}
             Ok(None) | Err(_) => {

@@ -1,3 +1,4 @@
+use assay_chain::Found;
 use assay_client::protocol::{
     JobData, JobStatus, UnixSeconds, job::JOB_ACKNOWLEDGED, text, verdict::Verdict,
 };
@@ -6,7 +7,6 @@ use serde::Serialize;
 use super::{or_dash, some, some_hex};
 use crate::{
     amount::{Amount, Span, exact, moment, percent, until},
-    chain::Found,
     plain::plain,
 };
 

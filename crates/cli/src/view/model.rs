@@ -1,3 +1,4 @@
+use assay_chain::Found;
 use assay_client::protocol::{
     ModelData, OutputProfile, model::MODEL_ACTIVE, profile::Comparison, text,
 };
@@ -5,7 +6,6 @@ use serde::Serialize;
 
 use crate::{
     amount::{bytes, grouped, moment},
-    chain::Found,
     plain::plain,
 };
 

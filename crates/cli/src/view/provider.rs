@@ -1,10 +1,10 @@
+use assay_chain::Found;
 use assay_client::protocol::{Lamports, ProviderData, text};
 use serde::Serialize;
 
 use super::{or_dash, some_hex};
 use crate::{
     amount::{Amount, exact, moment},
-    chain::Found,
     plain::plain,
 };
 

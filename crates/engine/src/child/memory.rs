@@ -97,7 +97,7 @@ impl<'a> Given<'a> {
     /// The inputs of one run. The host has checked them against the model.
     pub fn inputs(
         &self,
-        ports: &'a [TensorInfo],
+        ports: &[&'a TensorInfo],
         shapes: Vec<Vec<usize>>,
         shared: bool,
         body: &'a [u8],
@@ -111,7 +111,7 @@ impl<'a> Given<'a> {
             return Err("another number of inputs than the model takes".into());
         }
         let mut layout = Layout::default();
-        let input = |(port, shape): (&'a TensorInfo, Vec<usize>)| {
+        let input = |(port, shape): (&&'a TensorInfo, Vec<usize>)| {
             let place = layout.next(data_size(port.dtype, &shape)?)?;
             Some(View {
                 name: Cow::Borrowed(&port.name),

@@ -23,7 +23,7 @@ pub fn run(
     };
     let inputs: Vec<View<'_>> = inputs.iter().map(View::from).collect();
     let mut hasher = Sha256::new();
-    let ran = backend.run_on(&inputs, |output| {
+    let ran = backend.run_on(&inputs, None, |output| {
         let shape = &output.shape;
         let head = format!("{} {} {shape:?} ", output.name, type_name(output.dtype));
         hasher.update(head);

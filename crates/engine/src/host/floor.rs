@@ -51,6 +51,8 @@ pub enum Grant {
     Use(u64, Arc<ModelInfo>, Box<Engine>),
     Load(u64),
     Refuse(u64),
+    /// The engine that was asked for is no more.
+    Gone,
 }
 
 impl Floor {
@@ -112,6 +114,7 @@ impl Floor {
                     (ticket, Some(Grant::Load(engine)))
                 }
                 Order::Refuse { ticket, needs } => (ticket, Some(Grant::Refuse(needs))),
+                Order::Gone { ticket } => (ticket, Some(Grant::Gone)),
             };
             if let Some(waiting) = self.tickets.get_mut(&ticket) {
                 waiting.granted = grant;
@@ -177,7 +180,7 @@ impl Drop for Waiting<'_> {
             {
                 Some(Grant::Use(number, _, engine)) => floor.take_back(number, engine),
                 Some(Grant::Load(number)) => floor.gone(number),
-                Some(Grant::Ready(_) | Grant::Refuse(_)) | None => Vec::new(),
+                Some(Grant::Ready(_) | Grant::Refuse(_) | Grant::Gone) | None => Vec::new(),
             }
         };
         drop(ended);
@@ -197,11 +200,20 @@ impl Inner {
             // Another engine is to be made, so it matters what the others hold by now.
             self.measure();
         }
+        self.waiting(|pool| pool.ask(model.digest, size, wish, now))
+    }
+
+    /// The same for a certain engine.
+    pub fn ask_at(self: &Arc<Self>, engine: u64) -> Waiting<'_> {
+        self.waiting(|pool| pool.ask_at(engine, Instant::now()))
+    }
+
+    fn waiting(self: &Arc<Self>, ask: impl FnOnce(&mut Pool) -> u64) -> Waiting<'_> {
         let (ticket, ended) = {
             let mut floor = self.floor();
-            let ticket = floor.pool.ask(model.digest, size, wish, now);
+            let ticket = ask(&mut floor.pool);
             floor.tickets.insert(ticket, Ticket::default());
-            (ticket, floor.step(now))
+            (ticket, floor.step(Instant::now()))
         };
         drop(ended);
         Waiting {

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     backend::Outcome,
+    carry::Carrying,
     error::{EngineError, RuntimeFault},
     info::ModelInfo,
     tensor::View,
@@ -32,6 +33,9 @@ pub struct Lease {
     /// Whether a process was taken for it.
     loaded: bool,
 }
+
+/// Longest time in which an engine forgets.
+const FORGETS: Duration = Duration::from_secs(10);
 
 /// What was asked for.
 pub enum Granted {
@@ -59,6 +63,8 @@ impl Inner {
                 match grant {
                     Grant::Ready(info) => return Ok(Granted::Info(info)),
                     Grant::Refuse(needs) => return Err(self.too_large(needs)),
+                    // Nobody asked for a certain one.
+                    Grant::Gone => return Err(EngineError::Stopped { doing }),
                     Grant::Load(number) => {
                         let lease = self.lend(number, None);
                         let (end, loading) = (lease.end.clone(), lease.load(model, want));
@@ -91,6 +97,21 @@ impl Inner {
         }
     }
 
+    /// A certain engine; none if it is gone.
+    pub async fn lease_at(self: &Arc<Self>, number: u64) -> Result<Option<Lease>, EngineError> {
+        self.unless_stopped("run the model", async {
+            let waiting = self.ask_at(number);
+            let grant = waiting.granted().await;
+            drop(waiting);
+            let Grant::Use(number, info, engine) = grant else {
+                return Ok(None);
+            };
+            let mut lease = self.lend(number, Some((engine, info)));
+            Ok(lease.is_alive().then_some(lease))
+        })
+        .await
+    }
+
     fn end_of(&self, number: u64) -> CancellationToken {
         let floor = self.floor();
         let known = floor.engines.get(&number);
@@ -99,11 +120,16 @@ impl Inner {
 }
 
 impl Lease {
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Has the engine run its model on an input that it takes; the time of that too. After a failure
     /// the lease is to be dropped.
     pub async fn run(
         &mut self,
         inputs: &[View<'_>],
+        carrying: Option<Carrying>,
         deadline: Deadline,
     ) -> Result<(Outcome, Duration), EngineError> {
         let doing = "run the model";
@@ -112,7 +138,9 @@ impl Lease {
         engine.running(true);
         let started = Instant::now();
         let process = engine.pid();
-        let running = self.inner.watched(process, engine.run(inputs, deadline));
+        let running = self
+            .inner
+            .watched(process, engine.run(inputs, carrying, deadline));
         let running = self.end.run_until_cancelled(running).await;
         let ran = running.ok_or(EngineError::GaveWay { doing })?;
         let outcome = ran.map_err(|held| {
@@ -122,6 +150,16 @@ impl Lease {
         })??;
         engine.running(false);
         Ok((outcome, started.elapsed()))
+    }
+
+    /// Has the engine drop what it keeps for a sequence. After a failure the lease is to be dropped.
+    pub async fn forget(&mut self, sequence: u64) -> Result<(), EngineError> {
+        let doing = "forget a sequence";
+        let engine = self.engine.as_mut();
+        let engine = engine.ok_or(EngineError::Stopped { doing })?;
+        let forgetting = engine.forget(sequence, Deadline::within(FORGETS));
+        let forgotten = self.end.run_until_cancelled(forgetting).await;
+        forgotten.unwrap_or(Err(EngineError::GaveWay { doing }))
     }
 
     pub fn info(&self) -> &ModelInfo {

@@ -4,7 +4,7 @@
 //! [`Host`](super::Host) does it. Claimed work and audits come first. Preparing has places of its
 //! own, takes no engine that was in use a moment ago, and gives its memory up to claimed work.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use assay_protocol::Digest;
 use tokio::time::Instant;
@@ -12,6 +12,7 @@ use tokio::time::Instant;
 pub use work::{Want, Work};
 
 mod ending;
+mod keeping;
 mod work;
 
 /// An idle engine of this age may be ended for a model that is only being prepared. Between the
@@ -49,6 +50,8 @@ pub enum Order {
     Load { ticket: u64, engine: u64 },
     /// No engine may be so large.
     Refuse { ticket: u64, needs: u64 },
+    /// The engine that was asked for is no more.
+    Gone { ticket: u64 },
     /// This engine is to end: it is idle, or must give way while it prepares.
     End { engine: u64 },
 }
@@ -69,6 +72,8 @@ struct Engine {
     work: Work,
     state: State,
     memory: u64,
+    /// Bytes that are reserved for the sequences it keeps.
+    kept: u64,
     used: Instant,
 }
 
@@ -79,6 +84,8 @@ struct Waiter {
     size: u64,
     work: Work,
     want: Want,
+    /// The only engine that will do.
+    at: Option<u64>,
     since: Instant,
 }
 
@@ -99,6 +106,8 @@ pub struct Pool {
     known: BTreeMap<Digest, u64>,
     /// Of the spare process.
     reserved: u64,
+    /// For sequences, of all engines.
+    kept: u64,
     last: u64,
 }
 
@@ -110,6 +119,7 @@ impl Pool {
             waiting: Vec::new(),
             known: BTreeMap::new(),
             reserved: 0,
+            kept: 0,
             last: 0,
         }
     }
@@ -122,18 +132,23 @@ impl Pool {
         (work, want): (Work, Want),
         now: Instant,
     ) -> u64 {
-        let ticket = self.number();
-        let behind = self.waiting.iter().position(|other| other.work > work);
-        let waiter = Waiter {
-            ticket,
+        self.queue(Waiter {
+            ticket: 0,
             model,
             size,
             work,
             want,
+            at: None,
             since: now,
-        };
-        self.waiting
-            .insert(behind.unwrap_or(self.waiting.len()), waiter);
+        })
+    }
+
+    fn queue(&mut self, waiter: Waiter) -> u64 {
+        let ticket = self.number();
+        let mut waiting = self.waiting.iter();
+        let behind = waiting.position(|other| other.work > waiter.work);
+        let behind = behind.unwrap_or(self.waiting.len());
+        self.waiting.insert(behind, Waiter { ticket, ..waiter });
         ticket
     }
 
@@ -169,7 +184,8 @@ impl Pool {
 
     pub fn measured(&mut self, engine: u64, memory: u64) {
         if let Some(entry) = self.engines.get_mut(&engine) {
-            entry.memory = memory;
+            // What it keeps is counted by itself, as much as it may become.
+            entry.memory = memory.saturating_sub(entry.kept);
         }
     }
 
@@ -241,6 +257,9 @@ impl Pool {
             Want::Run => {
                 let patient = memory_waits_since
                     .is_none_or(|since| now.saturating_duration_since(since) < OVERTAKEN);
+                if let Some(engine) = waiter.at {
+                    return self.decide_at(waiter, engine, patient, now);
+                }
                 if patient && let Some(engine) = self.take_idle(waiter, now) {
                     return Decision::Now(Order::Use { ticket, engine });
                 }
@@ -282,13 +301,15 @@ impl Pool {
         Some(*number)
     }
 
-    /// The one that was used last: the others may then grow old.
+    /// The one that keeps least for sequences, so that these spread; of those the one that was used last: the others
+    /// may then grow old.
     fn take_idle(&mut self, waiter: &Waiter, now: Instant) -> Option<u64> {
         let idle = self
             .engines
             .iter_mut()
             .filter(|(_, engine)| engine.model == waiter.model && engine.is_idle());
-        let (number, engine) = idle.max_by_key(|(_, engine)| engine.used)?;
+        let (number, engine) =
+            idle.max_by_key(|(_, engine)| (Reverse(engine.kept), engine.used))?;
         (engine.state, engine.work, engine.used) = (State::Running, waiter.work, now);
         Some(*number)
     }
@@ -340,6 +361,7 @@ impl Pool {
             work: waiter.work,
             state: State::Loading { want: waiter.want },
             memory,
+            kept: 0,
             used: now,
         };
         self.engines.insert(number, engine);

@@ -1,6 +1,7 @@
 //! Inputs to an engine and outputs from it, through shared memory or else through the pipe.
 
 use crate::{
+    carry::Carrying,
     error::RuntimeFault,
     info::ModelInfo,
     shared::{Layout, Shared},
@@ -59,11 +60,11 @@ pub struct Made {
     pub body: Vec<u8>,
 }
 
-/// Copies of the outputs, in the model's order, checked after copying; and their extent. The engine
+/// Copies of the outputs that are given, in the model's order, checked after copying; and their extent. The engine
 /// may be a model that has taken over its process, so an answer that does not fit is no answer.
 pub fn take(
     shared: Option<&Shared>,
-    info: &ModelInfo,
+    (info, carrying): (&ModelInfo, Option<&Carrying>),
     made: Made,
     limit: u64,
 ) -> Result<(Vec<Tensor>, usize), String> {
@@ -72,9 +73,12 @@ pub fn take(
         shared: in_memory,
         body,
     } = made;
-    if shapes.len() != info.outputs.len() {
-        let (found, expected) = (shapes.len(), info.outputs.len());
-        return Err(format!("{found} outputs where the model has {expected}"));
+    let stays = |name: &str| carrying.is_some_and(|carrying| carrying.keeps(name).is_some());
+    let ports = info.outputs.iter().filter(|output| !stays(&output.name));
+    let ports: Vec<_> = ports.collect();
+    if shapes.len() != ports.len() {
+        let (found, expected) = (shapes.len(), ports.len());
+        return Err(format!("{found} outputs where the model gives {expected}"));
     }
     let shared = match (in_memory, shared) {
         (true, None) => return Err("outputs in memory that is not shared".into()),
@@ -85,7 +89,7 @@ pub fn take(
     let mut layout = Layout::default();
     let mut outputs = Vec::with_capacity(shapes.len());
     let mut extent = 0;
-    for (output, shape) in info.outputs.iter().zip(shapes) {
+    for (output, shape) in ports.into_iter().zip(shapes) {
         let large = || format!("output `{}` is larger than was allowed", output.name);
         let size = data_size(output.dtype, &shape).ok_or_else(large)?;
         room = room.checked_sub(size).ok_or_else(large)?;
@@ -148,7 +152,8 @@ mod tests {
 
     #[test]
     fn outputs_of_the_announced_types_are_taken() {
-        let (outputs, extent) = take(None, &info(), made(&[&[3], &[2, 1]], &body()), 7).unwrap();
+        let (outputs, extent) =
+            take(None, (&info(), None), made(&[&[3], &[2, 1]], &body()), 7).unwrap();
         assert_eq!(extent, 68);
         assert_eq!(outputs[0].data, [1, 0, 1]);
         assert_eq!(
@@ -159,8 +164,37 @@ mod tests {
     }
 
     #[test]
+    fn outputs_that_stay_are_none_of_those_that_are_taken() {
+        let carry = crate::Carry {
+            output: "flags".into(),
+            input: "before".into(),
+            shape: vec![3],
+        };
+        let carrying = Carrying {
+            sequence: 1,
+            goes_on: true,
+            carries: vec![carry],
+            last: vec![],
+        };
+        let (info, with) = (info(), Some(&carrying));
+        let sum = made(&[&[2]], &[5, 6, 7, 8]);
+        let (outputs, extent) = take(None, (&info, with), sum, 4).unwrap();
+        assert_eq!((outputs.len(), extent), (1, 4));
+        assert_eq!(
+            (&*outputs[0].name, &*outputs[0].data),
+            ("sum", &[5, 6, 7, 8][..])
+        );
+        let both = made(&[&[3], &[2]], &body());
+        assert!(
+            take(None, (&info, with), both, 99)
+                .unwrap_err()
+                .contains("2 outputs")
+        );
+    }
+
+    #[test]
     fn outputs_that_do_not_fit_are_nonsense() {
-        let refused = |made: Made, limit| take(None, &info(), made, limit).unwrap_err();
+        let refused = |made: Made, limit| take(None, (&info(), None), made, limit).unwrap_err();
         let good: &[&[usize]] = &[&[3], &[2]];
         assert!(refused(made(&[&[3]], &body()), 99).contains("1 outputs"));
         assert!(refused(made(good, &body()), 6).contains("larger than was allowed"));

@@ -62,15 +62,15 @@ where
         .into())
 }
 
-/// Shows the tensor of an output, taking its bytes off the `room` left under `limit`.
+/// Shows the tensor of an output, or its last place, taking its bytes off the `room` left under `limit`.
 pub fn take(
-    info: &TensorInfo,
+    (info, last): (&TensorInfo, bool),
     value: &DynValue,
     (room, limit): (&mut u64, u64),
     show: impl FnOnce(View<'_>) -> Result<(), RuntimeFault>,
 ) -> Result<(), RuntimeFault> {
     let unexpected = |reason: String| RuntimeFault::Unexpected { reason };
-    let shape = value
+    let mut shape = value
         .dtype()
         .tensor_shape()
         .into_iter()
@@ -83,6 +83,13 @@ pub fn take(
                 info.name
             ))
         })?;
+    // With several rows before it, the last place would be in several pieces.
+    if last
+        && let [rows @ .., places, _] = shape.as_mut_slice()
+        && rows.iter().all(|rows| *rows == 1)
+    {
+        *places = (*places).min(1);
+    }
     let size = data_size(info.dtype, &shape)
         .and_then(|size| u64::try_from(size).ok())
         .unwrap_or(u64::MAX);
@@ -95,11 +102,14 @@ pub fn take(
         0 => Cow::Borrowed(&[][..]),
         _ => bytes(info.dtype, value).map_err(|error| unexpected(error.to_string()))?,
     };
+    let before = data
+        .len()
+        .saturating_sub(usize::try_from(size).unwrap_or(usize::MAX));
     show(View {
         name: Cow::Borrowed(&info.name),
         dtype: info.dtype,
         shape: Cow::Owned(shape),
-        data: &data,
+        data: data.get(before..).unwrap_or_default(),
     })
 }
 

@@ -65,7 +65,7 @@ fn each_request_is_paid_for_with_the_next_one() {
             Err(Cannot::InDoubt)
         );
         let signed = sign(honest(&doubt, 40, last.as_ref()));
-        assert_eq!(lane.accept(&signed, &ANSWER, 50), Ok(40));
+        assert_eq!(lane.accept(&signed, &doubt.request, &ANSWER, 50), Ok(40));
         last = Some(signed);
     }
     assert_eq!((lane.sequence(), lane.due()), (3, 120));
@@ -75,8 +75,8 @@ fn each_request_is_paid_for_with_the_next_one() {
 fn deposit_must_cover_what_is_due_and_the_request() {
     let mut lane = lane();
     let doubt = lane.ask(MODEL, request(1), 60, 100).unwrap();
-    lane.accept(&sign(honest(&doubt, 60, None)), &ANSWER, 60)
-        .unwrap();
+    let signed = sign(honest(&doubt, 60, None));
+    lane.accept(&signed, &doubt.request, &ANSWER, 60).unwrap();
     assert_eq!(
         lane.ask(MODEL, request(2), 60, 100),
         Err(Cannot::Deposit { missing: 20 })
@@ -90,7 +90,7 @@ fn answer_must_not_cost_more_than_what_came() {
     let doubt = lane.ask(MODEL, request(1), 100, DEPOSIT).unwrap();
     let signed = sign(honest(&doubt, 41, None));
     assert_eq!(
-        lane.accept(&signed, &ANSWER, 40),
+        lane.accept(&signed, &doubt.request, &ANSWER, 40),
         Err(ReceiptError::Price {
             price: 41,
             limit: 40
@@ -99,16 +99,33 @@ fn answer_must_not_cost_more_than_what_came() {
 }
 
 #[test]
-fn lost_answer_is_paid_for_by_the_receipt_in_the_standing() {
+fn receipt_in_the_standing_is_paid_once_it_is_taken() {
     let mut lane = lane();
     let doubt = lane.ask(MODEL, request(1), 50, DEPOSIT).unwrap();
     let signed = sign(honest(&doubt, 40, None));
     assert_eq!(
         lane.resolve(&standing(Some(signed))),
-        Ok(Resolved::Charged(Box::new(signed)))
+        Ok(Resolved::Claimed(Box::new(signed)))
     );
+    assert_eq!((lane.sequence(), lane.due()), (0, 0));
+    lane.take(&signed);
     assert_eq!((lane.sequence(), lane.due()), (1, 40));
     assert_eq!(lane.resolve(&standing(Some(signed))), Ok(Resolved::Free));
+}
+
+#[test]
+fn answer_to_the_request_before_is_none_to_this_one() {
+    let mut lane = lane();
+    let first = lane.ask(MODEL, request(1), 50, DEPOSIT).unwrap();
+    assert_eq!(lane.resolve(&standing(None)), Ok(Resolved::Free));
+    let second = lane.ask(MODEL, request(2), 50, DEPOSIT).unwrap();
+    let signed = sign(honest(&first, 40, None));
+    assert_eq!(
+        lane.accept(&signed, &second.request, &ANSWER, 50),
+        Err(ReceiptError::Differs("request"))
+    );
+    // Asked for again, it is what it says.
+    assert_eq!(lane.accept(&signed, &first.request, &ANSWER, 50), Ok(40));
 }
 
 #[test]
@@ -130,8 +147,9 @@ fn request_broken_off_may_be_charged_late_instead_of_the_one_after_it() {
     let signed = sign(honest(&first, 30, None));
     assert_eq!(
         lane.resolve(&standing(Some(signed))),
-        Ok(Resolved::Charged(Box::new(signed)))
+        Ok(Resolved::Claimed(Box::new(signed)))
     );
+    lane.take(&signed);
     // The second one was not begun: it is asked again under the next number.
     let second = lane.ask(MODEL, request(2), 50, DEPOSIT).unwrap();
     assert_eq!((second.sequence, lane.due()), (2, 30));
@@ -182,7 +200,7 @@ fn standing_that_claims_anything_else_is_not_believed() {
     );
     let (mut behind, doubt) = ask();
     behind
-        .accept(&sign(honest(&doubt, 40, None)), &ANSWER, 50)
+        .accept(&sign(honest(&doubt, 40, None)), &doubt.request, &ANSWER, 50)
         .unwrap();
     assert_eq!(
         behind.resolve(&standing(None)),
@@ -278,7 +296,8 @@ proptest! {
                 Deed::Deny => lane.resolve(&standing(last)).map(|_| ()).map_err(|_| ()),
                 Deed::Lose => {
                     let resolved = lane.resolve(&standing(Some(signed))).unwrap();
-                    prop_assert_eq!(resolved, Resolved::Charged(Box::new(signed)));
+                    prop_assert_eq!(resolved, Resolved::Claimed(Box::new(signed)));
+                    lane.take(&signed);
                     unanswered = price;
                     last = Some(signed);
                     // A lost answer is asked for again or given up with the provider; here it is given up.
@@ -289,12 +308,12 @@ proptest! {
                     lane.resolve(&more).map(|_| ()).map_err(|_| ())
                 }
                 Deed::Honest => {
-                    answered += lane.accept(&signed, &ANSWER, max_price).unwrap();
+                    answered += lane.accept(&signed, &doubt.request, &ANSWER, max_price).unwrap();
                     last = Some(signed);
                     Ok(())
                 }
                 Deed::Price | Deed::Request | Deed::Answer | Deed::Sum | Deed::Fork | Deed::Number
-                | Deed::Key => lane.accept(&signed, &ANSWER, max_price).map(|_| ()).map_err(|_| ()),
+                | Deed::Key => lane.accept(&signed, &doubt.request, &ANSWER, max_price).map(|_| ()).map_err(|_| ()),
             };
             if matches!(deed, Deed::Honest | Deed::Deny) {
                 prop_assert_eq!(told, Ok(()));

@@ -1,9 +1,10 @@
 //! A lane's HTTP: requests out, answers in, and what a refusal means for the lane.
 
-use std::time::Duration;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use assay_client::{
     delivery::Refusal,
+    network::{is_public, is_public_host},
     protocol::{Address, Digest},
     session::{
         MAX_PRICE_HEADER, MODEL_HEADER, Payment, RECEIPT_HEADER, Receipt, ReceiptError,
@@ -14,12 +15,18 @@ use assay_client::{
 use bytes::{Bytes, BytesMut};
 use reqwest::{
     Client, Response, StatusCode,
+    dns::{Addrs, Name, Resolve, Resolving},
     header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER},
     redirect::Policy,
 };
 use serde::de::DeserializeOwned;
+use url::Url;
 
 use super::Doubt;
+
+mod bounds;
+
+pub use bounds::{Bounds, Deadline};
 
 /// Bytes of a JSON answer, at most.
 const JSON_BYTES: usize = 1 << 20;
@@ -83,6 +90,10 @@ pub enum WireError {
     TooLong(usize),
     #[error("it gave no answer for {} s", .0.as_secs())]
     Silent(Duration),
+    #[error("its answer took longer than {} s", .0.as_secs())]
+    Slow(Duration),
+    #[error("its address is not public; --allow-private asks it all the same")]
+    Private,
     #[error("its answer is not what was asked for: {0}")]
     Garbled(String),
 }
@@ -92,7 +103,11 @@ impl WireError {
     pub const fn is_connection(&self) -> bool {
         match self {
             Self::Http(_) => true,
-            Self::TooLong(_) | Self::Silent(_) | Self::Garbled(_) => false,
+            Self::TooLong(_)
+            | Self::Silent(_)
+            | Self::Slow(_)
+            | Self::Private
+            | Self::Garbled(_) => false,
         }
     }
 }
@@ -126,31 +141,61 @@ pub enum Verdict {
 #[derive(Clone, Debug)]
 pub struct Wire {
     http: Client,
-    /// Longest wait for an answer to begin.
-    patience: Duration,
-    /// Bytes of an answer, at most.
-    max_answer: usize,
+    bounds: Bounds,
+}
+
+/// Resolves names to public addresses only. The client connects to what this returns.
+struct PublicOnly;
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let public: Vec<SocketAddr> = found.filter(|at| is_public(at.ip())).collect();
+            if public.is_empty() {
+                return Err(format!("{} has no public address", name.as_str()).into());
+            }
+            let addresses: Addrs = Box::new(public.into_iter());
+            Ok(addresses)
+        })
+    }
 }
 
 impl Wire {
-    /// `patience` is the longest wait for an answer to begin, and between two pieces of it.
-    ///
     /// # Errors
     /// When TLS cannot be set up on this machine.
-    pub fn new(patience: Duration, max_answer: usize) -> Result<Self, WireError> {
-        let http = Client::builder()
+    pub fn new(bounds: Bounds) -> Result<Self, WireError> {
+        let mut builder = Client::builder()
             // A provider must not send this machine's requests elsewhere.
             .redirect(Policy::none())
+            // A proxy would resolve names by itself.
+            .no_proxy()
             .connect_timeout(CONNECT)
-            .read_timeout(patience)
+            .read_timeout(bounds.patience)
             .pool_idle_timeout(IDLE)
-            .user_agent(concat!("assay-gateway/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self {
-            http,
-            patience,
-            max_answer,
-        })
+            .user_agent(concat!("assay-gateway/", env!("CARGO_PKG_VERSION")));
+        if !bounds.allow_private {
+            builder = builder.dns_resolver(Arc::new(PublicOnly));
+        }
+        let http = builder.build()?;
+        Ok(Self { http, bounds })
+    }
+
+    /// When an answer of at most so many tokens that begins now must have ended.
+    pub fn deadline(&self, tokens: u64) -> Deadline {
+        let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
+        let limit = self.bounds.token.saturating_mul(tokens);
+        Deadline::after(limit.saturating_add(self.bounds.answer))
+    }
+
+    /// An address at which a provider may be asked.
+    fn allowed(&self, endpoint: &str) -> Result<(), WireError> {
+        let url = Url::parse(endpoint).map_err(|error| WireError::Garbled(error.to_string()))?;
+        if self.bounds.allow_private || url.host_str().is_some_and(is_public_host) {
+            Ok(())
+        } else {
+            Err(WireError::Private)
+        }
     }
 
     /// Sends a request with its voucher.
@@ -165,6 +210,7 @@ impl Wire {
         doubt: &Doubt,
         payment: &Payment,
     ) -> Result<Response, WireError> {
+        self.allowed(endpoint)?;
         let (path, content) = match request.kind {
             Kind::Run => (run_path(session), "application/octet-stream"),
             Kind::Generate => (generate_path(session), "application/json"),
@@ -179,9 +225,9 @@ impl Wire {
             .header(MAX_PRICE_HEADER, doubt.max_price)
             .body(request.body.clone())
             .send();
-        match tokio::time::timeout(self.patience, sending).await {
+        match tokio::time::timeout(self.bounds.patience, sending).await {
             Ok(sent) => Ok(sent?),
-            Err(_) => Err(WireError::Silent(self.patience)),
+            Err(_) => Err(WireError::Silent(self.bounds.patience)),
         }
     }
 
@@ -202,6 +248,7 @@ impl Wire {
         endpoint: &str,
         path: &str,
     ) -> Result<T, WireError> {
+        self.allowed(endpoint)?;
         let asking = async {
             let response = self.http.get(format!("{endpoint}{path}")).send().await?;
             let status = response.status();
@@ -219,9 +266,10 @@ impl Wire {
     /// The whole body of an answer.
     ///
     /// # Errors
-    /// When it breaks off or is too long.
+    /// When it breaks off, is too long or takes too long.
     pub async fn whole(&self, response: Response) -> Result<Bytes, WireError> {
-        collect(response, self.max_answer).await
+        let collecting = collect(response, self.bounds.max_answer);
+        self.deadline(0).hold(collecting).await
     }
 }
 
@@ -315,45 +363,4 @@ fn chained(error: &reqwest::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(status: u16, error: &str) -> Verdict {
-        let body = serde_json::to_vec(&Refusal {
-            error: error.to_owned(),
-            message: "why".to_owned(),
-        })
-        .unwrap();
-        verdict(
-            StatusCode::from_u16(status).unwrap(),
-            &HeaderMap::new(),
-            &body,
-        )
-    }
-
-    #[test]
-    fn refusals_of_the_worker_are_told_from_those_of_a_proxy() {
-        assert_eq!(of(422, code::INPUT_MISMATCH), Verdict::Unfit("why".into()));
-        assert!(matches!(of(503, code::DRAINING), Verdict::Busy(BUSY, _)));
-        assert!(matches!(
-            of(409, code::SEQUENCE_MISMATCH),
-            Verdict::Count(_)
-        ));
-        assert!(matches!(of(500, "other"), Verdict::Doubtful(_)));
-        let html = verdict(
-            StatusCode::BAD_GATEWAY,
-            &HeaderMap::new(),
-            b"<html>busy</html>",
-        );
-        assert_eq!(html, Verdict::Doubtful("HTTP 502 Bad Gateway".into()));
-    }
-
-    #[test]
-    fn retry_after_has_a_longest_time() {
-        let mut headers = HeaderMap::new();
-        headers.insert(RETRY_AFTER, "7".parse().unwrap());
-        assert_eq!(retry_after(&headers), Duration::from_secs(7));
-        headers.insert(RETRY_AFTER, "999999".parse().unwrap());
-        assert_eq!(retry_after(&headers), LONGEST_BUSY);
-    }
-}
+mod tests;

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 const FIRST: Duration = Duration::from_secs(2);
 /// Longest that failures set it aside for.
 const LONGEST: Duration = Duration::from_mins(5);
+/// Breaches within this time of one that counted have its cause: a new operator key, say, shows in each session.
+const ONE_CAUSE: Duration = Duration::from_secs(30);
 /// Weight of the newest of the times, one in so many.
 const SMOOTH: u64 = 8;
 
@@ -28,6 +30,8 @@ pub struct Health {
     /// In a row.
     failures: u32,
     aside_until: Option<Instant>,
+    /// The last breach that counted.
+    broke_at: Option<Instant>,
 }
 
 impl Health {
@@ -52,6 +56,17 @@ impl Health {
             }
             Outcome::Busy(wait) => self.aside_until = now.checked_add(wait),
         }
+    }
+
+    /// Takes note of a breach of the rules, and returns whether it counts.
+    pub fn broke_rules(&mut self, now: Instant) -> bool {
+        self.note(Outcome::Failed, now);
+        let since = self.broke_at.map(|at| now.saturating_duration_since(at));
+        let counts = since.is_none_or(|since| since > ONE_CAUSE);
+        if counts {
+            self.broke_at = Some(now);
+        }
+        counts
     }
 
     /// Whether it may be asked.
@@ -89,6 +104,16 @@ mod tests {
         assert!(health.is_usable(now));
         health.note(Outcome::Failed, now);
         assert_eq!(health.aside_for(now), FIRST);
+    }
+
+    #[test]
+    fn breaches_at_about_the_same_time_count_once() {
+        let now = Instant::now();
+        let mut health = Health::default();
+        assert!(health.broke_rules(now));
+        assert!(!health.is_usable(now));
+        assert!(!health.broke_rules(now + ONE_CAUSE));
+        assert!(health.broke_rules(now + ONE_CAUSE + Duration::from_secs(1)));
     }
 
     #[test]

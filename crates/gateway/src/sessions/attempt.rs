@@ -6,7 +6,7 @@ use std::{
 };
 
 use assay_client::{
-    protocol::{Digest, Voucher},
+    protocol::Digest,
     session::{Payment, ReceiptError, SignedReceipt, Usage},
 };
 use bytes::Bytes;
@@ -14,15 +14,15 @@ use reqwest::{Response, StatusCode};
 
 use super::{
     Active, Inner,
+    doubt::{Agreed, Learnt, Unanswered},
     generation::Lines,
-    pool::LiveLane,
     serve::{Failed, Reply, Taken},
 };
 use crate::{
     funds::Hold,
     lane::{
-        Cannot, Resolved,
-        wire::{self, Kind, Request, Verdict, WireError},
+        Cannot,
+        wire::{self, Deadline, Kind, Request, Verdict, WireError},
     },
     providers::Outcome,
     store::{State, StoreError},
@@ -44,6 +44,8 @@ enum After {
     Charged(Box<SignedReceipt>, Failed),
     /// It is used no more.
     Retire(State, String, Failed),
+    /// Nor is it, and its provider broke the rules.
+    Lied(String, Failed),
     /// Whether the request is charged must be found out first.
     Doubt(Failed),
     /// The ledger could not be written.
@@ -60,6 +62,8 @@ pub(super) struct Attempt<'a> {
     pub active: &'a Arc<Active>,
     /// Whether the provider was asked where it stands.
     pub recounted: bool,
+    /// Whether the connection broke: whatever the provider says afterwards, it may have answered then.
+    pub interrupted: bool,
 }
 
 impl Attempt<'_> {
@@ -81,7 +85,7 @@ impl Attempt<'_> {
                         Ok((body, receipt)) => return self.ran(body, receipt, began).await,
                         Err(broken) => broken,
                     },
-                    Kind::Generate => match Lines::begin(response).await {
+                    Kind::Generate => match Lines::begin(response, self.deadline()).await {
                         Ok(lines) => {
                             self.note(Outcome::Answered(began.elapsed()));
                             return Ok(self.forward(lines));
@@ -98,6 +102,7 @@ impl Attempt<'_> {
                 },
                 Err(broken) => broken,
             };
+            self.interrupted = true;
             // The same number again is not charged twice, but of a generation it gives no more than was charged. Whoever
             // was silent is not waited for again.
             let again = self.request.kind == Kind::Run && broken.is_connection();
@@ -143,12 +148,7 @@ impl Attempt<'_> {
                 .await
                 .map_err(After::Unwritten)?;
         }
-        let voucher = Voucher {
-            session,
-            cumulative: due,
-            expires_at: i64::MAX,
-        };
-        Payment::sign(voucher, &lane.key).map_err(|error| {
+        lane.payment().map_err(|error| {
             After::Retire(
                 State::Broken,
                 format!("its key does not sign: {error}"),
@@ -167,6 +167,10 @@ impl Attempt<'_> {
             .wire
             .send(endpoint, session, self.request, doubt, payment)
             .await
+    }
+
+    fn deadline(&self) -> Deadline {
+        self.inner.wire.deadline(self.worst.output_tokens)
     }
 
     async fn whole(&self, response: Response) -> Result<(Bytes, Receipt), WireError> {
@@ -212,7 +216,7 @@ impl Attempt<'_> {
             Some(Ok(signed)) => {
                 let response = Digest::of(&[body]);
                 let core = &mut self.taken.lane.core;
-                core.accept(&signed, &response, limit)
+                core.accept(&signed, &self.request.digest, &response, limit)
                     .map(|_| Box::new(signed))
                     .map_err(|error| error.to_string())
             }
@@ -220,14 +224,13 @@ impl Attempt<'_> {
         accepted.map_err(|why| self.lied(&why))
     }
 
-    /// The provider broke the rules: nothing is paid for this request, and the session is used no more.
+    /// Nothing is paid for this request, and the session is used no more.
     fn lied(&self, why: &str) -> After {
-        self.note(Outcome::Failed);
         let provider = self.taken.candidate.provider.account;
         let error = unavailable(&format!(
             "the provider {provider} was not paid and is not used in this session any more: {why}"
         ));
-        After::Retire(State::Broken, why.to_owned(), Failed::Elsewhere(error))
+        After::Lied(why.to_owned(), Failed::Elsewhere(error))
     }
 
     /// What an answer that is no 200 means for the lane; or when the same request goes out again.
@@ -240,7 +243,7 @@ impl Attempt<'_> {
         };
         if receipt.is_some() {
             // The model failed on this input, which is work like any other.
-            let limit = self.price_of(0);
+            let limit = self.agreed().of(0);
             let signed = self.accept(receipt, &body, limit)?;
             let error = UpstreamError::Unprocessable(wire::refusal_text(status, &body));
             return Err(After::Charged(signed, Failed::Final(error)));
@@ -281,41 +284,49 @@ impl Attempt<'_> {
         })
     }
 
-    /// Learns from the provider where it stands, and begins again from there if that can be so.
+    /// Learns where the provider stands, and begins again from there if that can be so.
     async fn recount(&mut self) -> Result<Duration, After> {
         self.recounted = true;
+        let inner = self.inner;
+        // It may claim this very request, of which nothing came.
+        let unanswered = self.unanswered();
         let lane = &mut self.taken.lane;
-        let session = lane.account.address;
-        let standing = match self.inner.wire.standing(&lane.endpoint, &session).await {
-            Ok(standing) => standing,
-            Err(error) => return Err(After::Doubt(Failed::Elsewhere(unavailable(&error)))),
-        };
-        match lane.core.resolve(&standing) {
-            Ok(Resolved::Free) => Ok(Duration::ZERO),
-            Ok(Resolved::Charged(signed)) if signed.receipt.request == self.request.digest => {
+        lane.keep(unanswered);
+        match inner.learn(lane).await {
+            Learnt::Free => Ok(Duration::ZERO),
+            Learnt::Charged(signed) if signed.receipt.request == self.request.digest => {
                 let error = unavailable(&"the answer was lost on its way");
                 Err(After::Charged(signed, Failed::Again(error)))
             }
             // The one before was broken off, and charged after all; this one has not begun.
-            Ok(Resolved::Charged(signed)) => match self.inner.keep(lane, &signed).await {
+            Learnt::Charged(signed) => match inner.keep(lane, &signed).await {
                 Ok(()) => {
-                    self.inner.limit.note(signed.receipt.price);
+                    inner.limit.note(signed.receipt.price);
                     Ok(Duration::ZERO)
                 }
                 Err(error) => Err(After::Unwritten(error)),
             },
-            Err(claim) => Err(self.lied(&claim.to_string())),
+            Learnt::Nothing(error) | Learnt::Withheld(error) => {
+                Err(After::Doubt(Failed::Elsewhere(unavailable(&error))))
+            }
+            Learnt::Lied(why) => Err(self.lied(&why)),
         }
     }
 
-    /// Lamports for the prompt or input and so many tokens of an answer.
-    pub fn price_of(&self, output_tokens: u64) -> u64 {
-        let usage = Usage {
-            output_tokens,
-            ..self.worst
-        };
-        let price = self.taken.candidate.price.of(usage);
-        price.unwrap_or(u64::MAX).min(self.taken.price)
+    fn unanswered(&self) -> Unanswered {
+        Unanswered {
+            request: self.request.clone(),
+            agreed: self.agreed(),
+            seen: 0,
+        }
+    }
+
+    pub const fn agreed(&self) -> Agreed {
+        Agreed {
+            price: self.taken.candidate.price,
+            worst: self.worst,
+            most: self.taken.price,
+        }
     }
 
     pub fn note(&self, outcome: Outcome) {
@@ -324,12 +335,17 @@ impl Attempt<'_> {
     }
 
     async fn end(self, after: After) -> Failed {
+        let unanswered = self.unanswered();
         let Self {
-            inner, taken, hold, ..
+            inner,
+            taken,
+            hold,
+            interrupted,
+            ..
         } = self;
-        let lane = taken.lane;
+        let mut lane = taken.lane;
         match after {
-            After::Free(failed) => {
+            After::Free(failed) if !interrupted => {
                 inner.free(lane).await;
                 failed
             }
@@ -341,7 +357,12 @@ impl Attempt<'_> {
                 inner.retire(&lane, state, &reason).await;
                 failed
             }
-            After::Doubt(failed) => {
+            After::Lied(why, failed) => {
+                inner.lied(&lane, &why).await;
+                failed
+            }
+            After::Free(failed) | After::Doubt(failed) => {
+                lane.keep(unanswered);
                 inner.settle_doubt(lane, hold);
                 failed
             }
@@ -355,28 +376,6 @@ impl Attempt<'_> {
 
 /// What an answer's header says of its receipt.
 type Receipt = Option<Result<SignedReceipt, ReceiptError>>;
-
-impl Inner {
-    /// An accepted receipt is written down before the answer is passed on; then the lane is free again.
-    pub(super) async fn charged(
-        self: &Arc<Self>,
-        lane: LiveLane,
-        signed: &SignedReceipt,
-        hold: Hold,
-    ) -> Result<(), UpstreamError> {
-        hold.spend(signed.receipt.price);
-        match self.keep(&lane, signed).await {
-            Ok(()) => {
-                self.return_lane(lane);
-                Ok(())
-            }
-            Err(error) => {
-                self.unwritten(&lane, &error);
-                Err(unavailable(&error))
-            }
-        }
-    }
-}
 
 pub(super) fn unavailable(why: &dyn std::fmt::Display) -> UpstreamError {
     UpstreamError::Unavailable(why.to_string())

@@ -13,10 +13,11 @@ use tokio::sync::mpsc;
 
 use super::{
     attempt::{Attempt, unavailable},
+    doubt::Unanswered,
     serve::Reply,
 };
 use crate::{
-    lane::wire::WireError,
+    lane::wire::{Deadline, WireError},
     providers::Outcome,
     upstream::{Piece, UpstreamError},
 };
@@ -33,6 +34,7 @@ pub struct Lines {
     response: Response,
     rest: BytesMut,
     first: Option<Line>,
+    deadline: Deadline,
 }
 
 /// How a generation ended, for its lane.
@@ -45,11 +47,12 @@ enum End {
 
 impl Lines {
     /// Waits for the first line: until then another provider can be asked.
-    pub async fn begin(response: Response) -> Result<Self, WireError> {
+    pub async fn begin(response: Response, deadline: Deadline) -> Result<Self, WireError> {
         let mut lines = Self {
             response,
             rest: BytesMut::new(),
             first: None,
+            deadline,
         };
         match lines.next().await? {
             Some(Line::Failed(refusal)) => Err(WireError::Garbled(refusal.message)),
@@ -57,6 +60,28 @@ impl Lines {
             Some(first) => {
                 lines.first = Some(first);
                 Ok(lines)
+            }
+        }
+    }
+
+    /// The tokens as bytes, their number, and the receipt of an answer that comes whole, of so many tokens at most.
+    pub async fn all(mut self, most: u64) -> Result<(Vec<u8>, u64, SignedReceipt), WireError> {
+        let mut answer = Vec::new();
+        loop {
+            match self.next().await? {
+                Some(Line::Token(token)) if count(&answer) < most => {
+                    answer.extend_from_slice(&token.id.to_le_bytes());
+                }
+                Some(Line::Token(_)) => {
+                    let why = "it gave more tokens than were asked for";
+                    return Err(WireError::Garbled(why.to_owned()));
+                }
+                Some(Line::Done { receipt, .. }) => {
+                    let tokens = count(&answer);
+                    return Ok((answer, tokens, receipt));
+                }
+                Some(Line::Failed(refusal)) => return Err(WireError::Garbled(refusal.message)),
+                None => return Err(WireError::Garbled("it breaks off".to_owned())),
             }
         }
     }
@@ -83,7 +108,7 @@ impl Lines {
             if searched > LINE {
                 return Err(WireError::TooLong(LINE));
             }
-            match self.response.chunk().await? {
+            match self.deadline.hold(self.response.chunk()).await? {
                 Some(chunk) => self.rest.extend_from_slice(&chunk),
                 None if self.rest.trim_ascii().is_empty() => return Ok(None),
                 // The last line may lack its end.
@@ -99,16 +124,7 @@ impl Attempt<'_> {
         let (pieces, coming) = mpsc::channel(AHEAD);
         let (inner, active) = (Arc::clone(self.inner), Arc::clone(self.active));
         let (most, prompt) = (self.worst.output_tokens, self.worst.input_tokens);
-        let candidate = self.taken.candidate.clone();
-        let price = self.taken.price;
-        let limit = move |tokens: u64| {
-            let usage = Usage {
-                input_tokens: prompt,
-                output_tokens: tokens,
-                ..Usage::default()
-            };
-            candidate.price.of(usage).unwrap_or(u64::MAX).min(price)
-        };
+        let (agreed, request) = (self.agreed(), self.request.clone());
         let (mut lane, hold) = (self.taken.lane, self.hold);
         tokio::spawn(async move {
             let mut answer = Vec::new();
@@ -119,7 +135,9 @@ impl Attempt<'_> {
             match end {
                 End::Whole(finish, signed) => {
                     let response = Digest::of(&[&answer]);
-                    match lane.core.accept(&signed, &response, limit(tokens)) {
+                    let limit = agreed.of(tokens);
+                    let accepted = lane.core.accept(&signed, &request.digest, &response, limit);
+                    match accepted {
                         Ok(price) => {
                             let usage = Usage {
                                 input_tokens: prompt,
@@ -147,6 +165,12 @@ impl Attempt<'_> {
                             .note(&lane.account.provider, Outcome::Failed);
                         let _ = pieces.send(Err(error)).await;
                     }
+                    let seen = agreed.of(tokens);
+                    lane.keep(Unanswered {
+                        request,
+                        agreed,
+                        seen,
+                    });
                     inner.settle_doubt(lane, hold);
                 }
                 End::Lied(why) => {

@@ -91,12 +91,10 @@ impl Inner {
                 self.limit.undeposit(terms.deposit);
                 let text = error.to_string();
                 // Two nodes behind one address can disagree on what has expired: the tending looks once more.
-                let (state, reason) = match error {
-                    ChainError::Expired { .. } => (State::Opening, String::new()),
-                    ChainError::Unreachable { .. }
-                    | ChainError::Refused { .. }
-                    | ChainError::Decode { .. }
-                    | ChainError::Unknown { .. } => (State::Failed, text.clone()),
+                let (state, reason) = if matches!(error, ChainError::Expired { .. }) {
+                    (State::Opening, String::new())
+                } else {
+                    (State::Failed, text.clone())
                 };
                 (state, reason, Err(unavailable(&text)))
             }
@@ -140,7 +138,8 @@ impl Inner {
     }
 
     /// Gives a lane back, and tops its session up in the background if little is left.
-    pub(super) fn return_lane(self: &Arc<Self>, lane: LiveLane) {
+    pub(super) fn return_lane(self: &Arc<Self>, mut lane: LiveLane) {
+        lane.forget_answered();
         let left = lane.account.deposit().saturating_sub(lane.core.due());
         if left < self.config.deposit / LOW && !self.is_draining() {
             tokio::spawn(Arc::clone(self).refill(Arc::clone(&lane.account)));
@@ -168,10 +167,7 @@ impl Inner {
 
 /// A session of the ledger as a lane.
 pub(super) fn revive(row: &SessionRow, core: Lane) -> LiveLane {
-    LiveLane {
-        core,
-        key: Keypair::new_from_array(row.key),
-        account: Account::new(row.address, row.provider, row.generation, row.deposit),
-        endpoint: row.endpoint.clone(),
-    }
+    let key = Keypair::new_from_array(row.key);
+    let account = Account::new(row.address, row.provider, row.generation, row.deposit);
+    LiveLane::new(core, key, account, row.endpoint.clone())
 }

@@ -10,10 +10,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use assay_client::protocol::Address;
+use assay_client::{
+    protocol::{Address, Digest, Voucher},
+    session::Payment,
+};
 use solana_keypair::Keypair;
+use solana_signer::SignerError;
 use tokio::sync::Notify;
 
+use super::doubt::Unanswered;
 use crate::{lane::Lane, providers::Candidate, upstream::UpstreamError};
 
 /// After a session could not be opened, none is opened with that provider for this long.
@@ -58,9 +63,52 @@ pub struct LiveLane {
     pub account: Arc<Account>,
     /// Base url of the provider's worker, as last seen.
     pub endpoint: String,
+    /// Requests that the core holds to be in doubt, or to be charged late.
+    unanswered: Vec<Unanswered>,
 }
 
 impl LiveLane {
+    pub const fn new(core: Lane, key: Keypair, account: Arc<Account>, endpoint: String) -> Self {
+        Self {
+            core,
+            key,
+            account,
+            endpoint,
+            unanswered: Vec::new(),
+        }
+    }
+
+    /// The voucher for everything that was answered so far.
+    pub fn payment(&self) -> Result<Payment, SignerError> {
+        let voucher = Voucher {
+            session: self.account.address,
+            cumulative: self.core.due(),
+            expires_at: i64::MAX,
+        };
+        Payment::sign(voucher, &self.key)
+    }
+
+    /// Keeps a request that gave no whole answer.
+    pub fn keep(&mut self, unanswered: Unanswered) {
+        self.forget_answered();
+        let digest = unanswered.request.digest;
+        self.unanswered.retain(|kept| kept.request.digest != digest);
+        self.unanswered.push(unanswered);
+    }
+
+    /// The request of this digest, if it gave no whole answer since the start.
+    pub fn unanswered(&self, request: &Digest) -> Option<&Unanswered> {
+        let mut kept = self.unanswered.iter();
+        kept.find(|kept| kept.request.digest == *request)
+    }
+
+    /// Lets go of requests that are not charged any more.
+    pub fn forget_answered(&mut self) {
+        let core = &self.core;
+        self.unanswered
+            .retain(|kept| core.pending(&kept.request.digest).is_some());
+    }
+
     /// Lamports that its deposit lacks for a request of this price.
     pub fn missing(&self, price: u64) -> u64 {
         self.core.missing(self.account.deposit(), price)

@@ -88,6 +88,7 @@ impl Inner {
                 worst,
                 active: &active,
                 recounted: false,
+                interrupted: false,
             };
             match attempt.make().await {
                 Ok(reply) => return Ok(reply),
@@ -135,6 +136,14 @@ impl Inner {
             return Err(UpstreamError::Unprocessable(format!(
                 "providers offer this model, but none of them takes such a request of {bytes} bytes"
             )));
+        }
+        let able = self.directory.without_banned(able);
+        if able.is_empty() {
+            return Err(UpstreamError::Unavailable(
+                "every provider of this model broke the rules too often and is not asked any more; `assay session list` \
+                 says why, and `assay session trust PROVIDER` asks one again"
+                    .to_owned(),
+            ));
         }
         let priced = |candidate: Candidate| {
             let price = candidate.price.of(worst).unwrap_or(u64::MAX);

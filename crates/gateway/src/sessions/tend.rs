@@ -1,4 +1,4 @@
-//! What goes on beside the requests: what became of requests in doubt, and what the chain says of the sessions.
+//! What goes on beside the requests: what the chain says of the sessions, and what the ledger does.
 
 use std::{
     sync::{Arc, Weak, atomic::Ordering},
@@ -7,24 +7,18 @@ use std::{
 
 use assay_client::session::SignedReceipt;
 
-use super::{Active, Inner, StartError, money::revive, pool::LiveLane};
+use super::{Inner, StartError, attempt::unavailable, money::revive, pool::LiveLane};
 use crate::{
     clock,
     funds::Hold,
-    lane::{Lane, Resolved},
+    lane::Lane,
     reconcile::{Known, ReconcileError, reconcile},
-    store::{ReceiptRow, State, StoreError},
+    store::{ReceiptRow, State, Store, StoreError},
+    upstream::UpstreamError,
 };
 
 /// How often the chain is asked about the sessions.
 const TEND: Duration = Duration::from_secs(20);
-/// Before a provider is asked what became of a request: first soon, for it may just have noticed the end.
-const FIRST_ASK: Duration = Duration::from_millis(20);
-/// Each further time after five times as long, up to this.
-const LAST_ASK: Duration = Duration::from_mins(1);
-/// Once it is asked more seldom than this, nobody waits for its answer.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// Follows the chain until the sessions are dropped.
 pub(super) async fn tend(inner: Weak<Inner>) {
     loop {
@@ -43,7 +37,15 @@ impl Inner {
         let known = reconcile(&self.store, self.chain.as_ref(), self.cluster)
             .await
             .map_err(StartError::from)?;
-        self.adopt(known).await
+        self.adopt(known).await?;
+        self.follow_bans().await
+    }
+
+    /// The command line may have lifted a ban.
+    pub(super) async fn follow_bans(&self) -> Result<(), StartError> {
+        let banned = self.store.call(Store::banned).await;
+        self.directory.ban(banned.map_err(ReconcileError::from)?);
+        Ok(())
     }
 
     /// Takes up sessions that are good and new here, follows the deposits of the others, and lets go of those that end.
@@ -85,54 +87,24 @@ impl Inner {
         Ok(())
     }
 
-    /// Finds out in the background whether the lane's request is charged. Until then the lane rests.
-    pub(super) fn settle_doubt(self: &Arc<Self>, lane: LiveLane, hold: Hold) {
-        let inner = Arc::clone(self);
-        tokio::spawn(async move {
-            let active = inner.begin();
-            inner.find_out(lane, hold, active).await;
-        });
-    }
-
-    async fn find_out(self: &Arc<Self>, mut lane: LiveLane, hold: Hold, active: Active) {
-        let session = lane.account.address;
-        let mut wait = FIRST_ASK;
-        let mut active = Some(active);
-        let standing = loop {
-            tokio::time::sleep(wait).await;
-            match self.wire.standing(&lane.endpoint, &session).await {
-                Ok(standing) => break standing,
-                Err(error) => tracing::debug!(%session, %error, "a request stays in doubt"),
+    /// An accepted receipt is written down before the answer is passed on; then the lane is free again.
+    pub(super) async fn charged(
+        self: &Arc<Self>,
+        lane: LiveLane,
+        signed: &SignedReceipt,
+        hold: Hold,
+    ) -> Result<(), UpstreamError> {
+        hold.spend(signed.receipt.price);
+        match self.keep(&lane, signed).await {
+            Ok(()) => {
+                self.return_lane(lane);
+                Ok(())
             }
-            wait = wait.saturating_mul(5).min(LAST_ASK);
-            if wait > PATIENCE {
-                // The end of the gateway does not wait for a provider that is gone: the ledger keeps the doubt.
-                active = None;
+            Err(error) => {
+                self.unwritten(&lane, &error);
+                Err(unavailable(&error))
             }
-        };
-        match lane.core.resolve(&standing) {
-            Ok(Resolved::Free) => {
-                let cleared = self.store.call(move |store| store.clear_doubt(&session));
-                match cleared.await {
-                    Ok(()) => self.return_lane(lane),
-                    Err(error) => self.unwritten(&lane, &error),
-                }
-            }
-            Ok(Resolved::Charged(signed)) => {
-                // An error is told by the ledger itself; nobody waits for this answer any more.
-                let _ = self.charged(lane, &signed, hold).await;
-            }
-            Err(claim) => self.lied(&lane, &claim.to_string()).await,
         }
-        drop(active);
-    }
-
-    /// The provider broke the rules: nothing more is paid in this session.
-    pub(super) async fn lied(&self, lane: &LiveLane, why: &str) {
-        let provider = &lane.account.provider;
-        self.directory
-            .note(provider, crate::providers::Outcome::Failed);
-        self.retire(lane, State::Broken, why).await;
     }
 
     /// Writes an accepted receipt down.

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use super::{Config, Sessions};
 use crate::{
     books,
+    lane::wire::Bounds,
     store::{SessionRow, Store},
 };
 use chain::{MemoryChain, WALLET};
@@ -81,9 +82,16 @@ impl World {
     }
 }
 
+/// More than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 fn config() -> Config {
     Config {
-        patience: Duration::from_secs(20),
+        bounds: Bounds {
+            patience: PATIENCE,
+            allow_private: true,
+            ..Bounds::default()
+        },
         queue_wait: Duration::from_secs(20),
         ..Config::new(1_000_000, 10_000, 10_000)
     }

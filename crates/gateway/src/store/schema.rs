@@ -1,10 +1,8 @@
 //! The ledger's layout. Append a step for every change; never edit one that was released.
 
-use rusqlite::Connection;
+use assay_sqlite::Layout;
 
-use super::StoreError;
-
-const STEPS: &[&str] = &["
+pub(super) const LAYOUT: Layout = Layout(&["
     -- Written before the transaction that opens it is sent. cluster is the chain's genesis hash, key the session key's
     -- secret, deposit and settled are the chain's as last seen, paid is the highest voucher handed out.
     -- doubt_*: a request that was sent and whose receipt has not been accepted.
@@ -24,20 +22,10 @@ const STEPS: &[&str] = &["
         received_at INTEGER NOT NULL,
         PRIMARY KEY (session, sequence)
     ) STRICT;
-"];
-
-/// Brings the layout up to date, all of it or nothing.
-pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let transaction = connection.transaction()?;
-    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
-    if found > known {
-        return Err(StoreError::Newer { found, known });
-    }
-    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
-        transaction.execute_batch(step)?;
-    }
-    transaction.pragma_update(None, "user_version", known)?;
-    transaction.commit()?;
-    Ok(())
-}
+", "
+    -- Providers that broke the rules: how often, and how many of their answers were paid since, each of which counts
+    -- towards forgiving one.
+    CREATE TABLE breaches (
+        provider BLOB PRIMARY KEY, count INTEGER NOT NULL, answers INTEGER NOT NULL, reason TEXT NOT NULL
+    ) STRICT;
+"]);

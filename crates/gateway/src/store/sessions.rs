@@ -234,6 +234,21 @@ impl Store {
         })
     }
 
+    /// Notes that the request in doubt is worth so many lamports at most.
+    ///
+    /// # Errors
+    /// When the file fails.
+    pub fn bound_doubt(&self, address: &Address, most: u64) -> Result<(), StoreError> {
+        self.with(|connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE sessions SET doubt_max_price = min(doubt_max_price, ?) WHERE address = ?",
+                )?
+                .execute(params![stored(most), address.as_ref()])?;
+            Ok(())
+        })
+    }
+
     /// Notes that the request in doubt was not charged.
     ///
     /// # Errors

@@ -168,3 +168,32 @@ fn books_that_agree_have_no_faults_and_each_lie_has_one() {
     let unsigned = faults(&session(40, 0), &[first, altered]);
     assert!(unsigned[0].contains("signature"), "{unsigned:?}");
 }
+
+#[test]
+fn breach_is_forgiven_by_a_hundred_paid_answers_of_its_provider() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("ledger.sqlite")).unwrap();
+    store.add_session(&row(10)).unwrap();
+    let (ours, other) = (row(10).provider, address(99));
+    for provider in [ours, ours, ours, other, other, other] {
+        store.add_breach(&provider, "it lied").unwrap();
+    }
+    assert_eq!(store.banned().unwrap().len(), 2);
+    let mut last: Option<ReceiptRow> = None;
+    for number in 1..=100 {
+        assert_eq!(store.banned().unwrap().len(), 2);
+        let next = receipt(number, 1, last.as_ref().map(|row| &row.signed.receipt));
+        store.add_receipt(&next).unwrap();
+        last = Some(next);
+    }
+    assert_eq!(store.banned().unwrap(), [other].into());
+    let counts: Vec<u32> = store
+        .breaches()
+        .unwrap()
+        .iter()
+        .map(|one| one.count)
+        .collect();
+    assert_eq!(counts, [2, 3]);
+    assert!(store.trust(&other).unwrap() && !store.trust(&other).unwrap());
+    assert_eq!(store.banned().unwrap(), [].into());
+}

@@ -34,6 +34,30 @@ fn the_first_of_two_models_is_the_one() {
 }
 
 #[test]
+fn a_link_out_of_the_folder_is_refused_and_one_within_is_not() {
+    let outside = tempfile::tempdir().unwrap();
+    exports::write(outside.path(), "secret", b"{}");
+    let link = |from: &Path, name: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        exports::write(folder.path(), "kept/model", b"model");
+        exports::write(folder.path(), "kept/config.json", b"{}");
+        exports::write(folder.path(), "model.onnx", b"model");
+        let place = folder.path().join(name);
+        let _ = fs::remove_file(&place);
+        std::os::unix::fs::symlink(from, &place).unwrap();
+        Files::read(folder.path()).map(|_| ())
+    };
+    for name in ["model.onnx", "config.json"] {
+        let refused = link(&outside.path().join("secret"), name).unwrap_err();
+        assert!(
+            matches!(refused, PackageError::Outside { ref path } if path.ends_with(name)),
+            "{refused}"
+        );
+        assert!(link(Path::new("kept/config.json"), name).is_ok());
+    }
+}
+
+#[test]
 fn an_archive_is_as_good_as_its_folder() {
     let folder = tempfile::tempdir().unwrap();
     let inner = folder.path().join("tiny");

@@ -1,23 +1,19 @@
 //! One question, asked of these endpoints in turn.
 
 use assay_client::{
-    PROGRAM_ID,
     account::Layout,
     filter::{self, Filter},
     program::CLOCK_SYSVAR,
     protocol::Address,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use solana_account_decoder_client_types::UiAccount;
 use solana_client::rpc_response::{Response, RpcKeyedAccount};
 use solana_signature::Signature;
 
 use super::{
     RpcChain,
-    wire::{
-        Status, accounts, asked, decode, encoding, filter_json, first_clock, listed, parse,
-        read_snapshot,
-    },
+    wire::{Status, accounts, asked, decode, encoding, first_clock, listed, parse, read_snapshot},
 };
 use crate::chain::{ChainError, Clock, SignatureState, Snapshot, Wanted};
 
@@ -44,21 +40,15 @@ impl RpcChain {
         &self,
         only: Vec<Filter>,
     ) -> Result<Vec<(Address, T)>, ChainError> {
-        let filters: Vec<Value> = filter::accounts::<T>()
-            .iter()
-            .chain(&only)
-            .map(filter_json)
-            .collect();
-        let mut config = encoding();
-        if let Some(config) = config.as_object_mut() {
-            config.insert("filters".into(), filters.into());
-        }
-        let parameters = json!([PROGRAM_ID.to_string(), config]);
-        self.ask("getProgramAccounts", parameters, |answer| {
-            let accounts: Vec<RpcKeyedAccount> = parse(answer)?;
-            // An account of a later layout is not ours to judge; the others are no worse for it.
-            Ok(accounts.iter().filter_map(listed).collect())
-        })
+        self.ask(
+            "getProgramAccounts",
+            filter::listing::<T>(&only),
+            |answer| {
+                let accounts: Vec<RpcKeyedAccount> = parse(answer)?;
+                // An account of a later layout is not ours to judge; the others are no worse for it.
+                Ok(accounts.iter().filter_map(listed).collect())
+            },
+        )
         .await
     }
 
@@ -67,18 +57,18 @@ impl RpcChain {
         &self,
         wanted: &[Address],
     ) -> Result<Vec<(Address, Option<T>)>, ChainError> {
-        let (_, accounts) = self.accounts(&self.candidates().await, wanted).await?;
+        let (_, _, accounts) = self.accounts(&self.candidates().await, wanted).await?;
         // One account that anybody may have changed must not hide the others.
         Ok(wanted.iter().zip(accounts).filter_map(asked).collect())
     }
 
-    /// As many answers as questions, in their order, and who answered first. No page is older than
-    /// the one before.
+    /// As many answers as questions, in their order, and who answered first and at which slot. No page is
+    /// older than the one before.
     pub(super) async fn accounts(
         &self,
         candidates: &[usize],
         wanted: &[Address],
-    ) -> Result<(usize, Vec<Option<UiAccount>>), ChainError> {
+    ) -> Result<(usize, u64, Vec<Option<UiAccount>>), ChainError> {
         let mut all = Vec::with_capacity(wanted.len());
         let mut config = encoding();
         let mut first = None;
@@ -89,13 +79,14 @@ impl RpcChain {
             let (position, (slot, read)) = self
                 .ask_in_turn(candidates, "getMultipleAccounts", &parameters, read)
                 .await?;
-            first.get_or_insert(position);
+            first.get_or_insert((position, slot));
             if let Some(config) = config.as_object_mut() {
                 config.insert("minContextSlot".into(), slot.into());
             }
             all.extend(read);
         }
-        Ok((first.unwrap_or_default(), all))
+        let (position, slot) = first.unwrap_or_default();
+        Ok((position, slot, all))
     }
 
     pub(super) async fn snapshot_of(
@@ -110,7 +101,7 @@ impl RpcChain {
             .chain(&wanted.panels)
             .copied()
             .collect();
-        let (position, accounts) = self.accounts(candidates, &all).await?;
+        let (position, _, accounts) = self.accounts(candidates, &all).await?;
         let snapshot = read_snapshot(wanted, accounts);
         let snapshot = snapshot.map_err(|reason| self.unreadable(position, reason))?;
         Ok((position, snapshot))

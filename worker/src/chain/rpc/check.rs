@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 
 use assay_client::{
     PROGRAM_ID,
+    clock::Clock,
     program::{CLOCK_SYSVAR, SYSTEM_PROGRAM},
 };
 use futures_util::future::join_all;
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 
 use super::{
     CHECK, Fault, RpcChain,
-    wire::{encoding, parse, read_clock},
+    wire::{encoding, parse},
 };
 
 impl RpcChain {
@@ -102,7 +103,7 @@ fn has_program(answer: Value) -> Result<bool, String> {
     let mut accounts = answer.value.into_iter();
     let program = accounts.next().flatten();
     let clock = accounts.next().flatten();
-    let clock = clock.and_then(|account| read_clock(&account.data.decode()?));
+    let clock = clock.and_then(|account| Clock::decode(&account.data.decode()?));
     clock.ok_or("no Clock sysvar")?;
     Ok(program
         .is_some_and(|program| program.executable && program.owner != SYSTEM_PROGRAM.to_string()))

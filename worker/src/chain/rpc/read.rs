@@ -16,10 +16,11 @@ use solana_transaction_error::TransactionError;
 
 use super::{
     RpcChain,
-    wire::{encoding, parse, read_cost},
+    wire::{asked, encoding, parse, read_cost},
 };
 use crate::chain::{
-    Chain, ChainError, Clock, Cost, Height, Sending, SignatureState, Simulation, Snapshot, Wanted,
+    Chain, ChainError, Clock, Cost, Height, Sending, SessionsRead, SignatureState, Simulation,
+    Snapshot, Wanted,
 };
 
 /// Seconds by which clocks of nodes that are right differ at most.
@@ -125,11 +126,23 @@ impl Chain for RpcChain {
         self.asked(panels).await
     }
 
-    async fn sessions(
-        &self,
-        sessions: &[Address],
-    ) -> Result<Vec<(Address, Option<SessionData>)>, ChainError> {
-        self.asked(sessions).await
+    async fn sessions(&self, sessions: &[Address]) -> Result<SessionsRead, ChainError> {
+        let candidates = self.candidates().await;
+        let (position, slot, accounts) = self.accounts(&candidates, sessions).await?;
+        let mut read: Vec<_> = sessions.iter().zip(accounts).filter_map(asked).collect();
+        let others = without(&candidates, position);
+        let absent =
+            |(session, data): &(Address, Option<SessionData>)| data.is_none().then_some(*session);
+        let missing: Vec<Address> = read.iter().filter_map(absent).collect();
+        if missing.is_empty() || others.is_empty() {
+            return Ok((slot, read));
+        }
+        read.retain(|(_, data)| data.is_some());
+        // Where the other one does not answer, nothing is known of them.
+        if let Ok((_, _, accounts)) = self.accounts(&others, &missing).await {
+            read.extend(missing.iter().zip(accounts).filter_map(asked));
+        }
+        Ok((slot, read))
     }
 
     async fn providers(&self) -> Result<Vec<(Address, ProviderData)>, ChainError> {

@@ -2,9 +2,8 @@
 
 use assay_client::{
     account::{Layout, decode_owned},
-    filter::Filter,
     program::SYSTEM_PROGRAM,
-    protocol::{Address, JobData, UnixSeconds},
+    protocol::{Address, JobData},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -58,7 +57,7 @@ pub(super) fn read_snapshot(
 /// The clock, which must be there.
 pub(super) fn first_clock(account: Option<&Option<UiAccount>>) -> Result<Clock, String> {
     let data = account.and_then(|account| account.as_ref()?.data.decode());
-    let clock = data.and_then(|data| read_clock(&data));
+    let clock = data.and_then(|data| Clock::decode(&data));
     clock.ok_or_else(|| "no Clock sysvar".into())
 }
 
@@ -99,25 +98,6 @@ pub(super) fn decode<T: Layout>(account: &UiAccount) -> Result<T, String> {
 
 pub(super) fn encoding() -> Value {
     json!({ "encoding": "base64", "commitment": "confirmed" })
-}
-
-pub(in crate::chain) fn filter_json(filter: &Filter) -> Value {
-    match filter {
-        Filter::Size(size) => json!({ "dataSize": size }),
-        Filter::Bytes { offset, bytes } => json!({
-            "memcmp": { "offset": offset, "bytes": bs58::encode(bytes).into_string() }
-        }),
-    }
-}
-
-/// Slot first, unix seconds last of its five words.
-pub(super) fn read_clock(data: &[u8]) -> Option<Clock> {
-    let slot = u64::from_le_bytes(*data.first_chunk()?);
-    let time = i64::from_le_bytes(*data.get(32..)?.first_chunk()?);
-    Some(Clock {
-        slot,
-        time: UnixSeconds(time),
-    })
 }
 
 /// A signature's state in the node's words.

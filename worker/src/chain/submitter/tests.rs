@@ -228,7 +228,13 @@ impl Disk for Liar {
 
     fn after<'a>(&'a self, _: &'a Mutex<Connection>) -> BoxFuture<'a, Result<(), StoreError>> {
         let lied = self.0.swap(true, Ordering::Relaxed);
-        Box::pin(async move { if lied { Ok(()) } else { Err(StoreError::Gone) } })
+        Box::pin(async move {
+            if lied {
+                Ok(())
+            } else {
+                Err(StoreError::Sqlite(assay_sqlite::Error::Gone))
+            }
+        })
     }
 }
 

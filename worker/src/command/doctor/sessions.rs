@@ -202,6 +202,7 @@ mod tests {
             model: hex::encode(Sha256::digest(name)),
             name: name.into(),
             price: Price::default(),
+            max_tokens: None,
         }
     }
 

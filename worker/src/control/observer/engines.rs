@@ -104,6 +104,7 @@ mod tests {
             model: "02".repeat(32),
             name: "chat".into(),
             price: Price::default(),
+            max_tokens: None,
         }];
         let job = |_: &Digest| Some("digits".to_owned());
         let found = seen(&ps(1, Some(4)), job, Some((&ps(2, None), &models)));

@@ -67,15 +67,6 @@ fn logits(rows: usize, last: [f32; 4]) -> Tensor {
     tensor("logits", DType::F32, &[1, rows, 4], data.collect())
 }
 
-fn present(name: &str, length: usize) -> Tensor {
-    tensor(
-        name,
-        DType::F16,
-        &[1, 2, length, 3],
-        vec![u8::try_from(length).unwrap(); length * 12],
-    )
-}
-
 fn integers(tensor: &Tensor) -> Vec<i64> {
     let (elements, _) = tensor.data.as_chunks::<8>();
     elements
@@ -93,7 +84,7 @@ fn first_step_gives_the_prompt_and_each_other_one_token_with_what_was_kept() {
     let info = cached();
     let decoder = Decoder::of(&info).unwrap();
     assert_eq!((decoder.vocabulary(), decoder.room()), (Some(4), None));
-    let inputs = decoder.inputs(&[3, 1, 2], Kept::default());
+    let inputs = decoder.inputs(&[3, 1, 2], 0);
     assert_eq!(integers(named(&inputs, "input_ids")), [3, 1, 2]);
     assert_eq!(integers(named(&inputs, "attention_mask")), [1, 1, 1]);
     assert_eq!(integers(named(&inputs, "position_ids")), [0, 1, 2]);
@@ -104,31 +95,40 @@ fn first_step_gives_the_prompt_and_each_other_one_token_with_what_was_kept() {
     ordered.sort_by_key(|one| info.inputs.iter().position(|input| input.name == one.name));
     info.check_tensors(&ordered).unwrap();
 
-    let outputs = vec![
-        present("present.0.value", 3),
-        logits(3, [0.0, 1.0, 2.0, 3.0]),
-        present("present.0.key", 3),
-    ];
-    let (row, kept) = decoder.take(outputs, 3).unwrap();
-    assert_eq!(row, [0.0, 1.0, 2.0, 3.0]);
-    let inputs = decoder.inputs(&[3, 1, 2, 0], kept);
+    let inputs = decoder.inputs(&[3, 1, 2, 0], 3);
     assert_eq!(integers(named(&inputs, "input_ids")), [0]);
     assert_eq!(integers(named(&inputs, "attention_mask")), [1; 4]);
     assert_eq!(integers(named(&inputs, "position_ids")), [3]);
     assert_eq!(named(&inputs, "use_cache_branch").data, [1]);
-    let past = named(&inputs, "past_key_values.0.value");
-    assert_eq!(
-        (&*past.shape, &*past.data),
-        (&[1, 2, 3, 3][..], &[3; 36][..])
-    );
+    assert_eq!(inputs.len(), 4, "the engine has the others");
+}
+
+#[test]
+fn step_names_what_stays_in_the_engine_and_its_bytes() {
+    let decoder = Decoder::of(&cached()).unwrap();
+    let carry = |name: &str| Carry {
+        output: format!("present.0.{name}"),
+        input: format!("past_key_values.0.{name}"),
+        shape: vec![1, 2, 5, 3],
+    };
+    let expected = Step {
+        goes_on: true,
+        carries: vec![carry("key"), carry("value")],
+        last: vec!["logits".into()],
+    };
+    assert_eq!(decoder.step(5, true), expected);
+    // Keys and values, two bytes each.
+    assert_eq!(decoder.kept_bytes(5), Some(2 * 2 * 2 * 5 * 3));
+    assert_eq!(decoder.kept_bytes(usize::MAX), Some(u64::MAX));
 }
 
 #[test]
 fn decoder_without_a_cache_is_given_everything_each_time() {
     let decoder = Decoder::of(&plain()).unwrap();
-    let (row, kept) = decoder.take(vec![logits(2, [1.0; 4])], 2).unwrap();
-    assert_eq!((row, &kept), (vec![1.0; 4], &Kept::default()));
-    let inputs = decoder.inputs(&[1, 2, 3], kept);
+    assert_eq!(decoder.kept_bytes(5), None);
+    let row = Decoder::logits(&[logits(2, [1.0; 4])]).unwrap();
+    assert_eq!(row, vec![1.0; 4]);
+    let inputs = decoder.inputs(&[1, 2, 3], 0);
     assert_eq!(inputs.len(), 1);
     assert_eq!(integers(&inputs[0]), [1, 2, 3]);
     assert_eq!(inputs[0].shape, [1, 3]);
@@ -171,35 +171,12 @@ fn models_that_are_no_decoders_are_not_asked_as_such() {
 
 #[test]
 fn outputs_that_no_decoder_gives_are_refused() {
-    let decoder = Decoder::of(&cached()).unwrap();
-    let keys = || [present("present.0.key", 1), present("present.0.value", 1)];
-    let with = |logits: Tensor, kept: [Tensor; 2]| {
-        let outputs = [vec![logits], kept.into()].concat();
-        decoder.take(outputs, 1).map(|_| ()).map_err(|odd| odd.0)
-    };
-    assert_eq!(with(logits(1, [0.0; 4]), keys()), Ok(()));
-    let flat = tensor("logits", DType::F32, &[1, 4], vec![0; 16]);
-    assert!(with(flat, keys()).unwrap_err().contains("shape"));
-    let none = tensor("logits", DType::F32, &[1, 0, 4], vec![]);
-    assert!(with(none, keys()).unwrap_err().contains("shape"));
-    let two = tensor("logits", DType::F32, &[2, 1, 4], vec![0; 32]);
-    assert!(with(two, keys()).unwrap_err().contains("shape"));
-    let mut long = keys();
-    long[1] = present("present.0.value", 2);
-    assert!(
-        with(logits(1, [0.0; 4]), long)
-            .unwrap_err()
-            .contains("after 1 tokens")
-    );
-    let mut missing = keys();
-    missing[0].name = "other".into();
-    assert!(
-        with(logits(1, [0.0; 4]), missing)
-            .unwrap_err()
-            .contains("keys")
-    );
+    let refused = |output: Tensor| Decoder::logits(&[output]).unwrap_err().0;
+    assert!(refused(tensor("logits", DType::F32, &[1, 4], vec![0; 16])).contains("shape"));
+    assert!(refused(tensor("logits", DType::F32, &[1, 0, 4], vec![])).contains("shape"));
+    assert!(refused(tensor("logits", DType::F32, &[2, 1, 4], vec![0; 32])).contains("shape"));
     let other = tensor("other", DType::F32, &[1, 1, 4], vec![0; 16]);
-    assert!(with(other, keys()).unwrap_err().contains("no `logits`"));
+    assert!(refused(other).contains("no `logits`"));
 }
 
 #[test]

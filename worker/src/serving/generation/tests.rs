@@ -54,11 +54,11 @@ fn told(step: &Step) -> (Option<u32>, Option<Finish>) {
 fn answer_grows_by_what_was_chosen_until_its_length() {
     let mut generation = Generation::begin(decoder(None), request(&[1, 2], 2), 100).unwrap();
     assert_eq!(generation.next_inputs()[0].shape, [1, 2]);
-    assert_eq!(told(&generation.take(saying(4)).unwrap()), (Some(4), None));
+    assert_eq!(told(&generation.take(&saying(4)).unwrap()), (Some(4), None));
     let inputs = generation.next_inputs();
     assert_eq!(inputs[0].shape, [1, 3]);
     assert_eq!(inputs[0].data[16], 4);
-    let step = generation.take(saying(0)).unwrap();
+    let step = generation.take(&saying(0)).unwrap();
     assert_eq!(told(&step), (Some(0), Some(Finish::Length)));
 }
 
@@ -67,8 +67,8 @@ fn stop_token_ends_the_answer_and_is_no_part_of_it() {
     let mut request = request(&[1], 5);
     request.stop_tokens = vec![9, 3];
     let mut generation = Generation::begin(decoder(None), request, 100).unwrap();
-    assert_eq!(told(&generation.take(saying(2)).unwrap()), (Some(2), None));
-    let step = generation.take(saying(3)).unwrap();
+    assert_eq!(told(&generation.take(&saying(2)).unwrap()), (Some(2), None));
+    let step = generation.take(&saying(3)).unwrap();
     assert_eq!(told(&step), (None, Some(Finish::Stop)));
     assert_eq!(generation.tokens, [1, 2]);
 }
@@ -77,7 +77,7 @@ fn stop_token_ends_the_answer_and_is_no_part_of_it() {
 fn answer_ends_where_the_limit_or_the_model_does() {
     for (room, limit) in [(None, 3), (Some(3), 100), (Some(100), 3)] {
         let begun = Generation::begin(decoder(room), request(&[1, 1], 50), limit);
-        let step = begun.unwrap().take(saying(0)).unwrap();
+        let step = begun.unwrap().take(&saying(0)).unwrap();
         assert_eq!(told(&step), (Some(0), Some(Finish::Length)));
     }
 }
@@ -111,11 +111,11 @@ fn logits_that_are_no_numbers_are_the_models_failure() {
     let mut odd = saying(1);
     odd[0].data[..4].copy_from_slice(&f32::NAN.to_le_bytes());
     assert!(matches!(
-        generation.take(odd),
+        generation.take(&odd),
         Err(ServeError::ModelFailed(_))
     ));
     assert!(matches!(
-        generation.take(vec![]),
+        generation.take(&[]),
         Err(ServeError::ModelFailed(_))
     ));
 }

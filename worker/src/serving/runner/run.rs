@@ -3,7 +3,7 @@
 use assay_engine::{EngineError, Form, Outcome, Tensor, split};
 use bytes::Bytes;
 
-use super::{Asked, Runner, failure::told};
+use super::{Asked, Runner};
 use crate::serving::{
     ServeError,
     models::{Served, Trial, compare},
@@ -54,15 +54,52 @@ impl Runner {
         let Asked {
             served,
             input,
+            step,
             answer,
         } = one.what;
+        if let Some((sequence, step)) = step {
+            let at = (&*sequence, step);
+            let ran = self
+                .host
+                .run_step(&served.model, at, &input, self.limit)
+                .await;
+            // Its memory is the requester's to free, and it may be gone.
+            drop(sequence);
+            drop(answer.send(self.step_result(ran, &served).await));
+            return;
+        }
         let outcome = self.host.run(&served.model, &input, self.limit).await;
         let trial = form.filter(|_| served.sharing.is_open());
         let for_trial = trial.and_then(|form| Some((form, outcome.as_ref().ok()?.clone())));
         // Who has gone meanwhile needs no answer.
-        drop(answer.send(result(outcome, &served)));
+        drop(answer.send(self.result(outcome, &served).await));
         if let Some((form, outcome)) = for_trial {
             self.try_sharing(&served, &input, &form, outcome).await;
+        }
+    }
+
+    async fn result(
+        &self,
+        outcome: Result<Outcome, EngineError>,
+        served: &Served,
+    ) -> Result<Vec<Tensor>, ServeError> {
+        match outcome {
+            Ok(Outcome::Outputs(outputs)) => Ok(outputs),
+            Ok(Outcome::Failed(failure)) => Err(ServeError::ModelFailed(failure.to_string())),
+            Err(error) => Err(self.told(&error, served).await),
+        }
+    }
+
+    async fn step_result(
+        &self,
+        ran: Result<Option<Outcome>, EngineError>,
+        served: &Served,
+    ) -> Result<Vec<Tensor>, ServeError> {
+        match ran.transpose() {
+            Some(outcome) => self.result(outcome, served).await,
+            None => Err(ServeError::Unavailable(
+                "what the engine kept of the generation is lost; ask again".into(),
+            )),
         }
     }
 
@@ -115,17 +152,6 @@ fn rows_of(one: &Waiting<Asked>) -> Option<usize> {
 fn answer(asked: Asked, answer: Result<Vec<Tensor>, ServeError>) {
     // Who has gone meanwhile needs none.
     drop(asked.answer.send(answer));
-}
-
-fn result(
-    outcome: Result<Outcome, EngineError>,
-    served: &Served,
-) -> Result<Vec<Tensor>, ServeError> {
-    match outcome {
-        Ok(Outcome::Outputs(outputs)) => Ok(outputs),
-        Ok(Outcome::Failed(failure)) => Err(ServeError::ModelFailed(failure.to_string())),
-        Err(error) => Err(told(&error, &served.model)),
-    }
 }
 
 fn name(served: &Served) -> String {

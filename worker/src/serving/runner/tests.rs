@@ -1,4 +1,4 @@
-use std::{future::pending, task::Poll};
+use std::{sync::atomic::AtomicBool, task::Poll};
 
 use assay_engine::{
     DType, Dimension, EngineError, Model, ModelInfo, Outcome, TensorInfo, from_safetensors,
@@ -15,7 +15,12 @@ struct Adding {
     let_through: Semaphore,
     /// Rows of each run that began.
     runs: Mutex<Vec<usize>>,
+    /// Whether models load.
+    loads: AtomicBool,
 }
+
+/// An input that uses up the time of its run.
+const LONG: u8 = 255;
 
 impl Adding {
     fn runs(&self) -> Vec<usize> {
@@ -25,7 +30,12 @@ impl Adding {
 
 impl Engines for Adding {
     fn load<'a>(&'a self, _: &'a Model) -> BoxFuture<'a, Result<ModelInfo, EngineError>> {
-        pending().boxed()
+        let loaded = if self.loads.load(Ordering::SeqCst) {
+            Ok(ModelInfo::default())
+        } else {
+            Err(EngineError::Stopped { doing: "test" })
+        };
+        async move { loaded }.boxed()
     }
 
     fn run<'a>(
@@ -40,6 +50,12 @@ impl Engines for Adding {
             self.let_through.acquire().await.unwrap().forget();
             if tensors[0].data.contains(&0) {
                 return Err(EngineError::Stopped { doing: "test" });
+            }
+            if tensors[0].data.contains(&LONG) {
+                return Err(EngineError::TimedOut {
+                    doing: "run the model",
+                    limit: Duration::from_secs(9),
+                });
             }
             tensors[0].data.iter_mut().for_each(|byte| *byte += 1);
             Ok(Outcome::Outputs(tensors))
@@ -61,6 +77,7 @@ impl Bench {
         let engines = Arc::new(Adding {
             let_through: Semaphore::new(0),
             runs: Mutex::default(),
+            loads: AtomicBool::new(true),
         });
         let limits = QueueLimits {
             engines: 1,
@@ -100,7 +117,12 @@ impl Bench {
         let form = self.served.info.form(&file, u64::MAX).unwrap();
         let (runner, served) = (Arc::clone(&self.runner), Arc::clone(&self.served));
         async move {
-            let outputs = runner.run(&served, file.into(), form, Turn::New).await?;
+            let input = Input {
+                file: file.into(),
+                form,
+                step: None,
+            };
+            let outputs = runner.run(&served, input, Turn::New).await?;
             Ok(outputs[0].data[0])
         }
         .boxed()
@@ -160,6 +182,20 @@ async fn one_that_fails_does_not_fail_those_it_shared_a_run_with() {
     assert_eq!(bench.engines.runs(), [1, 2, 1, 1]);
     bench.engines.let_through.add_permits(1);
     assert_eq!(bench.ask(5).await, Ok(6), "the engine is free again");
+}
+
+#[tokio::test]
+async fn run_that_its_input_ended_is_lost_unless_the_machine_is_at_fault() {
+    let bench = Bench::new(Duration::ZERO, 9);
+    bench.engines.let_through.add_permits(9);
+    let lost = bench.ask(LONG).await;
+    assert!(matches!(lost, Err(ServeError::RunLost(_))), "{lost:?}");
+    // What is not of the run itself costs nothing.
+    let stopped = bench.ask(0).await;
+    assert!(matches!(stopped, Err(ServeError::Unavailable(_))));
+    bench.engines.loads.store(false, Ordering::SeqCst);
+    let ours = bench.ask(LONG).await;
+    assert!(matches!(ours, Err(ServeError::Unavailable(_))), "{ours:?}");
 }
 
 #[tokio::test]

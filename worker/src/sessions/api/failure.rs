@@ -80,6 +80,12 @@ impl Failure {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code::DRAINING, message)
     }
 
+    /// What would be answered could not be charged for.
+    pub fn unwritten() -> Self {
+        let message = "this worker cannot write its books at present; use another provider";
+        Self::busy(503, message, 30)
+    }
+
     /// Ours to mend; the details stay in the log.
     pub fn internal(error: impl std::fmt::Display) -> Self {
         tracing::error!(%error, "a request of a session failed");
@@ -87,10 +93,13 @@ impl Failure {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
     }
 
-    /// What a model makes of an input: none if that is an answer, and to be paid for.
+    /// What a model makes of an input.
+    ///
+    /// # Errors
+    /// The text of a failure that is an answer, and to be paid for.
     pub fn of(error: ServeError) -> Result<Self, String> {
         Ok(match error {
-            ServeError::ModelFailed(text) => return Err(text),
+            ServeError::ModelFailed(text) | ServeError::RunLost(text) => return Err(text),
             ServeError::Unknown(text) => {
                 Self::new(StatusCode::NOT_FOUND, code::MODEL_NOT_SERVED, text)
             }

@@ -1,6 +1,6 @@
 //! A generation, line by line as it comes to be.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use assay_client::{
     delivery::Refusal,
@@ -13,11 +13,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::{StreamExt, stream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout},
+};
 
 use super::{
     Failure, Head,
-    run::{ended_early, model_failed, response},
+    run::{apart, ended_early, model_failed, response},
 };
 use crate::{
     chain::Chain,
@@ -27,27 +30,31 @@ use crate::{
 
 /// Lines that may wait for a reader: each is charged for, read or not.
 const LINES: usize = 1;
+/// So long in all an answer waits for its reader, and holds its place meanwhile: then it is broken off, and found again by
+/// whoever asks again.
+const UNREAD: Duration = Duration::from_secs(60);
+
+/// Stop tokens of a request.
+const MOST_STOPS: usize = 1_024;
 
 /// How an answer begins: its lines follow, or it is this.
 type Start = Result<Option<Response>, Failure>;
 
 pub async fn answer<C: Chain>(
     mut request: Request<C>,
-    body: &Bytes,
+    body: Bytes,
     head: &Head,
 ) -> Result<Response, Failure> {
     if !request.model.generates {
         return Err(Failure::mismatch("this model does not generate; use run"));
     }
-    let mut asked: GenerateRequest = serde_json::from_slice(body)
-        .map_err(|why| Failure::mismatch(format!("the body is no request to generate: {why}")))?;
+    let (mut asked, digest) = apart(body, read).await??;
     let prompt = count(&asked.tokens);
     let most = request.model.price.of(Usage {
         input_bytes: 0,
         input_tokens: prompt,
         output_tokens: asked.max_tokens.into(),
     });
-    let digest = Receipt::request_digest("generate", body);
     request.admit(digest, most, head.max_price).await?;
     if let Some((last, former)) = request.former() {
         match former {
@@ -76,6 +83,7 @@ pub async fn answer<C: Chain>(
         shown: Vec::new(),
         lines,
         start: Some(start),
+        patience: UNREAD,
     };
     tasks.spawn(production.run(request, asked));
     let ended = || Failure::internal("a generation ended before it began");
@@ -85,6 +93,19 @@ pub async fn answer<C: Chain>(
             receiver.poll_recv(context)
         }))),
     }
+}
+
+fn read(body: &[u8]) -> Result<(GenerateRequest, Digest), Failure> {
+    let asked: GenerateRequest = serde_json::from_slice(body)
+        .map_err(|why| Failure::mismatch(format!("the body is no request to generate: {why}")))?;
+    // A set is made of them.
+    let stops = asked.stop_tokens.len();
+    if stops > MOST_STOPS {
+        return Err(Failure::mismatch(format!(
+            "there are {stops} stop_tokens and at most {MOST_STOPS} are taken; leave some out"
+        )));
+    }
+    Ok((asked, Receipt::request_digest("generate", body)))
 }
 
 /// The same lines as before.
@@ -108,6 +129,8 @@ struct Production {
     lines: mpsc::Sender<Bytes>,
     /// Until it has begun.
     start: Option<oneshot::Sender<Start>>,
+    /// What is left of [`UNREAD`].
+    patience: Duration,
 }
 
 /// How it ended.
@@ -153,11 +176,19 @@ impl Production {
             let Ok(line) = line(&Line::Token(token.clone())) else {
                 return End::Failed(ended_early());
             };
-            if self.lines.send(line).await.is_err() {
+            if !self.is_taken(line).await {
                 return End::BrokenOff;
             }
             self.shown.push(token);
         }
+    }
+
+    /// Whether there is a reader that takes the line before it has kept the answer waiting for too long.
+    async fn is_taken(&mut self, line: Bytes) -> bool {
+        let begun = Instant::now();
+        let taken = timeout(self.patience, self.lines.send(line)).await;
+        self.patience = self.patience.saturating_sub(begun.elapsed());
+        matches!(taken, Ok(Ok(())))
     }
 
     async fn finish<C: Chain>(mut self, request: Request<C>, finish: Finish) {
@@ -188,7 +219,7 @@ impl Production {
     }
 
     async fn fail<C: Chain>(mut self, request: Request<C>, error: ServeError) {
-        let failure = Failure::of(error);
+        let failure = request.failed(error);
         if !self.shown.is_empty() {
             let refusal = failure.map_or_else(
                 |message| Refusal {
@@ -249,7 +280,7 @@ impl Production {
 
 async fn send(lines: &mpsc::Sender<Bytes>, last: &Line) {
     if let Ok(line) = line(last) {
-        let _ = lines.send(line).await;
+        let _ = timeout(UNREAD, lines.send(line)).await;
     }
 }
 
@@ -269,4 +300,53 @@ fn streamed(lines: impl stream::Stream<Item = Bytes> + Send + 'static) -> Respon
     let kind = HeaderValue::from_static("application/x-ndjson");
     response.headers_mut().insert(CONTENT_TYPE, kind);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn answer_that_nobody_reads_is_broken_off() {
+        let (lines, mut reader) = mpsc::channel(LINES);
+        let mut production = Production {
+            prompt: 1,
+            shown: Vec::new(),
+            lines,
+            start: None,
+            patience: UNREAD,
+        };
+        let token = |id| {
+            Ok(Piece::Token(Token {
+                id,
+                logprob: None,
+                likely: Vec::new(),
+            }))
+        };
+        let begun = Instant::now();
+        let pieces = stream::iter((0..9).map(token)).boxed();
+        let end = production.show(pieces).await;
+        assert!(matches!(end, End::BrokenOff));
+        assert_eq!(begun.elapsed(), UNREAD);
+        // What waits to be read was shown, and what found no place was not.
+        assert_eq!(count(&production.shown), 1);
+        assert!(reader.recv().await.is_some());
+        // There is no more patience for this answer, however short the wait.
+        assert!(production.is_taken(Bytes::new()).await);
+        assert!(!production.is_taken(Bytes::new()).await);
+    }
+
+    #[test]
+    fn request_with_more_stop_tokens_than_are_taken_is_refused() {
+        let body = |stops: usize| {
+            let stops = vec![7; stops];
+            serde_json::to_vec(
+                &serde_json::json!({ "tokens": [1], "max_tokens": 1, "stop_tokens": stops }),
+            )
+            .unwrap()
+        };
+        assert!(read(&body(MOST_STOPS)).is_ok());
+        let refused = read(&body(MOST_STOPS + 1)).unwrap_err();
+        assert_eq!(refused.code, code::INPUT_MISMATCH);
+    }
 }

@@ -18,7 +18,7 @@ use crate::{
     sessions::{answers::Answer, request::Request},
 };
 
-/// Bytes that are hashed at once where other requests wait for the same thread.
+/// Bytes that are hashed or read at once where other requests wait for the same thread.
 const SHORT: usize = 1 << 20;
 
 /// Runs the model and charges for it, also when nobody waits for the answer any more: a retry finds it.
@@ -32,7 +32,7 @@ pub async fn answer<C: Chain>(
         ..Usage::default()
     };
     let most = request.model.price.of(usage);
-    let digest = digested(body.clone(), |body| Receipt::request_digest("run", body)).await?;
+    let digest = apart(body.clone(), |body| Receipt::request_digest("run", body)).await?;
     request.admit(digest, most, head.max_price).await?;
     match request.former() {
         Some((last, Some(Answer::Body { status, bytes }))) => {
@@ -46,7 +46,7 @@ pub async fn answer<C: Chain>(
         let serve = &request.sessions().ground.serve;
         let (status, bytes) = match serve.run(request.model.digest, body).await {
             Ok(bytes) => (200, bytes),
-            Err(error) => match Failure::of(error) {
+            Err(error) => match request.failed(error) {
                 Ok(failure) => return Err(failure),
                 Err(text) => (422, failed(text)?),
             },
@@ -71,7 +71,7 @@ async fn complete<C: Chain>(
     status: u16,
     bytes: Bytes,
 ) -> Result<Response, Failure> {
-    let digest = digested(bytes.clone(), |bytes| Digest::of(&[bytes])).await?;
+    let digest = apart(bytes.clone(), |bytes| Digest::of(&[bytes])).await?;
     let answer = Answer::Body {
         status,
         bytes: bytes.clone(),
@@ -106,18 +106,37 @@ pub fn response(status: u16, bytes: Bytes, receipt: &SignedReceipt) -> Response 
     response
 }
 
-async fn digested(
+/// What is made of these bytes, in a thread of its own where they are many.
+///
+/// # Errors
+/// When that thread broke off.
+pub async fn apart<T: Send + 'static>(
     bytes: Bytes,
-    of: impl FnOnce(&[u8]) -> Digest + Send + 'static,
-) -> Result<Digest, Failure> {
+    of: impl FnOnce(&[u8]) -> T + Send + 'static,
+) -> Result<T, Failure> {
     if bytes.len() <= SHORT {
         return Ok(of(&bytes));
     }
-    let digesting = tokio::task::spawn_blocking(move || of(&bytes));
-    digesting.await.map_err(Failure::internal)
+    let working = tokio::task::spawn_blocking(move || of(&bytes));
+    working.await.map_err(Failure::internal)
 }
 
 /// What a serving that ends without an end is.
 pub fn ended_early() -> ServeError {
     ServeError::Unavailable("the answer ended early; ask again".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn long_bodies_keep_nobody_else_waiting() {
+        let here = thread::current().id();
+        let of = async |size| apart(vec![0; size].into(), |_| thread::current().id()).await;
+        assert_eq!(of(SHORT).await.unwrap(), here);
+        assert_ne!(of(SHORT + 1).await.unwrap(), here);
+    }
 }

@@ -33,26 +33,32 @@ pub enum Chore {
 impl Channel {
     /// What is to be sent now. `ending`: this worker stops serving.
     pub fn chore(&self, now: UnixSeconds, policy: &SettlePolicy, ending: bool) -> Option<Chore> {
-        if self.sending || self.missed > 0 || now < self.not_before {
+        if self.sending || now < self.not_before {
             return None;
         }
-        let requested = self.is_close_requested();
+        let (requested, missing) = (self.is_close_requested(), self.missing_since.is_some());
         if self.is_worth_settling(now) {
             let unsettled = self.unsettled();
             let wanted = ending
                 || requested
+                || missing
                 || unsettled >= policy.value_at_risk
                 || self.ends_within(now, policy.margin_secs)
                 || self.is_idle(now, policy);
             return wanted.then_some(Chore::Settle);
         }
-        (requested && !self.under_way).then_some(Chore::Close)
+        // Sooner the program refuses it.
+        let is_old = self.account.require_old_slot(self.slot).is_ok();
+        (requested && is_old && !missing && !self.under_way).then_some(Chore::Close)
     }
 
     /// Nothing is to be expected of it: it need not be read before its next request.
     pub fn is_at_rest(&self, now: UnixSeconds, policy: &SettlePolicy) -> bool {
-        let quiet = !self.under_way && !self.sending && self.missed == 0;
-        quiet && self.is_idle(now, policy) && !self.is_worth_settling(now) && !self.is_closing()
+        let quiet = !self.under_way && !self.sending && self.missing_since.is_none();
+        quiet
+            && self.is_idle(now, policy)
+            && !self.is_worth_settling(now)
+            && !self.is_close_requested()
     }
 
     /// Marks that it is being sent; nothing else is until [`Channel::sent`].
@@ -84,12 +90,7 @@ impl Channel {
         self.paid().saturating_sub(self.account.settled)
     }
 
-    /// No more requests are taken.
-    pub fn is_closing(&self) -> bool {
-        self.is_close_requested() || self.missed > 0
-    }
-
-    fn is_close_requested(&self) -> bool {
+    pub(super) fn is_close_requested(&self) -> bool {
         self.account.status != SessionStatus::Open as u8
     }
 

@@ -96,7 +96,7 @@ impl World {
         // The account as it was at first, as if nothing newer had been kept.
         let old = account(200_000);
         self.channel = Channel::new(SESSION, old, self.payment, self.last, NOW);
-        self.channel.see(Some(&self.chain));
+        self.channel.see(Some(&self.chain), 1_000);
     }
 
     fn take(&mut self, step: &Step) {
@@ -116,11 +116,11 @@ impl World {
                 let _ = self.chain.request_close(NOW);
             }
             Step::Reading => {
-                self.channel.see(Some(&self.chain));
+                self.channel.see(Some(&self.chain), 1_000);
             }
             Step::Missing => {
-                self.channel.see(None);
-                self.channel.see(Some(&self.chain));
+                self.channel.see(None, 1_000);
+                self.channel.see(Some(&self.chain), 1_000);
             }
             Step::Restart => self.restart(),
         }

@@ -20,6 +20,11 @@ pub enum Refused {
          lost or old; open another"
     )]
     Forgotten { settled: u64, known: u64 },
+    #[error(
+        "{runs} requests of this session used up the time of a run or broke an engine, and no more of them are taken; \
+         open another, and ask for less at once"
+    )]
+    LostRuns { runs: u8 },
     #[error("another request of this session is under way; wait for it, or open more sessions")]
     UnderWay,
     #[error(
@@ -52,7 +57,7 @@ impl Refused {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unknown | Self::Grace { .. } => code::SESSION_UNKNOWN,
-            Self::Closing | Self::Forgotten { .. } => code::SESSION_CLOSING,
+            Self::Closing | Self::Forgotten { .. } | Self::LostRuns { .. } => code::SESSION_CLOSING,
             Self::UnderWay => code::REQUEST_UNDER_WAY,
             Self::Sequence { .. } | Self::OtherRequest { .. } | Self::Repeated { .. } => {
                 code::SEQUENCE_MISMATCH
@@ -74,7 +79,7 @@ impl Refused {
             | Self::Sequence { .. }
             | Self::OtherRequest { .. }
             | Self::Repeated { .. } => 409,
-            Self::Closing | Self::Forgotten { .. } => 410,
+            Self::Closing | Self::Forgotten { .. } | Self::LostRuns { .. } => 410,
         }
     }
 }

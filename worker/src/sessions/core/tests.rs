@@ -150,7 +150,7 @@ fn deposit_must_cover_what_is_due_and_the_request() {
     assert!(!channel.is_under_way());
     let over = channel.begin(&ask(2, 101), NOW).unwrap_err();
     assert_eq!(over, needed);
-    channel.see(Some(&account(101)));
+    channel.see(Some(&account(101)), 7);
     serve(&mut channel, &ask(2, 60), 2, 41).unwrap();
 }
 
@@ -272,7 +272,10 @@ fn session_that_is_to_close_is_settled_then_closed_and_takes_nothing_more() {
         status: SessionStatus::CloseRequested as u8,
         ..account(1_000_000)
     };
-    assert_eq!(channel.see(Some(&closing)), Seen::Changed { settled: 0 });
+    assert_eq!(
+        channel.see(Some(&closing), 1_000),
+        Seen::Changed { settled: 0 }
+    );
     let taken = channel.begin(&ask(1, 0), NOW).unwrap_err();
     assert_eq!(taken, Refused::Closing);
     let chore = |channel: &Channel| channel.chore(NOW, &policy(), false);
@@ -283,7 +286,7 @@ fn session_that_is_to_close_is_settled_then_closed_and_takes_nothing_more() {
     assert_eq!(channel.settle(50_000), 50_000);
     assert_eq!(chore(&channel), Some(Chore::Close));
     // A node that is behind undoes nothing.
-    assert_eq!(channel.see(Some(&account(1_000_000))), Seen::Same);
+    assert_eq!(channel.see(Some(&account(1_000_000)), 7), Seen::Same);
     assert_eq!(chore(&channel), Some(Chore::Close));
 }
 
@@ -305,18 +308,49 @@ fn failed_settlement_is_tried_again_later_and_later() {
 }
 
 #[test]
-fn session_is_gone_after_three_readings_and_not_while_it_is_in_use() {
+fn session_is_gone_only_when_it_may_be_and_two_readings_miss_it() {
     let mut channel = open(1_000);
-    assert_eq!([channel.see(None), channel.see(None)], [Seen::Same; 2]);
+    // Too young to be closed by anybody.
+    assert!((0..9).all(|_| channel.see(None, 150) == Seen::Same));
+    serve(&mut channel, &ask(1, 0), 1, 40).unwrap();
+    assert_eq!(channel.see(None, 151), Seen::Same);
     assert_eq!(
-        channel.begin(&ask(1, 0), NOW).unwrap_err(),
-        Refused::Closing
+        channel.begin(&ask(2, 40), NOW).unwrap_err(),
+        Refused::Unknown
     );
-    channel.see(Some(&account(1_000)));
-    channel.begin(&ask(1, 0), NOW).unwrap();
-    assert!((0..5).all(|_| channel.see(None) == Seen::Same));
+    channel.see(Some(&account(1_000)), 152);
+    channel.begin(&ask(2, 40), NOW).unwrap();
+    assert!((153..160).all(|slot| channel.see(None, slot) == Seen::Same));
     channel.release();
-    assert_eq!(channel.see(None), Seen::Gone);
+    assert_eq!(channel.see(None, 160), Seen::Gone);
+}
+
+#[test]
+fn session_that_owes_is_settled_before_it_is_believed_to_be_gone() {
+    let mut channel = open(1_000_000);
+    channel.pay(pays(50_000, i64::MAX));
+    assert_eq!(channel.chore(NOW, &policy(), false), None);
+    for slot in [151, 152, 153, 301] {
+        assert_eq!(channel.see(None, slot), Seen::Same, "{slot}");
+        let chore = channel.chore(NOW, &policy(), false);
+        assert_eq!(chore, Some(Chore::Settle));
+    }
+    assert_eq!(channel.see(None, 302), Seen::Gone);
+}
+
+#[test]
+fn close_waits_until_the_program_takes_it() {
+    let mut channel = open(1_000);
+    let closing = SessionData {
+        status: SessionStatus::CloseRequested as u8,
+        ..account(1_000)
+    };
+    let mut chore = |slot| {
+        channel.see(Some(&closing), slot);
+        channel.chore(NOW, &policy(), true)
+    };
+    assert_eq!((chore(0), chore(150)), (None, None));
+    assert_eq!(chore(151), Some(Chore::Close));
 }
 
 #[test]

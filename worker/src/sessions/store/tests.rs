@@ -1,3 +1,5 @@
+use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
+
 use assay_client::{protocol::Digest, session::Receipt};
 
 use super::*;
@@ -98,9 +100,31 @@ fn file_of_a_later_worker_is_refused() {
     let path = folder.path().join("sessions.sqlite");
     drop(SessionStore::open(&path, NOW).unwrap());
     let connection = Connection::open(&path).unwrap();
-    connection
-        .pragma_update(None, "user_version", LAYOUT + 1)
-        .unwrap();
+    connection.pragma_update(None, "user_version", 2).unwrap();
     let refused = SessionStore::open(&path, NOW).map(drop);
-    assert!(matches!(refused, Err(SessionStoreError::Newer { .. })));
+    let Err(SessionStoreError::Sqlite(refused)) = refused else {
+        panic!("a later layout was taken");
+    };
+    assert!(matches!(
+        *refused,
+        assay_sqlite::Error::Newer { found: 2, known: 1 }
+    ));
+}
+
+#[tokio::test]
+async fn file_and_its_log_are_readable_by_their_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions.sqlite");
+    std::fs::write(&path, b"").unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    let (store, _) = SessionStore::open(&path, NOW).unwrap();
+    store.write(payment(0)).await.unwrap();
+    for name in [
+        "sessions.sqlite",
+        "sessions.sqlite-wal",
+        "sessions.sqlite-shm",
+    ] {
+        let data = std::fs::metadata(folder.path().join(name)).unwrap();
+        assert_eq!(data.permissions().mode() & 0o777, 0o600, "{name}");
+    }
 }

@@ -73,6 +73,7 @@ pub fn config() -> SessionsConfig {
             model: hex::encode(MODEL.0),
             name: "adder".into(),
             price: PRICE,
+            max_tokens: None,
         }],
         max_concurrent: 2,
         min_voucher_secs: 600,

@@ -18,14 +18,20 @@ use tokio::sync::{Notify, Semaphore};
 use crate::serving::{Piece, Serve, ServeError};
 use std::sync::Arc;
 
+/// Tokens of a sequence.
+pub const ROOM: usize = 2_000;
 pub const BAD: &[u8] = b"bad";
 pub const FAILS: &[u8] = b"fai";
 pub const BUSY: &[u8] = b"bus";
+/// Uses up the time of its run.
+pub const LOST: &[u8] = b"los";
 pub const HOLD: &[u8] = b"hol";
 /// A prompt's first token that makes the third token of the answer fail.
 pub const FAILS_AT_THIRD: u32 = 666;
 /// One that makes it fail before the first.
 pub const FAILS_AT_ONCE: u32 = 777;
+/// One that uses up the time of its third step.
+pub const LOST_AT_THIRD: u32 = 999;
 
 /// One whose first step is held.
 pub const HOLD_FIRST: u32 = 888;
@@ -98,6 +104,10 @@ impl Serve for Model {
         true
     }
 
+    fn room(&self, _: &ModelInfo) -> Option<usize> {
+        Some(ROOM)
+    }
+
     fn run(&self, _: Digest, input: Bytes) -> BoxFuture<'_, Result<Bytes, ServeError>> {
         async move {
             self.runs.fetch_add(1, Ordering::SeqCst);
@@ -108,6 +118,7 @@ impl Serve for Model {
             match &*input {
                 BAD => Err(ServeError::InputMismatch(text())),
                 FAILS => Err(ServeError::ModelFailed(text())),
+                LOST => Err(ServeError::RunLost(text())),
                 BUSY => Err(ServeError::Busy {
                     text: text(),
                     retry_after_secs: 7,
@@ -137,6 +148,7 @@ impl Serve for Model {
                 let failed = || Err(ServeError::ModelFailed("as told".into()));
                 let piece = match (first, count) {
                     (FAILS_AT_ONCE, 0) | (FAILS_AT_THIRD, 2) => failed(),
+                    (LOST_AT_THIRD, 2) => Err(ServeError::RunLost("as told".into())),
                     _ if request.stop_tokens.contains(&id) => Ok(Piece::Done(Finish::Stop)),
                     _ if count == request.max_tokens => Ok(Piece::Done(Finish::Length)),
                     _ => Ok(Piece::Token(Token {

@@ -118,6 +118,24 @@ async fn session_that_is_to_close_is_settled_closed_and_forgotten() {
 }
 
 #[tokio::test]
+async fn close_that_the_program_would_refuse_is_not_tried() {
+    let world = paid(50_000).await;
+    world.change(&SESSION, |account| {
+        account.status = SessionStatus::CloseRequested as u8;
+        account.settled = 50_000;
+        account.open_slot = 900;
+    });
+    world.sessions.look().await;
+    world.settle().await;
+    assert_eq!(world.node.count("simulateTransaction"), 0);
+    world.node.world().slot = 1_051;
+    world.sessions.look().await;
+    world.settle().await;
+    assert!(world.account(&SESSION).is_none());
+    assert_eq!(sent(&world), 1);
+}
+
+#[tokio::test]
 async fn worker_that_ends_settles_what_is_worth_it() {
     let world = paid(50_000).await;
     world.sessions.end(kit::PATIENCE).await;

@@ -1,10 +1,10 @@
 //! Following a job through its audit.
 
+use assay_client::clock::Clock;
 use assay_client::protocol::{JobData, JobStatus};
 
 use super::{Follower, LOOKS_BETWEEN_QUESTIONS};
 use crate::{
-    chain::Clock,
     job::{
         fate::fate,
         progress::convened,
@@ -22,9 +22,9 @@ impl Follower<'_> {
         let Some(panel) = convened(job, &self.panels).copied() else {
             return;
         };
-        let phase = (panel.level, panel.phase(clock.now, job.is_revealed()));
+        let phase = (panel.level, panel.phase(clock.time, job.is_revealed()));
         if self.phase.replace(phase) != Some(phase) {
-            let text = words(&panel, job, clock.now);
+            let text = words(&panel, job, clock.time);
             self.say(format!(
                 "  panel {} {:<7} {text}",
                 panel.level,

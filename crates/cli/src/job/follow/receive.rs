@@ -1,6 +1,8 @@
 //! The requester's part: fetching the result, verifying it, acknowledging it.
 
 use anyhow::Result;
+use assay_chain::Found;
+use assay_client::clock::Clock;
 use assay_client::{
     delivery::{MismatchError, Received, verify},
     protocol::{Address, JobData, JobStatus, ProviderData},
@@ -11,7 +13,6 @@ use solana_keypair::Keypair;
 use super::Follower;
 use crate::{
     amount::bytes,
-    chain::{Clock, Found},
     delivery::{Answer, Delivered, Worker},
     job::receipt::Receipt,
     view::JobView,
@@ -88,8 +89,8 @@ impl Follower<'_> {
             data: *job,
         };
         Receipt::new(
-            self.context.rpc.url(),
-            (job, &JobView::new(&found, clock.now)),
+            self.context.cluster.url(),
+            (job, &JobView::new(&found, clock.time)),
             (&delivered.delivery, &verified),
             self.acknowledged,
             None,
@@ -111,7 +112,7 @@ impl Follower<'_> {
     async fn provider(&mut self, address: &Address) -> Option<ProviderData> {
         let known = self.provider.filter(|(known, _)| known == address);
         if known.is_none() || self.trouble.is_some() {
-            match self.context.get(address).await {
+            match self.context.cluster.get(address).await {
                 Ok(provider) => self.provider = Some((*address, provider)),
                 Err(error) if known.is_none() => {
                     self.trouble(format!("{error:#}"));

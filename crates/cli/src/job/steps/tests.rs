@@ -38,7 +38,7 @@ fn scene(status: JobStatus) -> Scene {
         panels: [None, None],
         clock: Clock {
             slot: SLOT,
-            now: UnixSeconds(NOW),
+            time: UnixSeconds(NOW),
         },
         slot_hashes: hashes(&[499, 498, 497]),
     }
@@ -74,7 +74,7 @@ fn with_panel(mut scene: Scene, panel: PanelData) -> Scene {
 }
 
 fn at(mut scene: Scene, now: i64) -> Scene {
-    scene.clock.now = UnixSeconds(now);
+    scene.clock.time = UnixSeconds(now);
     scene
 }
 

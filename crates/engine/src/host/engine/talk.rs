@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::Engine;
 use crate::{
     backend::Outcome,
+    carry::Carrying,
     config::EngineConfig,
     error::EngineError,
     frame::{Request, Response},
@@ -88,6 +89,7 @@ impl Engine {
     pub async fn run(
         &mut self,
         inputs: &[View<'_>],
+        carrying: Option<Carrying>,
         deadline: Deadline,
     ) -> Result<Outcome, EngineError> {
         let doing = "run the model";
@@ -99,6 +101,7 @@ impl Engine {
             shapes: given.shapes,
             shared: given.shared,
             linger_micros: u64::try_from(linger.as_micros()).unwrap_or(u64::MAX),
+            carrying: carrying.clone(),
         };
         let called = self.call_and_look(doing, (&request, &given.body), looking, deadline);
         let (response, body) = called.await?;
@@ -117,13 +120,25 @@ impl Engine {
             body,
         };
         let memory = self.shared.as_deref();
-        let (outputs, extent) = tensors::take(memory, &self.info, made, self.output_limit)
+        let expected = (&self.info, carrying.as_ref());
+        let (outputs, extent) = tensors::take(memory, expected, made, self.output_limit)
             .map_err(|reason| self.nonsense(doing, &reason))?;
         if let Some(shared) = &self.shared {
             // What is not given back is used again.
             let _: io::Result<()> = shared.rest(given.extent, extent);
         }
         Ok(Outcome::Outputs(outputs))
+    }
+
+    /// Has it drop what it keeps for a sequence.
+    pub async fn forget(&mut self, sequence: u64, deadline: Deadline) -> Result<(), EngineError> {
+        let doing = "forget a sequence";
+        let request = Request::Forget { sequence };
+        let response = self.call(doing, &request, &[], deadline).await?.0;
+        if response == Response::Forgotten {
+            return Ok(());
+        }
+        Err(self.refused(doing, response))
     }
 
     /// Whether the answer to a run may be looked for in a loop: where it came soon the last time, and a core

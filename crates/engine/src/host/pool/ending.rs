@@ -8,7 +8,8 @@ impl Pool {
     /// The engines whose end leaves so much memory; none if all that may end do not.
     pub(super) fn room(&self, needs: u64, work: Work, now: Instant) -> Option<Vec<u64>> {
         let held: u64 = self.engines.values().map(|engine| engine.memory).sum();
-        let free = self.limits.memory.saturating_sub(self.reserved);
+        let free = self.limits.memory;
+        let free = free.saturating_sub(self.reserved).saturating_sub(self.kept);
         let mut over = held.saturating_add(needs).saturating_sub(free);
         let may_end = |engine: &Engine| match work {
             Work::Claimed | Work::Audit => engine.is_idle() || engine.is_preparing(),
@@ -49,7 +50,7 @@ impl Pool {
             .collect();
         idle.sort_unstable();
         let held: u64 = self.engines.values().map(|engine| engine.memory).sum();
-        let held = held.saturating_add(self.reserved);
+        let held = held.saturating_add(self.reserved).saturating_add(self.kept);
         let mut over = held.saturating_sub(self.limits.memory);
         let mut left = idle.len();
         for (used, engine, memory) in idle {

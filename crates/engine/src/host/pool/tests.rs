@@ -1,5 +1,6 @@
 use super::*;
 
+mod keeping;
 mod order;
 
 const MB: u64 = 1 << 20;

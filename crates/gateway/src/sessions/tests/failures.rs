@@ -1,10 +1,13 @@
 //! Providers that fail or lie: the request goes elsewhere, and nothing is paid that was not agreed to.
 
+use std::sync::Arc;
+
 use assay_client::session::Price;
 use futures_util::StreamExt;
+use tokio::sync::Notify;
 
 use super::{
-    FLAT, World, config, prompt,
+    FLAT, PATIENCE, World, config, prompt,
     provider::{Deed, MODEL},
 };
 use crate::{Upstream, UpstreamError, store::State};
@@ -92,28 +95,112 @@ async fn lost_answer_is_asked_for_again_and_paid_once() {
     assert_eq!((provider.paid(), world.charged(&world.row())), (100, 200));
 }
 
+/// However often it comes back, in a new session or after a new start, it gains nothing: its claims come without answers.
+/// After the third it is not asked any more, until the user says so.
 #[tokio::test]
-async fn provider_that_charges_and_never_answers_gains_one_request() {
+async fn provider_that_charges_and_never_answers_gains_nothing_and_is_given_up() {
     let world = World::new();
     let thief = world.provider(1, FLAT).await;
-    let honest = world.provider(2, DEARER).await;
-    // Charged with the first attempt; the second one gives nothing either.
-    thief.plan(&[Deed::ChargeAndBreak, Deed::Break]);
-    let sessions = world.sessions(config()).await;
-    for number in 0..3 {
-        let ran = sessions.run(MODEL, vec![number].into()).await.unwrap();
-        assert_eq!(ran.price, 150);
+    *thief.always.lock().unwrap() = Deed::ChargeAndKeep;
+    let asked = || thief.asked.lock().unwrap().len();
+    let mut tries = Vec::new();
+    for _ in 0..6 {
+        let before = asked();
+        let sessions = world.sessions(config()).await;
+        let refused = sessions.run(MODEL, vec![1].into()).await.unwrap_err();
+        assert!(
+            matches!(refused, UpstreamError::Unavailable(_)),
+            "{refused:?}"
+        );
+        assert_eq!(sessions.drain(PATIENCE).await, 0);
+        assert_eq!(sessions.spending().spent, 0);
+        tries.push(asked() > before);
     }
-    assert_eq!(sessions.drain(config().patience).await, 0);
-    assert_eq!(honest.paid(), 300);
-    assert_eq!(sessions.spending().spent, 450 + 100);
+    assert_eq!(tries, [true, true, true, false, false, false]);
+    assert_eq!(thief.paid(), 0);
+    let broken = world.rows();
+    assert_eq!(broken.len(), 3);
+    for row in broken {
+        assert_eq!((row.state, world.charged(&row)), (State::Broken, 0));
+        assert!(row.reason.contains("does not give"), "{}", row.reason);
+    }
+    let breaches = world.store().breaches().unwrap();
+    assert_eq!(
+        (breaches[0].provider, breaches[0].count),
+        (thief.account, 3)
+    );
+    assert!(world.store().trust(&thief.account).unwrap());
+    let before = asked();
+    let sessions = world.sessions(config()).await;
+    *thief.always.lock().unwrap() = Deed::Honest;
+    sessions.run(MODEL, vec![1].into()).await.unwrap();
+    assert!(asked() > before);
+}
+
+/// The only provider is a liar: once it is given up, whoever asks is told why.
+#[tokio::test]
+async fn only_provider_that_was_given_up_is_named_with_the_way_back() {
+    let world = World::new();
+    let thief = world.provider(1, FLAT).await;
+    for _ in 0..3 {
+        world.store().add_breach(&thief.account, "it lied").unwrap();
+    }
+    let sessions = world.sessions(config()).await;
+    let refused = sessions.run(MODEL, vec![1].into()).await.unwrap_err();
+    assert!(
+        matches!(refused, UpstreamError::Unavailable(ref text) if text.contains("session trust")),
+        "{refused:?}"
+    );
+    assert!(thief.asked.lock().unwrap().is_empty());
+}
+
+/// The worker charged, and was gone twice before its answer was here: back again, it gives the answer and is paid.
+#[tokio::test]
+async fn honest_provider_that_restarted_gives_the_answer_again_and_is_paid() {
+    let world = World::new();
+    let provider = world.provider(1, FLAT).await;
+    world.provider(2, DEARER).await;
+    provider.plan(&[Deed::ChargeAndBreak, Deed::Break]);
+    let sessions = world.sessions(config()).await;
+    let ran = sessions.run(MODEL, vec![1].into()).await.unwrap();
+    assert_eq!(ran.price, 150);
+    assert_eq!(sessions.drain(PATIENCE).await, 0);
+    assert_eq!(*provider.asked.lock().unwrap(), [1, 1, 1]);
+    assert_eq!(sessions.spending().spent, 150 + 100);
     let rows = world.rows();
     let row = rows
         .iter()
-        .find(|row| row.provider == thief.account)
+        .find(|row| row.provider == provider.account)
         .unwrap();
     assert_eq!((row.state, row.doubt), (State::Open, None));
     assert_eq!(world.charged(row), 100);
+    assert_eq!(world.store().breaches().unwrap(), []);
+}
+
+/// It breaks off after two tokens and charges for twelve.
+#[tokio::test]
+async fn generation_is_not_paid_beyond_what_came() {
+    let world = World::new();
+    let price = Price {
+        output_token: 1,
+        ..Price::default()
+    };
+    let thief = world.provider(1, price).await;
+    thief.plan(&[Deed::ChargeAndKeep, Deed::ChargeAndKeep]);
+    let gate = Arc::new(Notify::new());
+    *thief.gate.lock().unwrap() = Some(Arc::clone(&gate));
+    let sessions = world.sessions(config()).await;
+    let mut pieces = sessions.generate(MODEL, prompt(&[1], 20)).await.unwrap();
+    assert!(matches!(pieces.next().await, Some(Ok(_))));
+    gate.notify_one();
+    let rest: Vec<_> = pieces.collect().await;
+    assert!(matches!(
+        rest.last(),
+        Some(Err(UpstreamError::Unavailable(_)))
+    ));
+    assert_eq!(sessions.drain(PATIENCE).await, 0);
+    assert_eq!((thief.paid(), sessions.spending().spent), (0, 0));
+    assert_eq!(world.row().state, State::Broken);
 }
 
 #[tokio::test]
@@ -137,7 +224,7 @@ async fn busy_and_broken_providers_are_passed_over_and_left_alone() {
             if trouble == Deed::Break { 2 } else { 1 },
             "{trouble:?}"
         );
-        assert_eq!(sessions.drain(config().patience).await, 0);
+        assert_eq!(sessions.drain(PATIENCE).await, 0);
         assert_eq!(sessions.spending().spent, 300);
     }
 }

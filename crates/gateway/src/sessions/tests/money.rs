@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use assay_client::session::Price;
 
 use super::{
-    FLAT, World, config,
+    FLAT, PATIENCE, World, config,
     provider::{Deed, MODEL},
 };
 use crate::{Config, Upstream, UpstreamError, store::State};
@@ -85,7 +85,7 @@ async fn sessions_go_on_without_the_chain_and_only_money_does_not_move() {
     sessions.run(MODEL, vec![2].into()).await.unwrap();
     let refused = sessions.run(MODEL, vec![3].into()).await.unwrap_err();
     assert!(
-        matches!(refused, UpstreamError::Unavailable(ref text) if text.contains("does not answer")),
+        matches!(refused, UpstreamError::Unavailable(ref text) if text.contains("did not answer")),
         "{refused:?}"
     );
     world.chain.unreachable.store(false, Ordering::SeqCst);
@@ -99,7 +99,7 @@ async fn restart_goes_on_with_the_sessions_of_before() {
     let provider = world.provider(1, FLAT).await;
     let sessions = world.sessions(config()).await;
     sessions.run(MODEL, vec![1].into()).await.unwrap();
-    assert_eq!(sessions.drain(config().patience).await, 0);
+    assert_eq!(sessions.drain(PATIENCE).await, 0);
     let refused = sessions.run(MODEL, vec![1].into()).await.unwrap_err();
     assert!(matches!(refused, UpstreamError::Unavailable(_)));
     drop(sessions);
@@ -129,7 +129,7 @@ async fn request_in_doubt_at_the_end_is_settled_after_the_restart() {
             max_price: 100,
         };
         store.set_doubt(&row.address, &doubt, 100).unwrap();
-        let wire = crate::lane::wire::Wire::new(config().patience, 1 << 20).unwrap();
+        let wire = crate::lane::wire::Wire::new(config().bounds).unwrap();
         let voucher = assay_client::protocol::Voucher {
             session: row.address,
             cumulative: 100,
@@ -145,7 +145,7 @@ async fn request_in_doubt_at_the_end_is_settled_after_the_restart() {
 
         let sessions = world.sessions(config()).await;
         sessions.run(MODEL, vec![3].into()).await.unwrap();
-        assert_eq!(sessions.drain(config().patience).await, 0);
+        assert_eq!(sessions.drain(PATIENCE).await, 0);
         let expected = if charged { 300 } else { 200 };
         let rows = world.rows();
         let total: u64 = rows.iter().map(|row| world.charged(row)).sum();

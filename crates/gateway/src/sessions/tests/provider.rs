@@ -45,6 +45,8 @@ pub enum Deed {
     ModelFailed,
     /// Charges, and the connection breaks before the answer is whole.
     ChargeAndBreak,
+    /// The same, and whoever asks again gets nothing at all.
+    ChargeAndKeep,
     /// The connection breaks and nothing is charged.
     Break,
     Price,
@@ -61,6 +63,8 @@ pub struct Account {
     pub due: u64,
     pub paid: u64,
     pub receipt: Option<SignedReceipt>,
+    /// The last generation's tokens.
+    pub tokens: Vec<u8>,
     under_way: bool,
 }
 
@@ -175,6 +179,7 @@ impl Provider {
             | Deed::Mismatch
             | Deed::ModelFailed
             | Deed::ChargeAndBreak
+            | Deed::ChargeAndKeep
             | Deed::Break
             | Deed::NoReceipt => good,
         };
@@ -374,6 +379,7 @@ async fn run(
         Deed::Honest
         | Deed::ModelFailed
         | Deed::ChargeAndBreak
+        | Deed::ChargeAndKeep
         | Deed::Price
         | Deed::Request
         | Deed::Answer
@@ -382,6 +388,9 @@ async fn run(
         | Deed::NoReceipt => {}
     }
     if let Some(receipt) = asked.again {
+        if deed == Deed::ChargeAndKeep {
+            return refuse(409, code::SEQUENCE_MISMATCH, "it is not kept any more");
+        }
         return ([(RECEIPT_HEADER, receipt.to_header())], answer).into_response();
     }
     if deed == Deed::ModelFailed {
@@ -395,7 +404,7 @@ async fn run(
         return (StatusCode::UNPROCESSABLE_ENTITY, header, said).into_response();
     }
     let signed = provider.charge(&asked, &answer, price, deed);
-    if deed == Deed::ChargeAndBreak {
+    if matches!(deed, Deed::ChargeAndBreak | Deed::ChargeAndKeep) {
         return broken();
     }
     if deed == Deed::NoReceipt {

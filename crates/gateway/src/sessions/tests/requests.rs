@@ -7,7 +7,7 @@ use futures_util::{StreamExt, future::join_all};
 use tokio::sync::Notify;
 
 use super::{
-    FLAT, World, config, prompt,
+    FLAT, PATIENCE, World, config, prompt,
     provider::{Deed, MODEL},
 };
 use crate::{Config, Upstream, UpstreamError, store::State, upstream::Piece};
@@ -161,7 +161,7 @@ async fn generation_that_nobody_wants_any_more_costs_what_was_shown() {
     // The next request in the same session goes well, whatever the one before cost.
     let ran = sessions.run(MODEL, vec![1].into()).await.unwrap();
     assert_eq!(ran.price, 0);
-    assert_eq!(sessions.drain(config().patience).await, 0);
+    assert_eq!(sessions.drain(PATIENCE).await, 0);
     let spent = sessions.spending().spent;
     assert!((1..900_000).contains(&spent), "{spent}");
     assert_eq!(
@@ -204,7 +204,7 @@ async fn generation_that_breaks_off_is_an_error_and_not_begun_again_elsewhere() 
     );
     let asked = provider.asked.lock().unwrap().len() + other.asked.lock().unwrap().len();
     assert_eq!(asked, 1);
-    sessions.drain(config().patience).await;
+    sessions.drain(PATIENCE).await;
     let spending = sessions.spending();
     assert_eq!((spending.spent, spending.reserved), (0, 0));
 }

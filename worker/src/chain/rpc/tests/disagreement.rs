@@ -1,5 +1,7 @@
 //! Endpoints that say different things.
 
+use assay_client::protocol::SessionData;
+
 use super::*;
 
 #[tokio::test]
@@ -80,4 +82,31 @@ async fn signature_that_either_endpoint_finds_is_known() {
     assert!(ask(false).await[0].is_none(), "the first one is asked");
     let states = ask(true).await;
     assert!(states[0].as_ref().unwrap().confirmed && states[1].is_none());
+}
+
+#[tokio::test]
+async fn session_that_one_endpoint_leaves_out_is_known_by_another() {
+    let (first, second) = (Node::start().await, Node::start().await);
+    let session = address(5);
+    let data = SessionData {
+        version: LAYOUT_VERSION,
+        deposit: 7,
+        ..SessionData::zeroed()
+    };
+    let held = account(PROGRAM_ID, &encode(&data));
+    second.world().accounts.insert(session, held);
+    let both = chain(&[&first, &second]);
+    both.check().await;
+    assert_eq!(
+        both.sessions(&[session]).await.unwrap(),
+        (1_000, vec![(session, Some(data))])
+    );
+    // Nothing is believed of it while the other one does not answer.
+    second.trouble("getMultipleAccounts", Trouble::Garbage);
+    assert_eq!(both.sessions(&[session]).await.unwrap().1, vec![]);
+    let alone = chain(&[&first]);
+    assert_eq!(
+        alone.sessions(&[session]).await.unwrap().1,
+        vec![(session, None)]
+    );
 }

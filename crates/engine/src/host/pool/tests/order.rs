@@ -64,6 +64,7 @@ fn limits_hold_and_nobody_waits_for_nothing_in_any_order_of_events() {
                     Order::Use { ticket, engine } | Order::Load { ticket, engine } => {
                         assert!(open.remove(&ticket) && lent.insert(engine));
                     }
+                    Order::Gone { .. } => panic!("nobody asked for a certain engine"),
                     Order::End { engine } => {
                         lent.remove(&engine);
                         assert!(!world.pool.engines.contains_key(&engine));
@@ -92,7 +93,7 @@ fn limits_hold_and_nobody_waits_for_nothing_in_any_order_of_events() {
                             open.remove(&ticket);
                             lent.insert(engine);
                         }
-                        Order::End { .. } => {}
+                        Order::End { .. } | Order::Gone { .. } => {}
                     }
                 }
             }

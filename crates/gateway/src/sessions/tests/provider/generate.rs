@@ -2,7 +2,10 @@
 
 use std::{io, sync::Arc};
 
-use assay_client::session::{Finish, GenerateRequest, Line, SignedReceipt, Token, Usage, code};
+use assay_client::{
+    protocol::Address,
+    session::{Finish, GenerateRequest, Line, SignedReceipt, Token, Usage, code},
+};
 use axum::{
     body::{Body, Bytes},
     extract::{Path, State},
@@ -40,6 +43,11 @@ impl Shown {
 
     fn end(&mut self, deed: Deed) -> SignedReceipt {
         self.ended = true;
+        {
+            let mut accounts = self.provider.accounts.lock().unwrap();
+            let account = accounts.get_mut(&self.asked.session).unwrap();
+            account.tokens.clone_from(&self.tokens);
+        }
         let price = self.provider.price.of(self.usage()).unwrap();
         self.provider.charge(&self.asked, &self.tokens, price, deed)
     }
@@ -52,6 +60,33 @@ impl Drop for Shown {
             self.provider.dropped.notify_one();
         }
     }
+}
+
+/// The same lines once more.
+fn again(provider: &Provider, session: &Address, receipt: SignedReceipt) -> Response {
+    let tokens = provider.accounts.lock().unwrap()[session].tokens.clone();
+    let ids = tokens
+        .chunks(4)
+        .map(|id| u32::from_le_bytes(id.try_into().unwrap()));
+    let mut lines: Vec<u8> = ids.flat_map(|id| line(&token(id))).collect();
+    let usage = Usage {
+        output_tokens: tokens.len() as u64 / 4,
+        ..Usage::default()
+    };
+    lines.extend_from_slice(&line(&Line::Done {
+        finish: Finish::Length,
+        usage,
+        receipt,
+    }));
+    lines.into_response()
+}
+
+fn token(id: u32) -> Line {
+    Line::Token(Token {
+        id,
+        logprob: None,
+        likely: Vec::new(),
+    })
 }
 
 /// Counts upwards from the last token of the prompt.
@@ -69,6 +104,12 @@ pub async fn generate(
     if deed == Deed::Busy {
         return refuse(503, code::BUSY, "the queue is full");
     }
+    if asked.again.is_some() && deed == Deed::ChargeAndKeep {
+        return refuse(409, code::SEQUENCE_MISMATCH, "it is not kept any more");
+    }
+    if let Some(receipt) = asked.again {
+        return again(&provider, &asked.session, receipt);
+    }
     let request: GenerateRequest = serde_json::from_slice(&body).unwrap();
     let shown = Shown {
         provider: Arc::clone(&provider),
@@ -84,22 +125,22 @@ pub async fn generate(
         async move {
             let mut shown = shown?;
             let count = u32::try_from(shown.tokens.len() / 4).unwrap();
-            if count == 2 && deed == Deed::Break {
+            if count == 2 && matches!(deed, Deed::Break | Deed::ChargeAndKeep) {
                 // What was shown is on its way before the connection breaks.
                 let gate = shown.provider.gate.lock().unwrap().clone();
                 gate.unwrap().notified().await;
                 shown.ended = true;
+                if deed == Deed::ChargeAndKeep {
+                    // For tokens that nobody was shown.
+                    shown.tokens.extend_from_slice(&[0; 40]);
+                    shown.end(deed);
+                }
                 return Some((Err(io::Error::other("lost")), None));
             }
             if count < most {
                 let id = first + 1 + count;
                 shown.tokens.extend_from_slice(&id.to_le_bytes());
-                let token = Token {
-                    id,
-                    logprob: None,
-                    likely: Vec::new(),
-                };
-                return Some((Ok(line(&Line::Token(token))), Some(shown)));
+                return Some((Ok(line(&token(id))), Some(shown)));
             }
             let receipt = shown.end(deed);
             let done = Line::Done {

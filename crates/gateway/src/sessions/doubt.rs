@@ -1,0 +1,270 @@
+//! Requests that were sent and gave no whole answer: what their providers charge for them, and what of it is paid.
+//!
+//! A provider could take a voucher, break the connection and claim its price. So a claim is paid without more ado only up
+//! to what came; beyond that the same number is asked again, which is free, and only an answer that fits the receipt is
+//! paid. A provider that restarted computes it again.
+
+use std::{sync::Arc, time::Duration};
+
+use assay_client::{
+    protocol::Digest,
+    session::{Price, SignedReceipt, Usage},
+};
+use reqwest::{Response, StatusCode};
+
+use super::{Active, Inner, generation::Lines, pool::LiveLane};
+use crate::{
+    funds::Hold,
+    lane::{
+        Resolved,
+        wire::{self, Kind, Request, Verdict},
+    },
+    store::{State, StoreError},
+};
+
+/// Before a provider is asked what became of a request: first soon, for it may just have noticed the end.
+const FIRST_ASK: Duration = Duration::from_millis(20);
+/// Each further time after five times as long, up to this.
+const LAST_ASK: Duration = Duration::from_mins(1);
+/// Once it is asked more seldom than this, nobody waits for its answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Times that a provider may put off the answer it charges for: a quarter of an hour, in which it can load a model.
+const ASKS: u32 = 20;
+
+/// What a request may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Agreed {
+    pub price: Price,
+    /// The most that the request can use.
+    pub worst: Usage,
+    /// Lamports, at most.
+    pub most: u64,
+}
+
+impl Agreed {
+    /// Lamports for the prompt or input and so many tokens of an answer.
+    pub fn of(&self, output_tokens: u64) -> u64 {
+        let usage = Usage {
+            output_tokens,
+            ..self.worst
+        };
+        self.price.of(usage).unwrap_or(u64::MAX).min(self.most)
+    }
+}
+
+/// A request without a whole answer.
+#[derive(Clone, Debug)]
+pub struct Unanswered {
+    pub request: Request,
+    pub agreed: Agreed,
+    /// Lamports for what came of its answer.
+    pub seen: u64,
+}
+
+/// What a look at a lane's provider told.
+pub enum Learnt {
+    /// It does not charge the request.
+    Free,
+    /// It does, and gave what this receipt is for.
+    Charged(Box<SignedReceipt>),
+    /// It was not reached.
+    Nothing(String),
+    /// It charges, and gives no answer at present.
+    Withheld(String),
+    /// It broke the rules: nothing more is paid in this session.
+    Lied(String),
+}
+
+/// A receipt with the digest and the price of what it came with.
+struct Given {
+    receipt: SignedReceipt,
+    response: Digest,
+    limit: u64,
+}
+
+impl Inner {
+    /// Finds out in the background whether the lane's request is charged. Until then the lane rests.
+    pub(super) fn settle_doubt(self: &Arc<Self>, lane: LiveLane, hold: Hold) {
+        let inner = Arc::clone(self);
+        tokio::spawn(async move {
+            let active = inner.begin();
+            inner.find_out(lane, hold, active).await;
+        });
+    }
+
+    async fn find_out(self: &Arc<Self>, mut lane: LiveLane, hold: Hold, active: Active) {
+        let session = lane.account.address;
+        if let Err(error) = self.note_seen(&lane).await {
+            return self.unwritten(&lane, &error);
+        }
+        let (mut wait, mut withheld) = (FIRST_ASK, 0_u32);
+        let mut active = Some(active);
+        let why = loop {
+            tokio::time::sleep(wait).await;
+            match self.learn(&mut lane).await {
+                Learnt::Free => {
+                    let cleared = self.store.call(move |store| store.clear_doubt(&session));
+                    return match cleared.await {
+                        Ok(()) => self.return_lane(lane),
+                        Err(error) => self.unwritten(&lane, &error),
+                    };
+                }
+                Learnt::Charged(signed) => {
+                    // An error is told by the ledger itself; nobody waits for this answer any more.
+                    let _ = self.charged(lane, &signed, hold).await;
+                    return;
+                }
+                Learnt::Lied(why) => break why,
+                Learnt::Withheld(why) if withheld >= ASKS => break withheld_for_good(&why),
+                Learnt::Withheld(why) => {
+                    withheld = withheld.saturating_add(1);
+                    tracing::debug!(%session, why, "a request is charged, and its answer does not come");
+                }
+                Learnt::Nothing(error) => {
+                    tracing::debug!(%session, error, "a request stays in doubt");
+                }
+            }
+            wait = wait.saturating_mul(5).min(LAST_ASK);
+            if wait > PATIENCE {
+                // The end of the gateway does not wait for a provider that is gone: the ledger keeps the doubt.
+                active = None;
+            }
+        };
+        self.lied(&lane, &why).await;
+        drop(active);
+    }
+
+    /// The next start of the gateway has no request to ask again: it pays for what came and no more.
+    async fn note_seen(&self, lane: &LiveLane) -> Result<(), StoreError> {
+        let doubt = lane.core.doubt();
+        let Some(seen) = doubt.and_then(|doubt| lane.unanswered(&doubt.request)) else {
+            return Ok(());
+        };
+        let (session, seen) = (lane.account.address, seen.seen);
+        self.store
+            .call(move |store| store.bound_doubt(&session, seen))
+            .await
+    }
+
+    /// Learns from the provider where it stands, and whether that is to be paid.
+    pub(super) async fn learn(&self, lane: &mut LiveLane) -> Learnt {
+        let session = lane.account.address;
+        let standing = match self.wire.standing(&lane.endpoint, &session).await {
+            Ok(standing) => standing,
+            Err(error) => return Learnt::Nothing(error.to_string()),
+        };
+        match lane.core.resolve(&standing) {
+            Ok(Resolved::Free) => Learnt::Free,
+            Ok(Resolved::Claimed(signed)) => self.judge(lane, signed).await,
+            Err(claim) => Learnt::Lied(claim.to_string()),
+        }
+    }
+
+    async fn judge(&self, lane: &mut LiveLane, claim: Box<SignedReceipt>) -> Learnt {
+        let asked = lane.unanswered(&claim.receipt.request).cloned();
+        match asked {
+            Some(asked) if claim.receipt.price > asked.seen => self.ask_again(lane, &asked).await,
+            // One of before the start: the ledger has bounded it.
+            Some(_) | None => {
+                lane.core.take(&claim);
+                Learnt::Charged(claim)
+            }
+        }
+    }
+
+    async fn ask_again(&self, lane: &mut LiveLane, asked: &Unanswered) -> Learnt {
+        let request = &asked.request;
+        let Some(doubt) = lane.core.pending(&request.digest).copied() else {
+            return Learnt::Nothing("nothing was asked".to_owned());
+        };
+        let payment = match lane.payment() {
+            Ok(payment) => payment,
+            Err(error) => return Learnt::Nothing(error.to_string()),
+        };
+        let (endpoint, session) = (&lane.endpoint, &lane.account.address);
+        let sending = self.wire.send(endpoint, session, request, &doubt, &payment);
+        let given = match sending.await {
+            Ok(response) => self.given(response, asked).await,
+            Err(error) => Err(Learnt::Withheld(error.to_string())),
+        };
+        let Given {
+            receipt,
+            response,
+            limit,
+        } = match given {
+            Ok(given) => given,
+            Err(learnt) => return learnt,
+        };
+        match lane
+            .core
+            .accept(&receipt, &request.digest, &response, limit)
+        {
+            Ok(_) => Learnt::Charged(Box::new(receipt)),
+            Err(error) => Learnt::Lied(error.to_string()),
+        }
+    }
+
+    async fn given(&self, response: Response, asked: &Unanswered) -> Result<Given, Learnt> {
+        let withheld = |error: wire::WireError| Learnt::Withheld(error.to_string());
+        let (status, headers) = (response.status(), response.headers().clone());
+        if status == StatusCode::OK && asked.request.kind == Kind::Generate {
+            let most = asked.agreed.worst.output_tokens;
+            let lines = Lines::begin(response, self.wire.deadline(most)).await;
+            let lines = lines.map_err(withheld)?;
+            let (answer, tokens, receipt) = lines.all(most).await.map_err(withheld)?;
+            return Ok(Given {
+                receipt,
+                response: Digest::of(&[&answer]),
+                limit: asked.agreed.of(tokens),
+            });
+        }
+        let receipt = wire::receipt(&headers);
+        let body = self.wire.whole(response).await.map_err(withheld)?;
+        match receipt {
+            Some(Ok(receipt)) => Ok(Given {
+                receipt,
+                response: Digest::of(&[&body]),
+                limit: asked.agreed.of(0),
+            }),
+            Some(Err(error)) => Err(Learnt::Lied(error.to_string())),
+            None => Err(match wire::verdict(status, &headers, &body) {
+                Verdict::Busy(_, text)
+                | Verdict::Deposit(text)
+                | Verdict::Unknown(text)
+                | Verdict::UnderWay(text)
+                | Verdict::Doubtful(text) => Learnt::Withheld(text),
+                Verdict::Unfit(text)
+                | Verdict::OfferChanged(text)
+                | Verdict::Closing(text)
+                | Verdict::Count(text)
+                | Verdict::Invalid(text) => Learnt::Lied(withheld_for_good(&text)),
+            }),
+        }
+    }
+
+    /// The provider broke the rules: nothing more is paid in this session, and few more are opened with it.
+    pub(super) async fn lied(&self, lane: &LiveLane, why: &str) {
+        let provider = lane.account.provider;
+        if self.directory.broke_rules(&provider) {
+            let reason = why.to_owned();
+            let noted = self
+                .store
+                .call(move |store| {
+                    store.add_breach(&provider, &reason)?;
+                    store.banned()
+                })
+                .await;
+            match noted {
+                Ok(banned) => self.directory.ban(banned),
+                Err(error) => {
+                    tracing::error!(%provider, %error, "the ledger does not say that a provider broke the rules");
+                }
+            }
+        }
+        self.retire(lane, State::Broken, why).await;
+    }
+}
+
+fn withheld_for_good(why: &str) -> String {
+    format!("it charges for an answer that it does not give: {why}")
+}

@@ -1,0 +1,55 @@
+//! Requesters that want the worker to lose more than they pay.
+
+use rusqlite::Connection;
+use serde_json::json;
+
+use super::{
+    model::{LOST, LOST_AT_THIRD},
+    *,
+};
+
+#[tokio::test]
+async fn lost_run_is_charged_and_a_session_has_three_of_them() {
+    let world = World::start().await;
+    let mut due = 0;
+    for sequence in 1..=2 {
+        let lost = world.call(&Call::run(sequence, due, LOST)).await;
+        let signed = receipt(&lost).receipt;
+        assert_eq!((lost.status().as_u16(), signed.price), (422, kit::RUN));
+        assert_eq!(refusal(lost).await, refused(422, code::MODEL_FAILED));
+        due = signed.cumulative;
+    }
+    let asked = json!({ "tokens": [LOST_AT_THIRD], "max_tokens": 9 });
+    let third = world.call(&Call::generate(3, due, &asked)).await;
+    assert_eq!(third.status(), 200);
+    third.bytes().await.unwrap();
+    let standing = world.standing().await;
+    assert_eq!(standing.sequence, 3, "what was shown is charged");
+    let runs = world.model.runs();
+    let next = world.call(&Call::run(4, standing.due, b"x")).await;
+    assert_eq!(refusal(next).await, refused(410, code::SESSION_CLOSING));
+    // To ask again for what was lost is no way around it.
+    let again = world.call(&Call::generate(3, due, &asked)).await;
+    assert_eq!(refusal(again).await, refused(410, code::SESSION_CLOSING));
+    assert_eq!(world.model.runs(), runs);
+}
+
+#[tokio::test]
+async fn nothing_is_served_while_what_is_owed_cannot_be_written() {
+    let world = World::start().await;
+    let books = Connection::open(world.file()).unwrap();
+    let spoilt =
+        "CREATE TRIGGER spoilt BEFORE UPDATE ON sessions BEGIN SELECT RAISE(ABORT, 'full'); END";
+    books.execute_batch(spoilt).unwrap();
+    let asked = json!({ "tokens": [10], "max_tokens": 9 });
+    let call = Call::generate(1, 0, &asked);
+    let told = world.call(&call).await.text().await.unwrap();
+    assert!(told.contains("\"internal\""), "{told}");
+    let again = world.call(&call).await;
+    assert_eq!(again.headers()["retry-after"], "30");
+    assert_eq!(refusal(again).await, refused(503, code::BUSY));
+    assert_eq!(world.model.runs(), 1, "shown once, and never again");
+    books.execute_batch("DROP TRIGGER spoilt").unwrap();
+    world.sessions.try_books().await;
+    assert_eq!(world.call(&call).await.status(), 200);
+}
