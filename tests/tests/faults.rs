@@ -20,6 +20,7 @@ mod faults {
     mod run;
     mod seals;
     mod seeds;
+    mod sight;
     mod sim;
     mod trail;
     mod view;
