@@ -23,6 +23,7 @@ mod faults {
     mod seals;
     mod seeds;
     mod serving;
+    mod sight;
     mod sim;
     mod tabs;
     mod trail;

@@ -14,6 +14,8 @@
 mod draft;
 mod error;
 mod land;
+#[cfg(test)]
+mod node;
 mod patience;
 mod read;
 mod record;

@@ -266,3 +266,6 @@ fn decode<T: Layout>(address: &Address, account: Option<Account>) -> Result<Opti
             source,
         })
 }
+
+#[cfg(test)]
+mod tests;

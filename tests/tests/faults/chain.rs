@@ -10,12 +10,12 @@
 use std::time::Duration;
 
 use assay_client::{
-    protocol::{Address, JobData, JobStatus, ModelData, PanelData, ProviderData, UnixSeconds},
+    protocol::{Address, JobData, JobStatus, ModelData, PanelData, ProviderData},
     slot_hashes::SlotHashes,
 };
 use assay_worker::chain::{
-    Chain, ChainError, Clock, Cost, Height, Sending, SessionsRead, SignatureState, Simulation,
-    Snapshot, Wanted,
+    Chain, ChainError, Cost, Height, Sending, SessionsRead, SignatureState, Simulation, Snapshot,
+    Wanted,
 };
 use solana_message::Hash;
 use solana_transaction_error::TransactionError;
@@ -24,8 +24,7 @@ use super::{
     link::{Life, Place},
     mail::Mail,
     mishaps::{Call, Fault},
-    net::Net,
-    view::View,
+    sight::Sight,
 };
 
 /// The margin that the worker keeps where only one endpoint tells a height, in blocks.
@@ -37,39 +36,6 @@ const OLD: u64 = 200;
 
 pub struct SimChain {
     life: Life,
-}
-
-/// What a reading is made of.
-struct Sight<'a> {
-    net: &'a mut Net,
-    view: std::sync::Arc<View>,
-    slot: u64,
-    /// Which of the accounts that are there is not shown, by its place modulo their number.
-    hidden: Option<usize>,
-}
-
-impl Sight<'_> {
-    fn clock(&self) -> Clock {
-        Clock {
-            slot: self.slot,
-            time: UnixSeconds(self.net.calendar.time(self.slot)),
-        }
-    }
-
-    fn hide<T>(&self, list: &mut Vec<T>) {
-        if let Some(hidden) = self.hidden
-            && !list.is_empty()
-        {
-            list.remove(hidden % list.len());
-        }
-    }
-
-    fn jobs(&self, wanted: impl Fn(&JobData) -> bool) -> Vec<(Address, JobData)> {
-        let all = self.view.jobs.iter().filter(|(_, job)| wanted(job));
-        let mut found = all.map(|(address, job)| (*address, *job)).collect();
-        self.hide(&mut found);
-        found
-    }
 }
 
 impl SimChain {

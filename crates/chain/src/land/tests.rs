@@ -1,8 +1,3 @@
-use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
-};
-
 use assay_client::budget::Budget;
 use serde_json::{Value, json};
 use solana_keypair::Keypair;
@@ -10,57 +5,9 @@ use solana_message::Message;
 use solana_signer::Signer;
 
 use super::*;
+use crate::node::{Node, listed};
 
 const LAST_HEIGHT: u64 = 100;
-
-/// A node that answers each method from a list, the last answer again and again; none closes the connection.
-fn node(mut answers: Vec<(&'static str, Vec<Option<Value>>)>) -> Cluster {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let method = method(&stream);
-            let list = answers.iter_mut().find(|(name, _)| *name == method);
-            let answer = match list {
-                Some((_, list)) if list.len() > 1 => list.remove(0),
-                Some((_, list)) => list[0].clone(),
-                None => Some(json!({ "result": null })),
-            };
-            let Some(mut answer) = answer else { continue };
-            answer["jsonrpc"] = json!("2.0");
-            answer["id"] = json!(0);
-            let body = answer.to_string();
-            write!(
-                stream,
-                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
-            )
-            .unwrap();
-        }
-    });
-    Cluster::new(url, Duration::from_secs(30))
-}
-
-fn method(stream: &TcpStream) -> String {
-    let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        let line = line.trim().to_ascii_lowercase();
-        if let Some(text) = line.strip_prefix("content-length:") {
-            length = text.trim().parse().unwrap();
-        }
-        if line.is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    let request: Value = serde_json::from_slice(&body).unwrap();
-    request["method"].as_str().unwrap().to_owned()
-}
 
 fn signed() -> Signed {
     let wallet = Keypair::new_from_array([3; 32]);
@@ -94,7 +41,7 @@ fn status(confirmation: Option<&str>) -> Option<Value> {
 #[tokio::test]
 async fn node_that_fails_for_a_moment_loses_nothing() {
     let height = Some(json!({ "result": LAST_HEIGHT + 1 }));
-    let cluster = node(vec![
+    let node = Node::start(listed(vec![
         ("sendTransaction", vec![None, sent()]),
         // Processed is in a block, so that the height says nothing.
         (
@@ -107,30 +54,57 @@ async fn node_that_fails_for_a_moment_loses_nothing() {
             ],
         ),
         ("getBlockHeight", vec![height]),
-    ]);
-    assert_eq!(cluster.land(&signed(), |_| ()).await.unwrap(), 5);
+    ]));
+    assert_eq!(node.cluster.land(&signed(), |_| ()).await.unwrap(), 5);
 }
 
 #[tokio::test]
 async fn expiry_is_told_by_the_block_height() {
     let height = |height: u64| Some(json!({ "result": height }));
-    let cluster = node(vec![
+    let node = Node::start(listed(vec![
         ("sendTransaction", vec![sent()]),
         ("getSignatureStatuses", vec![status(None)]),
         (
             "getBlockHeight",
             vec![height(LAST_HEIGHT), None, height(LAST_HEIGHT + 1)],
         ),
-    ]);
-    let error = cluster.land(&signed(), |_| ()).await.unwrap_err();
+    ]));
+    let error = node.cluster.land(&signed(), |_| ()).await.unwrap_err();
     assert!(matches!(error, Error::Expired { .. }), "{error}");
+    let asked = node.asked();
+    let times = |name| asked.iter().filter(|method| *method == name).count();
+    assert_eq!(
+        (times("getBlockHeight"), times("sendTransaction")),
+        (3, 3),
+        "each answer above was needed, and each sending gets one: {asked:?}"
+    );
+}
+
+/// What was in no block when the height was passed may have landed while it was asked for.
+#[tokio::test]
+async fn transaction_that_lands_with_its_last_block_is_confirmed() {
+    let mut passed = false;
+    let node = Node::start(move |method, _| match method {
+        "sendTransaction" => sent(),
+        "getBlockHeight" => {
+            passed = true;
+            Some(json!({ "result": LAST_HEIGHT + 1 }))
+        }
+        _ => status(passed.then_some("confirmed")),
+    });
+    assert_eq!(node.cluster.land(&signed(), |_| ()).await.unwrap(), 5);
+    assert_eq!(
+        node.asked()[2..],
+        ["getBlockHeight", "getSignatureStatuses"],
+        "the height first"
+    );
 }
 
 #[tokio::test]
 async fn refusal_of_the_node_ends_at_once() {
     let no = Some(json!({ "error": { "code": -32005, "message": "Node is unhealthy" } }));
-    let cluster = node(vec![("sendTransaction", vec![no])]);
-    let error = cluster.land(&signed(), |_| ()).await.unwrap_err();
+    let node = Node::start(listed(vec![("sendTransaction", vec![no])]));
+    let error = node.cluster.land(&signed(), |_| ()).await.unwrap_err();
     assert!(matches!(error, Error::Unsent { .. }), "{error}");
     assert!(
         !error.is_certain(),
