@@ -23,6 +23,8 @@ mod http;
 mod lane;
 #[path = "sessions/latency.rs"]
 mod latency;
+#[path = "../../crates/engine/benches/serving/options.rs"]
+mod options;
 #[path = "sessions/plain.rs"]
 mod plain;
 #[path = "sessions/python.rs"]
@@ -44,14 +46,14 @@ mod worker;
 
 use std::{
     env,
-    path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
-use assay_engine::{EngineConfig, Host, HostConfig, child_main};
+use anyhow::Result;
+use assay_engine::child_main;
 
+use options::{Options, block_on};
 use report::Report;
 use subject::Subject;
 
@@ -65,7 +67,9 @@ fn main() -> ExitCode {
         ["worker", rest @ ..] => block_on(worker::serve(rest)),
         ["gateway", rest @ ..] => block_on(gateway::serve(rest)),
         ["plain", rest @ ..] => block_on(plain::serve(rest)),
-        rest => Options::read(rest).and_then(|options| block_on(bench(options))),
+        rest => {
+            Options::read(rest.iter().copied(), &PARTS).and_then(|options| block_on(bench(options)))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -73,43 +77,6 @@ fn main() -> ExitCode {
             eprintln!("sessions: {error:#}");
             ExitCode::FAILURE
         }
-    }
-}
-
-/// As the worker's commands run.
-fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(work)
-}
-
-#[derive(Default)]
-struct Options {
-    check: bool,
-    quick: bool,
-    /// The parts to measure; all if empty.
-    only: Vec<String>,
-}
-
-impl Options {
-    fn read(arguments: &[&str]) -> Result<Self> {
-        let mut options = Self::default();
-        for argument in arguments {
-            match *argument {
-                // What cargo adds.
-                "--bench" => {}
-                "--check" => options.check = true,
-                "--quick" => options.quick = true,
-                part if PARTS.contains(&part) => options.only.push(part.to_owned()),
-                other => bail!("unknown argument {other}; known: --check, --quick, {PARTS:?}"),
-            }
-        }
-        Ok(options)
-    }
-
-    fn wants(&self, part: &str) -> bool {
-        self.only.is_empty() || self.only.iter().any(|only| only == part)
     }
 }
 
@@ -144,18 +111,5 @@ async fn bench(options: Options) -> Result<()> {
     if options.wants("cost") {
         report.add(cost::rows());
     }
-    let probe = Host::new(HostConfig::new(EngineConfig::default())?)
-        .probe()
-        .await?;
-    let text = report.text(&format!("ONNX Runtime {}", probe.runtime.version));
-    println!("{text}");
-    if let Some(path) = env::var_os("ASSAY_BENCH_WRITE").map(PathBuf::from) {
-        report::write(&path, "sessions", &text)?;
-    }
-    let missed = report.missed();
-    say(&format!("{missed} bounds missed"));
-    if options.check && missed > 0 {
-        bail!("{missed} bounds are missed");
-    }
-    Ok(())
+    options.finish("sessions", &report).await
 }

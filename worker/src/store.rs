@@ -28,7 +28,7 @@ mod transactions;
 mod tests;
 
 pub use audits::{AuditRow, SeatRow};
-pub use books::{Booked, Role};
+pub use books::{Amounts, Booked, Role};
 pub use costs::{CostRow, KnownCost};
 pub use jobs::{JobRow, Totals};
 pub use pruning::Pruned;

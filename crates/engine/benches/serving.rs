@@ -15,6 +15,8 @@ mod http;
 mod memory;
 #[path = "serving/model.rs"]
 mod model;
+#[path = "serving/options.rs"]
+mod options;
 #[path = "serving/overhead.rs"]
 mod overhead;
 #[path = "serving/python.rs"]
@@ -37,15 +39,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail};
-use assay_engine::{EngineConfig, Host, HostConfig, child_main};
+use anyhow::{Context as _, Result};
+use assay_engine::{EngineConfig, child_main};
 
 use model::Subject;
+use options::{Options, block_on};
 use report::Report;
 
+const PARTS: [&str; 5] = ["overhead", "throughput", "http", "memory", "start"];
+
 fn main() -> ExitCode {
-    let mut arguments = env::args().skip(1);
-    let first = arguments.next().unwrap_or_default();
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments = arguments.iter().map(String::as_str);
+    let first = arguments.clone().next().unwrap_or_default();
     if first == "engine" {
         return child_main();
     }
@@ -53,11 +59,11 @@ fn main() -> ExitCode {
         let path = env::args_os().nth(2).map(PathBuf::from);
         path.context("no file was named")
     };
-    let done = match &*first {
+    let done = match first {
         "hold" => path().and_then(|file| memory::hold(&file)),
         "serve" => path().and_then(|file| block_on(http::serve(&file))),
         "weigh" => path().and_then(|file| block_on(memory::weigh(&file))),
-        _ => Options::read().and_then(|options| block_on(bench(options))),
+        _ => Options::read(arguments, &PARTS).and_then(|options| block_on(bench(options))),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,48 +73,6 @@ fn main() -> ExitCode {
         }
     }
 }
-
-/// As the worker's commands run.
-fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(work)
-}
-
-struct Options {
-    check: bool,
-    quick: bool,
-    /// The parts to measure; all if empty.
-    only: Vec<String>,
-}
-
-impl Options {
-    fn read() -> Result<Self> {
-        let mut options = Self {
-            check: false,
-            quick: false,
-            only: Vec::new(),
-        };
-        for argument in env::args().skip(1) {
-            match &*argument {
-                // What cargo adds.
-                "--bench" => {}
-                "--check" => options.check = true,
-                "--quick" => options.quick = true,
-                part if PARTS.contains(&part) => options.only.push(argument),
-                other => bail!("unknown argument {other}; known: --check, --quick, {PARTS:?}"),
-            }
-        }
-        Ok(options)
-    }
-
-    fn wants(&self, part: &str) -> bool {
-        self.only.is_empty() || self.only.iter().any(|only| only == part)
-    }
-}
-
-const PARTS: [&str; 5] = ["overhead", "throughput", "http", "memory", "start"];
 
 async fn bench(options: Options) -> Result<()> {
     let began = Instant::now();
@@ -163,16 +127,5 @@ async fn bench(options: Options) -> Result<()> {
             report.add(start::measure(subject, rounds * 2).await?.rows(subject));
         }
     }
-    let probe = Host::new(HostConfig::new(config)?).probe().await?;
-    let text = report.text(&format!("ONNX Runtime {}", probe.runtime.version));
-    println!("{text}");
-    if let Some(path) = env::var_os("ASSAY_BENCH_WRITE").map(PathBuf::from) {
-        report::write(&path, "serving", &text)?;
-    }
-    let missed = report.missed();
-    say(&format!("{missed} bounds missed"));
-    if options.check && missed > 0 {
-        bail!("{missed} bounds are missed");
-    }
-    Ok(())
+    options.finish("serving", &report).await
 }

@@ -10,14 +10,12 @@ use crate::{
     http::{self, Connection, Load},
     lane::{self, Lane},
     plain::Plain,
-    report::{Row, Verdict},
-    stats,
+    report::Row,
     subject::Subject,
     uvicorn::{self, WAYS, Way, interpreter},
     worker::Worker,
 };
 
-const LEAST: f64 = 3.0;
 const CONNECTIONS: [u8; 2] = [8, 32];
 const BATCH: usize = 32;
 const FOLDER: &str = concat!(
@@ -34,13 +32,7 @@ struct Trio {
 
 pub async fn measure(rounds: usize, length: Duration) -> Result<Vec<Row>> {
     let Some(python) = interpreter() else {
-        return Ok(vec![Row {
-            what: "Python behind uvicorn".into(),
-            bound: format!("{LEAST}"),
-            value: "`scripts/bootstrap.sh bench` was not run".into(),
-            absolute: String::new(),
-            verdict: Verdict::NotMeasured,
-        }]);
+        return Ok(vec![uvicorn::not_measured()]);
     };
     let subject = Subject::rows()?;
     let plain = Plain::start(&subject, BATCH)?;
@@ -105,38 +97,15 @@ fn row(
     trios: &[Trio],
     (with, ours): (&str, fn(&Trio) -> &Load),
 ) -> Row {
-    let ratios: Vec<f64> = trios
+    let what = format!(
+        "HTTP requests a second{with}, {connections} connections, rows.onnx with shared runs, beside Python and \
+         uvicorn: {}",
+        way.name
+    );
+    let rounds: Vec<_> = trios
         .iter()
-        .map(|trio| ours(trio).per_second / trio.python.per_second)
+        .map(|trio| (ours(trio), &trio.python))
         .collect();
-    let of = |load: &dyn Fn(&Trio) -> &Load| {
-        let rates: Vec<f64> = trios.iter().map(|trio| load(trio).per_second).collect();
-        let times: Vec<Duration> = trios
-            .iter()
-            .flat_map(|trio| load(trio).times.clone())
-            .collect();
-        let median = stats::quantile_micros(&times, 500) / 1_000.0;
-        format!("{:.0}/s, {median:.2} ms", stats::middle(&rates))
-    };
     // The bound speaks of what computes the same and no more.
-    let bounded = way.bounded && with.is_empty();
-    Row {
-        what: format!(
-            "HTTP requests a second{with}, {connections} connections, rows.onnx with shared runs, beside Python and \
-             uvicorn: {}",
-            way.name
-        ),
-        bound: if bounded {
-            format!("{LEAST}")
-        } else {
-            String::new()
-        },
-        value: stats::spread(&ratios),
-        absolute: format!("{}; Python {}", of(&ours), of(&|trio| &trio.python)),
-        verdict: if bounded {
-            Verdict::of(stats::middle(&ratios) >= LEAST)
-        } else {
-            Verdict::Beside
-        },
-    }
+    uvicorn::row(what, way.bounded && with.is_empty(), &rounds)
 }

@@ -24,7 +24,7 @@ mod tests;
 
 use days::Span;
 use sessions::SessionSums;
-use sums::{Job, Sums};
+use sums::{Group, Job, Line};
 
 /// Everything that is shown; amounts in lamports, times in unix seconds.
 #[derive(Debug, Serialize)]
@@ -37,10 +37,10 @@ pub struct Earnings {
     microwatts: Option<u64>,
     watts_from: Option<&'static str>,
     /// One line each, where jobs are asked for.
-    jobs: Vec<Job>,
+    jobs: Vec<Line<Job>>,
     /// Otherwise the sums of each day, week, month or model, in order.
-    groups: Vec<Sums>,
-    total: Sums,
+    groups: Vec<Line<Group>>,
+    total: Line<Group>,
     /// Apart from the total; none where nothing was settled or sent for sessions.
     sessions: Option<SessionSums>,
 }
@@ -76,29 +76,32 @@ fn read(config: &Config, flags: &args::Earnings) -> Result<Earnings, Ended> {
     let sessions = SessionSums::read(config, &store, &span)?;
     let booked = books.iter().filter(|booked| span.contains(booked.at));
     let mut jobs = Vec::new();
-    let mut total = Sums {
-        group: "total".to_owned(),
-        ..Sums::default()
-    };
-    let mut groups = BTreeMap::<String, Sums>::new();
+    let mut total = Line::<Group>::default();
+    "total".clone_into(&mut total.of.group);
+    let mut groups = BTreeMap::<String, Line<Group>>::new();
     for booked in booked {
-        let job = Job::new(booked, microwatts);
+        let job = Line::<Job>::new(booked, microwatts);
         total.add(booked, &job);
         let name = match flags.by {
             Grouping::Job => {
                 jobs.push(job);
                 continue;
             }
-            Grouping::Day => days::day(job.at),
-            Grouping::Week => days::week(job.at),
-            Grouping::Month => days::month(job.at),
-            Grouping::Model => job.model.clone().unwrap_or_else(|| "not known".to_owned()),
+            Grouping::Day => days::day(job.of.at),
+            Grouping::Week => days::week(job.of.at),
+            Grouping::Month => days::month(job.of.at),
+            Grouping::Model => job
+                .of
+                .model
+                .clone()
+                .unwrap_or_else(|| "not known".to_owned()),
         };
         groups.entry(name).or_default().add(booked, &job);
     }
-    let groups = groups
-        .into_iter()
-        .map(|(group, sums)| Sums { group, ..sums });
+    let groups = groups.into_iter().map(|(name, mut line)| {
+        line.of.group = name;
+        line
+    });
     Ok(Earnings {
         since: span.since,
         until: span.until,
@@ -135,10 +138,10 @@ impl Earnings {
     fn csv(&self) -> anyhow::Result<String> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         for job in &self.jobs {
-            writer.serialize(job)?;
+            writer.serialize(job.row())?;
         }
         for group in &self.groups {
-            writer.serialize(group)?;
+            writer.serialize(group.row())?;
         }
         Ok(String::from_utf8(writer.into_inner()?)?)
     }

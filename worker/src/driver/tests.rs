@@ -341,7 +341,7 @@ async fn batch_that_was_under_way_at_a_crash_ends_for_each_of_its_jobs() {
     let books = worker.store.books().unwrap();
     let fees: Vec<_> = books
         .iter()
-        .map(|booked| (booked.job, booked.fees))
+        .map(|booked| (booked.job, booked.amounts.fees))
         .collect();
     assert_eq!(fees, [(address(10), 2_501), (address(11), 2_500)]);
     worker.end().await;

@@ -11,6 +11,10 @@ use rusqlite::{Row, params};
 use super::{Store, StoreError, bytes32, loaded};
 use crate::core::{Brought, Evidence};
 
+mod amounts;
+
+pub use amounts::Amounts;
+
 /// What we were to a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -51,31 +55,8 @@ pub struct Booked {
     pub began_at: i64,
     /// Of its last change; the day on which it counts.
     pub at: i64,
-    /// Of a job of ours that was paid, in whole.
-    pub price: u64,
-    /// The market's part of it.
-    pub market_share: u64,
-    /// What the job brought to the earnings, a verdict's bonus included.
-    pub earned: i64,
-    /// What it took of the stake.
-    pub slashed: i64,
-    /// What seats brought to the earnings.
-    pub audits_earned: i64,
-    /// What seats took of the stake.
-    pub bonds_lost: i64,
-    /// In which something was done for it; one that several jobs share counts for each of them.
-    pub transactions: u64,
-    /// Its part of their fees, the priority fees included.
-    pub fees: u64,
-    pub priority_fees: u64,
-    /// Lamports lent as rent that have not come back.
-    pub rent: i64,
-    /// Transactions whose cost the chain's own record has not confirmed: fees are as signed, rent is
-    /// not known.
-    pub unconfirmed: u64,
-    pub compute_ms: u64,
-    /// Of that, what energy counters measured, and what they counted in millijoules.
-    pub measured_ms: u64,
+    pub amounts: Amounts,
+    /// What energy counters counted in millijoules.
     pub energy_mj: Option<u64>,
 }
 
@@ -86,7 +67,7 @@ impl Booked {
 
     /// A job of ours that ended with its price.
     pub fn is_paid(&self) -> bool {
-        self.is_own() && self.ended && self.price > 0
+        self.is_own() && self.ended && self.amounts.price > 0
     }
 
     /// A job of ours that was given back, or was too late.
@@ -104,17 +85,6 @@ impl Booked {
         self.role == Role::Auditor
     }
 
-    /// What it changed of stake, earnings and the operator's balance together.
-    pub fn net(&self) -> i64 {
-        let fees = i64::try_from(self.fees).unwrap_or(i64::MAX);
-        [self.slashed, self.bonds_lost, fees, self.rent]
-            .iter()
-            .fold(
-                self.earned.saturating_add(self.audits_earned),
-                |sum, cost| sum.saturating_sub(*cost),
-            )
-    }
-
     fn new(job: Address, attempt: u8, role: Role, at: i64) -> Self {
         Self {
             job,
@@ -127,28 +97,16 @@ impl Booked {
             model: None,
             began_at: at,
             at,
-            price: 0,
-            market_share: 0,
-            earned: 0,
-            slashed: 0,
-            audits_earned: 0,
-            bonds_lost: 0,
-            transactions: 0,
-            fees: 0,
-            priority_fees: 0,
-            rent: 0,
-            unconfirmed: 0,
-            compute_ms: 0,
-            measured_ms: 0,
+            amounts: Amounts::default(),
             energy_mj: None,
         }
     }
 
     fn computed(&mut self, compute_ms: i64, energy_mj: Option<i64>) {
         let compute_ms = loaded(compute_ms);
-        self.compute_ms = self.compute_ms.saturating_add(compute_ms);
+        self.amounts.compute_ms = self.amounts.compute_ms.saturating_add(compute_ms);
         if let Some(energy) = energy_mj.map(loaded) {
-            self.measured_ms = self.measured_ms.saturating_add(compute_ms);
+            self.amounts.measured_ms = self.amounts.measured_ms.saturating_add(compute_ms);
             self.energy_mj = Some(self.energy_mj.unwrap_or(0).saturating_add(energy));
         }
     }
@@ -232,14 +190,17 @@ impl Store {
             if entry.role == Role::Bystander && asked {
                 entry.role = Role::Auditor;
             }
-            entry.transactions += 1;
-            entry.fees = entry.fees.saturating_add(cost.fee);
-            entry.priority_fees = entry.priority_fees.saturating_add(cost.priority_fee);
+            entry.amounts.transactions += 1;
+            entry.amounts.fees = entry.amounts.fees.saturating_add(cost.fee);
+            entry.amounts.priority_fees = entry
+                .amounts
+                .priority_fees
+                .saturating_add(cost.priority_fee);
             // A panel that is gone gave its rent back, whoever closed it.
             if !ended.contains(&(cost.job, cost.attempt)) {
-                entry.rent = entry.rent.saturating_add(cost.rent.unwrap_or(0));
+                entry.amounts.rent = entry.amounts.rent.saturating_add(cost.rent.unwrap_or(0));
             }
-            entry.unconfirmed += u64::from(!cost.recorded);
+            entry.amounts.unconfirmed += u64::from(!cost.recorded);
             if matches!(entry.role, Role::Bystander) || entry.phase == "asked" {
                 entry.at = entry.at.max(cost.created_at);
             }
@@ -301,12 +262,12 @@ impl Store {
                 });
                 entry.at = entry.at.max(at);
                 if level > 0 {
-                    entry.audits_earned = entry.audits_earned.saturating_add(earnings);
-                    entry.bonds_lost = entry.bonds_lost.saturating_sub(stake);
+                    entry.amounts.audits_earned = entry.amounts.audits_earned.saturating_add(earnings);
+                    entry.amounts.bonds_lost = entry.amounts.bonds_lost.saturating_sub(stake);
                     entry.computed(row.get(7)?, row.get(9)?);
                 } else if entry.role == Role::Primary {
                     // The verdict's sums, in the place of what the job's end alone suggested.
-                    (entry.earned, entry.slashed) = (earnings, stake.saturating_neg());
+                    (entry.amounts.earned, entry.amounts.slashed) = (earnings, stake.saturating_neg());
                     entry.unknown = false;
                 }
             }
@@ -349,13 +310,14 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<Booked, StoreError>> {
         };
         match happened {
             "settled" => {
-                booked.price = loaded(price);
+                booked.amounts.price = loaded(price);
                 let fee = fee.and_then(|fee| u16::try_from(fee).ok());
-                let split =
-                    fee.and_then(|fee| split_price(Lamports(booked.price), BasisPoints(fee)).ok());
-                booked.market_share = split.map_or(0, |split| split.fee.0);
+                let split = fee.and_then(|fee| {
+                    split_price(Lamports(booked.amounts.price), BasisPoints(fee)).ok()
+                });
+                booked.amounts.market_share = split.map_or(0, |split| split.fee.0);
                 // An audited job's may have been corrected; a closed one's was never noted.
-                booked.earned = match split {
+                booked.amounts.earned = match split {
                     Some(split) if phase == "gone" => signed(split.earned.0),
                     Some(_) | None => earned,
                 };
@@ -363,7 +325,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<Booked, StoreError>> {
             }
             "lost" | "faulted" => match amounts {
                 Some((collateral, ceiling)) => {
-                    booked.slashed = signed(match (happened, released) {
+                    booked.amounts.slashed = signed(match (happened, released) {
                         ("faulted", _) => collateral.0,
                         (_, true) => release_slash(collateral, ceiling).0,
                         (_, false) => late_slash(collateral, ceiling).0,

@@ -11,32 +11,18 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 use crate::{
-    http::{self, Load},
+    http,
     model::Subject,
-    report::{Row, Verdict},
-    stats,
+    report::Row,
     throughput::CALLERS,
-    uvicorn::{self, Server, WAYS, Way, interpreter},
+    uvicorn::{self, Server, WAYS, interpreter},
 };
 
-const LEAST: f64 = 3.0;
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/serving/python");
-
-/// Ours and theirs, in each round.
-struct Pair {
-    ours: Load,
-    theirs: Load,
-}
 
 pub async fn measure(subject: &Subject, rounds: usize, length: Duration) -> Result<Vec<Row>> {
     let Some(python) = interpreter() else {
-        return Ok(vec![Row {
-            what: "Python behind uvicorn".into(),
-            bound: format!("{LEAST}"),
-            value: "`scripts/bootstrap.sh bench` was not run".into(),
-            absolute: String::new(),
-            verdict: Verdict::NotMeasured,
-        }]);
+        return Ok(vec![uvicorn::not_measured()]);
     };
     let file = tempfile::NamedTempFile::new()?;
     fs::write(file.path(), &subject.file)?;
@@ -58,49 +44,17 @@ pub async fn measure(subject: &Subject, rounds: usize, length: Duration) -> Resu
             let other = http::load(theirs.at, way.path, CALLERS, length, None).await?;
             // The first round warms up.
             if round > 0 {
-                pairs.push(Pair {
-                    ours: loaded,
-                    theirs: other,
-                });
+                pairs.push((loaded, other));
             }
         }
-        rows.push(row(subject, way, &pairs));
-    }
-    Ok(rows)
-}
-
-fn row(subject: &Subject, way: &Way, pairs: &[Pair]) -> Row {
-    let ratios: Vec<f64> = pairs
-        .iter()
-        .map(|pair| pair.ours.per_second / pair.theirs.per_second)
-        .collect();
-    let of = |load: fn(&Pair) -> &Load| {
-        let rates: Vec<f64> = pairs.iter().map(|pair| load(pair).per_second).collect();
-        let times: Vec<Duration> = pairs
-            .iter()
-            .flat_map(|pair| load(pair).times.clone())
-            .collect();
-        let median = stats::quantile_micros(&times, 500) / 1_000.0;
-        format!("{:.0}/s, {median:.2} ms", stats::middle(&rates))
-    };
-    let (ours, theirs) = (of(|pair| &pair.ours), of(|pair| &pair.theirs));
-    Row {
-        what: format!(
+        let what = format!(
             "HTTP requests a second, {CALLERS} connections, {} model, beside Python and uvicorn: {}",
             subject.name, way.name
-        ),
-        bound: if way.bounded {
-            format!("{LEAST}")
-        } else {
-            String::new()
-        },
-        value: stats::spread(&ratios),
-        absolute: format!("{ours}; Python {theirs}"),
-        verdict: match way.bounded {
-            true => Verdict::of(stats::middle(&ratios) >= LEAST),
-            false => Verdict::Beside,
-        },
+        );
+        let pairs: Vec<_> = pairs.iter().map(|(ours, other)| (ours, other)).collect();
+        rows.push(uvicorn::row(what, way.bounded, &pairs));
     }
+    Ok(rows)
 }
 
 fn ours(file: &Path) -> Result<Server> {

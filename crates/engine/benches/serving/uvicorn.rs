@@ -1,4 +1,4 @@
-//! Python's server: Starlette on uvicorn, and the ways to run it.
+//! Python's server: Starlette on uvicorn, the ways to run it, and rows of what is beside it.
 
 use std::{
     env,
@@ -11,6 +11,15 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use tokio::net::TcpStream;
+
+use crate::{
+    http::Load,
+    report::{Row, Verdict},
+    stats,
+};
+
+/// How many times as many requests ours is to serve.
+const LEAST: f64 = 3.0;
 
 /// For a server to listen.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -111,4 +120,44 @@ pub async fn start(python: &Path, folder: &str, file: &Path, way: &Way) -> Resul
     let listens = tokio::time::timeout(PATIENCE, listening).await;
     listens.context("Python's server does not listen")?;
     Ok(server)
+}
+
+/// Where Python is not there.
+pub fn not_measured() -> Row {
+    Row {
+        what: "Python behind uvicorn".into(),
+        bound: format!("{LEAST}"),
+        value: "`scripts/bootstrap.sh bench` was not run".into(),
+        absolute: String::new(),
+        verdict: Verdict::NotMeasured,
+    }
+}
+
+/// What ours and Python's gave in each round.
+pub fn row(what: String, bounded: bool, rounds: &[(&Load, &Load)]) -> Row {
+    let ratios: Vec<f64> = rounds
+        .iter()
+        .map(|(ours, theirs)| ours.per_second / theirs.per_second)
+        .collect();
+    let (ours, theirs): (Vec<&Load>, Vec<&Load>) = rounds.iter().copied().unzip();
+    let (bound, verdict) = if bounded {
+        let met = stats::middle(&ratios) >= LEAST;
+        (format!("{LEAST}"), Verdict::of(met))
+    } else {
+        (String::new(), Verdict::Beside)
+    };
+    Row {
+        what,
+        bound,
+        value: stats::spread(&ratios),
+        absolute: format!("{}; Python {}", absolute(&ours), absolute(&theirs)),
+        verdict,
+    }
+}
+
+fn absolute(loads: &[&Load]) -> String {
+    let rates: Vec<f64> = loads.iter().map(|load| load.per_second).collect();
+    let times: Vec<Duration> = loads.iter().flat_map(|load| load.times.clone()).collect();
+    let median = stats::quantile_micros(&times, 500) / 1_000.0;
+    format!("{:.0}/s, {median:.2} ms", stats::middle(&rates))
 }

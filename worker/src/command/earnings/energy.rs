@@ -14,7 +14,10 @@ impl Energy {
     /// An estimate only of the runs that nothing measured.
     pub fn of(booked: &Booked, microwatts: Option<u64>) -> Self {
         let measured = u128::from(booked.energy_mj.unwrap_or(0)).saturating_mul(1_000_000);
-        let rest = booked.compute_ms.saturating_sub(booked.measured_ms);
+        let rest = booked
+            .amounts
+            .compute_ms
+            .saturating_sub(booked.amounts.measured_ms);
         let power = microwatts.filter(|_| rest > 0);
         let estimate = u128::from(rest).saturating_mul(u128::from(power.unwrap_or(0)));
         Self {

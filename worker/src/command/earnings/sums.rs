@@ -3,7 +3,30 @@
 use serde::Serialize;
 
 use super::energy::Energy;
-use crate::store::Booked;
+use crate::store::{Amounts, Booked};
+
+/// A line of what is written out: what it is of, what that brought and cost, and what follows from it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Line<T> {
+    #[serde(flatten)]
+    pub of: T,
+    #[serde(flatten)]
+    pub amounts: Amounts,
+    #[serde(flatten)]
+    pub result: Outcome,
+}
+
+/// What follows from the amounts and the energy.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Outcome {
+    /// No part of `net`.
+    pub energy_mwh: Option<u64>,
+    /// `measured` by counters, `configured` as an estimate from a power, or `both`: in parts.
+    pub energy_from: Option<&'static str>,
+    pub net: i64,
+    #[serde(skip)]
+    energy: Energy,
+}
 
 /// One attempt at one job.
 #[derive(Clone, Debug, Serialize)]
@@ -19,67 +42,11 @@ pub struct Job {
     pub model: Option<String>,
     pub began_at: i64,
     pub at: i64,
-    pub price: u64,
-    pub market_share: u64,
-    pub earned: i64,
-    pub slashed: i64,
-    pub audits_earned: i64,
-    pub bonds_lost: i64,
-    pub transactions: u64,
-    pub fees: u64,
-    pub priority_fees: u64,
-    pub rent: i64,
-    pub unconfirmed: u64,
-    pub compute_ms: u64,
-    /// Of that, what energy counters measured.
-    pub measured_ms: u64,
-    /// No part of `net`.
-    pub energy_mwh: Option<u64>,
-    /// `measured` by counters, `configured` as an estimate from a power, or `both`: in parts.
-    pub energy_from: Option<&'static str>,
-    pub net: i64,
-    #[serde(skip)]
-    pub(super) energy: Energy,
 }
 
-impl Job {
-    pub fn new(booked: &Booked, microwatts: Option<u64>) -> Self {
-        let energy = Energy::of(booked, microwatts);
-        Self {
-            job: booked.job.to_string(),
-            attempt: booked.attempt,
-            role: booked.role.name(),
-            state: booked.phase.clone(),
-            ended: booked.ended,
-            unknown: booked.unknown,
-            requester: booked.requester.map(|requester| requester.to_string()),
-            model: booked.model.map(|model| model.to_string()),
-            began_at: booked.began_at,
-            at: booked.at,
-            price: booked.price,
-            market_share: booked.market_share,
-            earned: booked.earned,
-            slashed: booked.slashed,
-            audits_earned: booked.audits_earned,
-            bonds_lost: booked.bonds_lost,
-            transactions: booked.transactions,
-            fees: booked.fees,
-            priority_fees: booked.priority_fees,
-            rent: booked.rent,
-            unconfirmed: booked.unconfirmed,
-            compute_ms: booked.compute_ms,
-            measured_ms: booked.measured_ms,
-            energy_mwh: energy.milliwatt_hours(),
-            energy_from: energy.source(),
-            net: booked.net(),
-            energy,
-        }
-    }
-}
-
-/// Sums over jobs.
+/// Several jobs.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Sums {
+pub struct Group {
     /// The day, week, month or model.
     pub group: String,
     /// Attempts of our own that were claimed, and of these.
@@ -90,65 +57,65 @@ pub struct Sums {
     /// Jobs of others with a seat of ours, or an attempt at one.
     pub audits: u64,
     pub unknown: u64,
-    pub price: u64,
-    pub market_share: u64,
-    pub earned: i64,
-    pub slashed: i64,
-    pub audits_earned: i64,
-    pub bonds_lost: i64,
-    /// One that several jobs share counts for each of them, and so does its missing record; fees and
-    /// rent are shared.
-    pub transactions: u64,
-    pub fees: u64,
-    pub priority_fees: u64,
-    pub rent: i64,
-    pub unconfirmed: u64,
-    pub compute_ms: u64,
-    pub measured_ms: u64,
-    pub energy_mwh: Option<u64>,
-    pub energy_from: Option<&'static str>,
-    pub net: i64,
-    #[serde(skip)]
-    pub(super) energy: Energy,
 }
 
-impl Sums {
+impl<T> Line<T> {
+    /// As CSV takes it, which knows no flattening: the fields of all three side by side.
+    pub fn row(&self) -> (&T, &Amounts, &Outcome) {
+        (&self.of, &self.amounts, &self.result)
+    }
+}
+
+impl Line<Job> {
+    pub fn new(booked: &Booked, microwatts: Option<u64>) -> Self {
+        let job = Job {
+            job: booked.job.to_string(),
+            attempt: booked.attempt,
+            role: booked.role.name(),
+            state: booked.phase.clone(),
+            ended: booked.ended,
+            unknown: booked.unknown,
+            requester: booked.requester.map(|requester| requester.to_string()),
+            model: booked.model.map(|model| model.to_string()),
+            began_at: booked.began_at,
+            at: booked.at,
+        };
+        Self {
+            of: job,
+            amounts: booked.amounts,
+            result: Outcome::of(&booked.amounts, Energy::of(booked, microwatts)),
+        }
+    }
+}
+
+impl Line<Group> {
     /// Adds a job as it stands in the books, and as it is written out.
-    pub fn add(&mut self, booked: &Booked, job: &Job) {
+    pub fn add(&mut self, booked: &Booked, job: &Line<Job>) {
+        let group = &mut self.of;
         for (count, counts) in [
-            (&mut self.jobs, booked.is_own()),
-            (&mut self.settled, booked.is_paid()),
-            (&mut self.lost, booked.is_lost()),
-            (&mut self.faulted, booked.is_faulted()),
-            (&mut self.audits, booked.is_audit()),
-            (&mut self.unknown, booked.unknown),
+            (&mut group.jobs, booked.is_own()),
+            (&mut group.settled, booked.is_paid()),
+            (&mut group.lost, booked.is_lost()),
+            (&mut group.faulted, booked.is_faulted()),
+            (&mut group.audits, booked.is_audit()),
+            (&mut group.unknown, booked.unknown),
         ] {
             *count += u64::from(counts);
         }
-        for (sum, amount) in [
-            (&mut self.price, job.price),
-            (&mut self.market_share, job.market_share),
-            (&mut self.transactions, job.transactions),
-            (&mut self.fees, job.fees),
-            (&mut self.priority_fees, job.priority_fees),
-            (&mut self.unconfirmed, job.unconfirmed),
-            (&mut self.compute_ms, job.compute_ms),
-            (&mut self.measured_ms, job.measured_ms),
-        ] {
-            *sum = sum.saturating_add(amount);
+        self.amounts.add(&job.amounts);
+        let mut energy = self.result.energy;
+        energy.add(job.result.energy);
+        self.result = Outcome::of(&self.amounts, energy);
+    }
+}
+
+impl Outcome {
+    fn of(amounts: &Amounts, energy: Energy) -> Self {
+        Self {
+            energy_mwh: energy.milliwatt_hours(),
+            energy_from: energy.source(),
+            net: amounts.net(),
+            energy,
         }
-        for (sum, amount) in [
-            (&mut self.earned, job.earned),
-            (&mut self.slashed, job.slashed),
-            (&mut self.audits_earned, job.audits_earned),
-            (&mut self.bonds_lost, job.bonds_lost),
-            (&mut self.rent, job.rent),
-            (&mut self.net, job.net),
-        ] {
-            *sum = sum.saturating_add(amount);
-        }
-        self.energy.add(job.energy);
-        self.energy_mwh = self.energy.milliwatt_hours();
-        self.energy_from = self.energy.source();
     }
 }

@@ -1,258 +1,26 @@
 //! What the books say, against what happened to an account.
 
-use assay_protocol::{
-    Address, BasisPoints, Digest, JobData, JobStatus, Lamports, PanelData, UnixSeconds,
-    amount::{late_slash, release_slash, split_price},
-    job::JOB_PANEL_1,
-    panel::{PanelStatus, SeatState},
-};
-use bytemuck::Zeroable;
+use std::collections::BTreeSet;
+
+use assay_protocol::{Lamports, UnixSeconds};
 
 use super::*;
 use crate::{
     command::wrap::COLUMNS,
-    core::{Action, AuditStep, Body, Evidence, Report, SavedResult, SavedSeat, Step, brought},
-    store::{KnownCost, Member, Quote, SentTransaction, TransactionEnd},
+    core::{Action, AuditStep, Report},
 };
 
 mod energy;
 mod pruning;
+mod world;
 
-const ME: Address = Address::new_from_array([100; 32]);
-const DAY: i64 = 86_400;
-/// 2026-11-27 00:00 UTC.
-const FRIDAY: i64 = 1_795_737_600;
-
-/// A worker's journal, and beside it what the chain did to stake, earnings and balance.
-struct World {
-    folder: tempfile::TempDir,
-    store: Store,
-    changed: i64,
-    sent: u8,
-    now: i64,
-    /// What a run of its own jobs is measured to use.
-    energy_mj: Option<u64>,
-}
-
-fn job(number: u8) -> Address {
-    Address::new_from_array([number; 32])
-}
-
-fn terms() -> JobData {
-    let mut job = JobData::zeroed();
-    (job.version, job.fee_bps) = (1, 200);
-    (job.ceiling, job.price, job.collateral, job.audit_fee) =
-        (1_000_000, 900_000, 20_000_000, 1_000_000);
-    job.requester = Address::new_from_array([30; 32]);
-    job.model = Address::new_from_array([31; 32]);
-    job
-}
-
-impl World {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("journal.sqlite")).unwrap();
-        Self {
-            folder,
-            store,
-            changed: 0,
-            sent: 0,
-            now: FRIDAY,
-            energy_mj: None,
-        }
-    }
-
-    fn report(&self, number: u8, report: Report) {
-        let now = UnixSeconds(self.now);
-        self.store
-            .report(&job(number), 0, &terms(), report, now)
-            .unwrap();
-    }
-
-    /// A transaction that got into a block; it costs its fee whether it succeeds or not.
-    fn transact(&mut self, number: u8, action: Action, landed: bool, rent: i64) {
-        self.sent += 1;
-        let signature = [self.sent; 64];
-        let sent = SentTransaction {
-            signature,
-            members: vec![Member {
-                job: job(number),
-                attempt: 0,
-                action,
-            }],
-            bytes: vec![self.sent],
-            last_valid_block_height: 1,
-            quote: Quote {
-                fee: 5_100,
-                priority_fee: 100,
-            },
-        };
-        let end = if landed {
-            TransactionEnd::Landed
-        } else {
-            TransactionEnd::Refused {
-                error: "JobNotOpen".into(),
-            }
-        };
-        self.store
-            .save_transaction(&sent, UnixSeconds(self.now))
-            .unwrap();
-        self.store.end_transaction(&signature, &end).unwrap();
-        let cost = KnownCost::Recorded {
-            fee: 5_050,
-            compute_units: Some(1_000),
-            rent,
-        };
-        self.store.record_cost(&signature, &cost).unwrap();
-        self.changed -= 5_050 + rent;
-    }
-
-    fn claim(&mut self, number: u8) {
-        self.transact(number, Action::Job(Step::Claim), true, 0);
-        let price = Lamports(900_000);
-        self.report(number, Report::Claimed { price });
-    }
-
-    fn commit(&mut self, number: u8) {
-        let result = SavedResult {
-            attempt: 0,
-            generation: 1,
-            salt: [number; 32],
-            worker_secret: [2; 32],
-            root: Digest([3; 32]),
-            hints_digest: Digest([4; 32]),
-            commitment: Digest([5; 32]),
-            runtime_class: [0; 32],
-        };
-        let body = Body {
-            outputs: vec![1; 100],
-            outputs_json: "[]".into(),
-            compute_ms: 1_500,
-            energy_mj: self.energy_mj,
-            ..Body::default()
-        };
-        let now = UnixSeconds(self.now);
-        self.store
-            .save_result(&job(number), &result, &body, now)
-            .unwrap();
-        self.transact(number, Action::Job(Step::Commit), true, 0);
-        self.report(number, Report::Committed);
-    }
-
-    fn settle(&mut self, number: u8) {
-        self.claim(number);
-        self.commit(number);
-        self.transact(number, Action::Job(Step::Finalize), true, 0);
-        let split = split_price(Lamports(900_000), BasisPoints(200)).unwrap();
-        self.changed += i64::try_from(split.earned.0).unwrap();
-    }
-
-    /// A seat of ours on a job's panel, whose rent we lent; the verdict pays it, and somebody else
-    /// closes the panel.
-    fn audit(&mut self, number: u8) {
-        let mut account = terms();
-        (account.status, account.level) = (JobStatus::Settled as u8, 1);
-        (account.flags, account.panel_size) = (JOB_PANEL_1, 1);
-        account.provider = Address::new_from_array([9; 32]);
-        account.root = [7; 32];
-        let mut panel = PanelData::zeroed();
-        (panel.status, panel.level, panel.size) = (PanelStatus::Resolved as u8, 1, 1);
-        panel.bond = 5_000_000;
-        panel.seats[0].provider = ME;
-        panel.seats[0].state = SeatState::Revealed as u8;
-        panel.seats[0].digest = [7; 32];
-        let evidence = Evidence {
-            job: Box::new(account),
-            panels: [Some(Box::new(panel)), None],
-            ended: true,
-        };
-        let rent = 5_000_000;
-        self.transact(number, Action::Audit(AuditStep::Open), true, rent);
-        self.transact(number, Action::Audit(AuditStep::Join), true, 0);
-        let seat = SavedSeat {
-            level: 1,
-            attempt: 0,
-            generation: 1,
-            salt: [1; 32],
-            root: Digest([7; 32]),
-            commitment: Digest([8; 32]),
-        };
-        let body = Body {
-            compute_ms: 700,
-            ..Body::default()
-        };
-        let now = UnixSeconds(self.now);
-        self.store
-            .save_seat(&job(number), &seat, &body, now)
-            .unwrap();
-        let parts = brought(&evidence, &ME).unwrap();
-        self.store
-            .book_audit(&job(number), &evidence, &parts, now)
-            .unwrap();
-        // A crash before the evidence is kept repeats both.
-        self.store
-            .book_audit(&job(number), &evidence, &parts, now)
-            .unwrap();
-        self.store.keep_audit(&job(number), &evidence, now).unwrap();
-        self.changed += rent + 1_000_000;
-    }
-
-    fn earnings(&self, flags: &args::Earnings) -> Earnings {
-        let config = Config {
-            data_dir: self.folder.path().to_owned(),
-            ..Config::default()
-        };
-        read(&config, flags).unwrap()
-    }
-}
+use world::{DAY, World, busy, job};
 
 fn by(by: Grouping) -> args::Earnings {
     args::Earnings {
         by,
         ..args::Earnings::default()
     }
-}
-
-/// Jobs of every end, over three days.
-fn busy() -> World {
-    let mut world = World::new();
-    world.settle(1);
-    world.report(
-        1,
-        Report::Settled {
-            price: Lamports(900_000),
-            earned: Lamports(882_000),
-        },
-    );
-    // Another provider was quicker; the fee is paid all the same.
-    world.transact(2, Action::Job(Step::Claim), false, 0);
-    world.now += DAY;
-    // Given back in time.
-    world.claim(3);
-    world.transact(3, Action::Job(Step::Release), true, 0);
-    world.report(3, Report::Lost);
-    let (collateral, ceiling) = (Lamports(20_000_000), Lamports(1_000_000));
-    world.changed -= i64::try_from(release_slash(collateral, ceiling).0).unwrap();
-    // Too late.
-    world.claim(4);
-    world.report(4, Report::Lost);
-    world.changed -= i64::try_from(late_slash(collateral, ceiling).0).unwrap();
-    // Never finalized.
-    world.claim(5);
-    world.commit(5);
-    world.report(5, Report::Faulted);
-    world.changed -= 20_000_000;
-    world.now += DAY;
-    // Paid, and closed by its requester before the worker read it again.
-    world.settle(6);
-    world
-        .store
-        .report_gone(&job(6), 0, UnixSeconds(world.now))
-        .unwrap();
-    world.audit(7);
-    // Under way.
-    world.claim(8);
-    world
 }
 
 #[test]
@@ -270,11 +38,12 @@ fn net_of_all_jobs_is_what_changed_on_chain() {
             ..args::Earnings::default()
         };
         let earnings = world.earnings(&flags);
-        assert_eq!(earnings.total.net, world.changed, "{by:?}");
-        let lines = earnings.jobs.iter().map(|job| job.net);
-        let groups = earnings.groups.iter().map(|group| group.net);
+        assert_eq!(earnings.total.result.net, world.changed, "{by:?}");
+        let lines = earnings.jobs.iter().map(|job| job.result.net);
+        let groups = earnings.groups.iter().map(|group| group.result.net);
         assert_eq!(lines.chain(groups).sum::<i64>(), world.changed, "{by:?}");
-        assert_eq!((earnings.total.unknown, earnings.total.unconfirmed), (0, 0));
+        let total = &earnings.total;
+        assert_eq!((total.of.unknown, total.amounts.unconfirmed), (0, 0));
     }
 }
 
@@ -289,42 +58,48 @@ fn parts_of_each_job_are_told_apart() {
     let earnings = world.earnings(&flags);
     let found = |number: u8| {
         let name = job(number).to_string();
-        earnings.jobs.iter().find(|job| job.job == name).unwrap()
+        earnings.jobs.iter().find(|job| job.of.job == name).unwrap()
     };
     let paid = found(1);
+    let amounts = &paid.amounts;
     assert_eq!(
-        (paid.price, paid.market_share, paid.earned),
+        (amounts.price, amounts.market_share, amounts.earned),
         (900_000, 18_000, 882_000)
     );
     assert_eq!(
-        (paid.transactions, paid.fees, paid.compute_ms),
+        (amounts.transactions, amounts.fees, amounts.compute_ms),
         (3, 15_150, 1_500)
     );
-    assert_eq!(paid.energy_mwh, Some(30), "1.5 s at 72 W");
+    assert_eq!(paid.result.energy_mwh, Some(30), "1.5 s at 72 W");
     assert_eq!(
-        (paid.energy_from, paid.measured_ms),
+        (paid.result.energy_from, amounts.measured_ms),
         (Some("configured"), 0)
     );
-    assert_eq!((found(2).energy_mwh, found(2).energy_from), (None, None));
-    assert_eq!((found(2).role, found(2).net), ("bystander", -5_050));
-    assert_eq!((found(3).slashed, found(4).slashed), (250_000, 1_000_000));
-    assert_eq!(found(5).slashed, 20_000_000);
+    let late = found(2);
     assert_eq!(
-        (found(6).state.as_str(), found(6).earned),
+        (late.result.energy_mwh, late.result.energy_from),
+        (None, None)
+    );
+    assert_eq!((late.of.role, late.result.net), ("bystander", -5_050));
+    let slashed = [3, 4, 5].map(|number| found(number).amounts.slashed);
+    assert_eq!(slashed, [250_000, 1_000_000, 20_000_000]);
+    let gone = found(6);
+    assert_eq!(
+        (gone.of.state.as_str(), gone.amounts.earned),
         ("gone", 882_000)
     );
-    let seat = found(7);
+    let (seat, amounts) = (&found(7).of, &found(7).amounts);
     assert_eq!(
-        (seat.role, seat.audits_earned, seat.bonds_lost),
+        (seat.role, amounts.audits_earned, amounts.bonds_lost),
         ("auditor", 1_000_000, 0)
     );
     assert_eq!(
-        (seat.rent, seat.compute_ms),
+        (amounts.rent, amounts.compute_ms),
         (0, 700),
         "the panel gave its rent back"
     );
-    assert_eq!((found(8).ended, found(8).net), (false, -5_050));
-    let total = &earnings.total;
+    assert_eq!((found(8).of.ended, found(8).result.net), (false, -5_050));
+    let total = &earnings.total.of;
     assert_eq!(
         (total.jobs, total.settled, total.lost, total.faulted),
         (6, 2, 2, 1)
@@ -347,22 +122,21 @@ fn lamports_are_whole_in_csv_and_rows_add_up() {
     };
     let earnings = world.earnings(&flags);
     assert_eq!(earnings.groups.len(), 1);
-    assert_eq!(earnings.groups[0].group, "2026-11-28");
-    assert_eq!(earnings.total.slashed, 21_250_000);
+    assert_eq!(earnings.groups[0].of.group, "2026-11-28");
+    assert_eq!(earnings.total.amounts.slashed, 21_250_000);
     let csv = earnings.csv().unwrap();
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
-    let net = reader
-        .headers()
-        .unwrap()
-        .iter()
-        .position(|name| name == "net")
-        .unwrap();
+    let header = reader.headers().unwrap().clone();
+    let net = header.iter().position(|name| name == "net").unwrap();
+    let json = serde_json::to_value(&earnings.groups[0]).unwrap();
+    let keys: BTreeSet<&str> = json.as_object().unwrap().keys().map(|key| &**key).collect();
+    assert_eq!(header.iter().collect::<BTreeSet<_>>(), keys, "as in JSON");
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
     let sum: i64 = rows
         .iter()
         .map(|row| row[net].parse::<i64>().unwrap())
         .sum();
-    assert_eq!(sum, earnings.total.net);
+    assert_eq!(sum, earnings.total.result.net);
     assert!(
         earnings
             .text()
@@ -377,7 +151,7 @@ fn rent_is_out_until_the_audit_has_ended() {
     world.transact(1, Action::Audit(AuditStep::Open), true, 5_000_000);
     let earnings = world.earnings(&args::Earnings::default());
     assert_eq!(
-        (earnings.total.rent, earnings.total.net),
+        (earnings.total.amounts.rent, earnings.total.result.net),
         (5_000_000, world.changed)
     );
 }
@@ -391,7 +165,10 @@ fn end_that_nobody_saw_is_said() {
         .report_gone(&job(1), 0, UnixSeconds(world.now))
         .unwrap();
     let earnings = world.earnings(&args::Earnings::default());
-    assert_eq!((earnings.total.unknown, earnings.total.net), (1, -5_050));
+    assert_eq!(
+        (earnings.total.of.unknown, earnings.total.result.net),
+        (1, -5_050)
+    );
     assert!(
         earnings.text().contains("! 1 jobs ended unseen"),
         "{}",

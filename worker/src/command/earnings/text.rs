@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{
     Earnings,
     days::{day, minute},
-    sums::{Job, Sums},
+    sums::{Group, Job, Line},
 };
 use crate::command::{
     amount::{decimal, signed_sol, sol},
@@ -62,22 +62,22 @@ impl Earnings {
         writeln!(
             out,
             "  {} jobs: {} paid, {} lost, {} faulted; {} audits",
-            total.jobs, total.settled, total.lost, total.faulted, total.audits
+            total.of.jobs, total.of.settled, total.of.lost, total.of.faulted, total.of.audits
         )?;
         for (what, lamports) in [
             (
                 "prices of paid jobs, the market's share included",
-                signed(total.price),
+                signed(total.amounts.price),
             ),
-            ("earned by jobs", total.earned),
-            ("earned by audits", total.audits_earned),
-            ("slashed", -total.slashed),
-            ("bonds lost", -total.bonds_lost),
-            ("transaction fees", -signed(total.fees)),
-            ("rent that has not come back", -total.rent),
+            ("earned by jobs", total.amounts.earned),
+            ("earned by audits", total.amounts.audits_earned),
+            ("slashed", -total.amounts.slashed),
+            ("bonds lost", -total.amounts.bonds_lost),
+            ("transaction fees", -signed(total.amounts.fees)),
+            ("rent that has not come back", -total.amounts.rent),
             (
                 "net: change of stake, earnings and the operator's balance",
-                total.net,
+                total.result.net,
             ),
         ] {
             writeln!(out, "  {what:<57} {:>18}", signed_sol(lamports))?;
@@ -90,18 +90,18 @@ impl Earnings {
         let mut notes = Vec::new();
         notes.push(self.energy());
         notes.extend(self.sessions.as_ref().map(super::SessionSums::text));
-        if total.unknown > 0 {
+        if total.of.unknown > 0 {
             notes.push(format!(
                 "! {} jobs ended unseen, or before this worker wrote down what losing them costs: only their fees \
                  are counted.",
-                total.unknown
+                total.of.unknown
             ));
         }
-        if total.unconfirmed > 0 {
+        if total.amounts.unconfirmed > 0 {
             notes.push(format!(
                 "! Of {} transactions the chain's record was not read yet: their fees are as signed, and their rent \
                  is not counted.",
-                total.unconfirmed
+                total.amounts.unconfirmed
             ));
         }
         for note in notes {
@@ -116,14 +116,16 @@ impl Earnings {
 impl Earnings {
     fn energy(&self) -> String {
         let total = &self.total;
-        let seconds = decimal(total.compute_ms.saturating_mul(1_000));
-        let measured = decimal(total.measured_ms.saturating_mul(1_000));
-        let energy = decimal(total.energy_mwh.unwrap_or(0));
+        let seconds = decimal(total.amounts.compute_ms.saturating_mul(1_000));
+        let measured = decimal(total.amounts.measured_ms.saturating_mul(1_000));
+        let energy = decimal(total.result.energy_mwh.unwrap_or(0));
         let said = self.microwatts.zip(self.watts_from);
-        match (total.energy_from, said) {
-            (Some("measured"), _) if total.measured_ms == total.compute_ms => format!(
-                "Computing took {seconds} s and {energy} kWh, as this machine's energy counters measured."
-            ),
+        match (total.result.energy_from, said) {
+            (Some("measured"), _) if total.amounts.measured_ms == total.amounts.compute_ms => {
+                format!(
+                    "Computing took {seconds} s and {energy} kWh, as this machine's energy counters measured."
+                )
+            }
             (Some("measured"), _) => format!(
                 "Computing took {seconds} s. Energy counters measured {measured} s of it: {energy} kWh. Set \
                  earnings.watts, or give --watts, for an estimate of the rest."
@@ -145,8 +147,8 @@ impl Earnings {
     }
 }
 
-fn write_sums(out: &mut String, sums: &Sums) -> std::fmt::Result {
-    let name = &sums.group;
+fn write_sums(out: &mut String, sums: &Line<Group>) -> std::fmt::Result {
+    let name = &sums.of.group;
     if name.len() > 10 {
         writeln!(out, "{name}")?;
     }
@@ -154,52 +156,52 @@ fn write_sums(out: &mut String, sums: &Sums) -> std::fmt::Result {
         out,
         "{:<10} {:>4} {:>12} {:>12} {:>12} {:>12} {:>12}",
         if name.len() > 10 { "" } else { name },
-        sums.jobs,
-        bare(sums.earned),
-        bare(sums.audits_earned),
-        bare(-(sums.slashed.saturating_add(sums.bonds_lost))),
-        bare(-signed(sums.fees)),
-        bare(sums.net)
+        sums.of.jobs,
+        bare(sums.amounts.earned),
+        bare(sums.amounts.audits_earned),
+        bare(-(sums.amounts.slashed.saturating_add(sums.amounts.bonds_lost))),
+        bare(-signed(sums.amounts.fees)),
+        bare(sums.result.net)
     )
 }
 
-fn write_job(out: &mut String, job: &Job) -> std::fmt::Result {
+fn write_job(out: &mut String, job: &Line<Job>) -> std::fmt::Result {
     writeln!(
         out,
         "{}  {:<9}  {:<15} {:>34}",
-        minute(job.at),
-        job.role,
-        job.state,
-        signed_sol(job.net)
+        minute(job.of.at),
+        job.of.role,
+        job.of.state,
+        signed_sol(job.result.net)
     )?;
-    writeln!(out, "  {}  attempt {}", job.job, job.attempt)?;
+    writeln!(out, "  {}  attempt {}", job.of.job, job.of.attempt)?;
     let mut parts = Vec::new();
     for (what, lamports) in [
-        ("price", signed(job.price)),
-        ("earned", job.earned),
-        ("audits", job.audits_earned),
-        ("slashed", job.slashed),
-        ("bonds lost", job.bonds_lost),
-        ("fees", signed(job.fees)),
-        ("rent", job.rent),
+        ("price", signed(job.amounts.price)),
+        ("earned", job.amounts.earned),
+        ("audits", job.amounts.audits_earned),
+        ("slashed", job.amounts.slashed),
+        ("bonds lost", job.amounts.bonds_lost),
+        ("fees", signed(job.amounts.fees)),
+        ("rent", job.amounts.rent),
     ] {
         if lamports != 0 {
             parts.push(format!("{what} {}", bare(lamports)));
         }
     }
-    if job.compute_ms > 0 {
+    if job.amounts.compute_ms > 0 {
         parts.push(format!(
             "{} s",
-            decimal(job.compute_ms.saturating_mul(1_000))
+            decimal(job.amounts.compute_ms.saturating_mul(1_000))
         ));
     }
-    if let (Some(energy), Some(from)) = (job.energy_mwh, job.energy_from) {
+    if let (Some(energy), Some(from)) = (job.result.energy_mwh, job.result.energy_from) {
         parts.push(format!(
             "{} Wh {from}",
             decimal(energy.saturating_mul(1_000))
         ));
     }
-    if job.unknown {
+    if job.of.unknown {
         parts.push("how it ended was not seen".to_owned());
     }
     for line in wrap(&parts.join("; "), COLUMNS - 2) {

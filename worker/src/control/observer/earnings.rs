@@ -43,11 +43,12 @@ pub(super) fn sum(books: &[Booked], now: i64) -> Earnings {
 }
 
 fn one(booked: &Booked) -> Sum {
+    let amounts = &booked.amounts;
     Sum {
-        earned: booked.earned.saturating_add(booked.audits_earned),
-        slashed: booked.slashed.saturating_add(booked.bonds_lost),
-        fees: booked.fees,
-        net: booked.net(),
+        earned: amounts.earned.saturating_add(amounts.audits_earned),
+        slashed: amounts.slashed.saturating_add(amounts.bonds_lost),
+        fees: amounts.fees,
+        net: amounts.net(),
         settled: u64::from(booked.is_paid()),
         failed: u64::from(booked.is_lost() || booked.is_faulted()),
         audits: u64::from(booked.is_audit()),

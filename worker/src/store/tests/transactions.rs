@@ -166,12 +166,15 @@ fn books_of_jobs_that_shared_a_transaction_add_up_to_what_was_paid() {
         };
         store.record_cost(&[1; 64], &recorded).unwrap();
         let books = store.books().unwrap();
-        let mut shares: Vec<_> = books.iter().map(|one| (one.fees, one.rent)).collect();
+        let mut shares: Vec<_> = books
+            .iter()
+            .map(|one| (one.amounts.fees, one.amounts.rent))
+            .collect();
         shares.sort_unstable_by_key(|(fees, _)| std::cmp::Reverse(*fees));
         let third = 2_000_000 * rent.signum();
         let first = third + rent.signum();
         assert_eq!(shares, [(1_669, first), (1_667, third), (1_667, third)]);
-        let net: i64 = books.iter().map(|one| one.net()).sum();
+        let net: i64 = books.iter().map(|one| one.amounts.net()).sum();
         assert_eq!(net, -5_003 - rent);
     }
 }

@@ -15,10 +15,13 @@ fn measured_energy_counts_before_configured_watts_and_its_source_is_said() {
     let earnings = world.earnings(&by(Grouping::Job));
     let job = &earnings.jobs[0];
     assert_eq!(
-        (job.energy_mwh, job.energy_from),
+        (job.result.energy_mwh, job.result.energy_from),
         (Some(100), Some("measured"))
     );
-    assert_eq!((job.compute_ms, job.measured_ms), (1_500, 1_500));
+    assert_eq!(
+        (job.amounts.compute_ms, job.amounts.measured_ms),
+        (1_500, 1_500)
+    );
     let text = earnings.text();
     assert!(text.contains("0.1 Wh measured"), "{text}");
     assert!(
@@ -31,10 +34,13 @@ fn measured_energy_counts_before_configured_watts_and_its_source_is_said() {
     world.audit(3);
     let unsaid = world.earnings(&by(Grouping::Day)).total;
     assert_eq!(
-        (unsaid.energy_mwh, unsaid.energy_from),
+        (unsaid.result.energy_mwh, unsaid.result.energy_from),
         (Some(100), Some("measured"))
     );
-    assert_eq!((unsaid.compute_ms, unsaid.measured_ms), (3_700, 1_500));
+    assert_eq!(
+        (unsaid.amounts.compute_ms, unsaid.amounts.measured_ms),
+        (3_700, 1_500)
+    );
     let flags = args::Earnings {
         watts: Some("72".into()),
         ..by(Grouping::Day)
@@ -42,7 +48,7 @@ fn measured_energy_counts_before_configured_watts_and_its_source_is_said() {
     let said = world.earnings(&flags);
     // 2.2 s at 72 W are 158.4 J, 44 mWh.
     assert_eq!(
-        (said.total.energy_mwh, said.total.energy_from),
+        (said.total.result.energy_mwh, said.total.result.energy_from),
         (Some(144), Some("both"))
     );
     assert!(
@@ -74,6 +80,6 @@ fn small_energies_add_up_before_they_are_rounded() {
     world.settle(1);
     world.settle(2);
     let earnings = world.earnings(&by(Grouping::Job));
-    assert_eq!(earnings.jobs[0].energy_mwh, Some(0));
-    assert_eq!(earnings.total.energy_mwh, Some(1));
+    assert_eq!(earnings.jobs[0].result.energy_mwh, Some(0));
+    assert_eq!(earnings.total.result.energy_mwh, Some(1));
 }

@@ -19,7 +19,7 @@ fn earnings_are_the_same_before_and_after_pruning() {
         ]
         .map(|grouping| {
             let earnings = world.earnings(&by(grouping));
-            assert_eq!(earnings.total.net, world.changed);
+            assert_eq!(earnings.total.result.net, world.changed);
             (
                 serde_json::to_value(&earnings).unwrap(),
                 earnings.text(),
