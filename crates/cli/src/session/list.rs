@@ -99,25 +99,30 @@ fn explain(context: &Context, views: &[SessionView]) {
             ));
         }
     }
-    let lost = views.iter().filter(|view| !view.in_ledger);
-    if lost.clone().next().is_some() {
-        let left = lost.map(SessionView::left).fold(0, u64::saturating_add);
+    let (known, lost): (Vec<_>, Vec<_>) = views.iter().partition(|view| view.in_ledger);
+    if !lost.is_empty() {
         context.say(format_args!(
             "{} at most comes back of what is unknown to this ledger. {}",
-            Amount(left),
+            Amount(left(&lost)),
             lost::MEANING
         ));
     }
+    if !known.is_empty() {
+        context.say(format_args!(
+            "{} is not spent; `assay session close` gets it back. {UNAUDITED}",
+            Amount(left(&known))
+        ));
+    }
+}
+
+/// Lamports that these sessions still hold for the wallet.
+fn left(views: &[&SessionView]) -> u64 {
     let ended = [State::Closed.name(), State::Failed.name()];
-    let left = views
+    views
         .iter()
-        .filter(|view| view.in_ledger && !ended.contains(&view.state))
-        .map(SessionView::left)
-        .fold(0, u64::saturating_add);
-    context.say(format_args!(
-        "{} is not spent; `assay session close` gets it back. {UNAUDITED}",
-        Amount(left)
-    ));
+        .filter(|view| !ended.contains(&view.state))
+        .map(|view| view.left())
+        .fold(0, u64::saturating_add)
 }
 
 #[cfg(test)]

@@ -1,14 +1,17 @@
 //! A requester whose ledger is gone: the wallet alone gets the deposit back.
 
 use anyhow::{Context as _, Result};
-use assay_client::protocol::{Address, SessionData, SessionStatus};
+use assay_client::{
+    protocol::{Address, SessionData, SessionStatus},
+    session::Price,
+};
 use assay_tests::e2e::{
     Provider, SOL, Stage,
     gateway::{Client, Served},
 };
 use serde_json::Value;
 
-use super::{serving, start};
+use super::{ask, received, serving, start};
 
 const DEPOSIT: u64 = 20_000_000;
 
@@ -86,5 +89,46 @@ fn sessions_of_a_lost_ledger_are_found_and_closed_with_the_wallet_alone() -> Res
     assert!(client.session(&address)?.is_none());
     let fees = stage.network_fees(&client.requester.address())?;
     assert_eq!(client.requester.balance(&stage)?, SOL - fees);
+    Ok(())
+}
+
+/// The provider has a voucher for the first answer and none for the second.
+#[test]
+fn provider_settles_its_vouchers_though_the_requester_lost_the_ledger() -> Result<()> {
+    let stage = Stage::start()?;
+    let provider = Provider::register(&stage)?;
+    // Dear enough that one request is worth a settlement's fees.
+    let served = Served {
+        price: Price {
+            request: 500_000,
+            ..Served::CACHED.price
+        },
+        ..Served::CACHED
+    };
+    let worker = start(&stage, &provider, &serving(&[served]))?;
+    let client = Client::new(&stage, SOL)?;
+    let gateway = client.gateway(&[&provider], &["--lanes", "1"])?;
+    for _ in 0..2 {
+        ask(&gateway, served.name)?;
+    }
+    assert!(gateway.process.terminate()?.status.success());
+    let books = client.books()?;
+    let [session] = books.as_slice() else {
+        panic!("one session served all: {books:?}");
+    };
+    assert_eq!(session.requests, 2);
+    assert!(session.paid >= 500_000 && session.paid < session.charged);
+
+    client.lose_ledger()?;
+    let closing = client.run(&["session", "close", "--all"])?;
+    assert!(closing.status.success(), "{}", closing.stderr);
+    assert!(worker.process.terminate()?.status.success());
+    assert_eq!(received(&stage, &provider)?, session.paid);
+    stage.chain.time_travel_by(8 * 86_400)?;
+    let closed = client.run(&["session", "close", "--all"])?;
+    assert!(closed.status.success(), "{}", closed.stderr);
+    assert!(client.session(&session.session)?.is_none());
+    let fees = stage.network_fees(&client.requester.address())?;
+    assert_eq!(client.requester.balance(&stage)?, SOL - session.paid - fees);
     Ok(())
 }
