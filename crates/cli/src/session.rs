@@ -2,6 +2,7 @@
 
 mod close;
 mod list;
+mod lost;
 mod open;
 mod receipts;
 mod trust;
@@ -36,7 +37,7 @@ and tops up sessions by itself; these commands look after them.")]
 pub enum SessionCommand {
     /// Open a session with a provider; the gateway takes it up
     Open(OpenOptions),
-    /// List this wallet's sessions of this machine, and what they hold
+    /// List this wallet's sessions, here and on chain, and what they hold
     List(ListOptions),
     /// Pay what is due and get the rest of the deposit back, after the grace time
     Close(CloseOptions),
@@ -85,7 +86,11 @@ pub struct Books {
 
 impl Books {
     pub async fn open(context: &Context, ledger: &LedgerOption) -> Result<Self> {
-        let store = ledger.open()?;
+        Self::over(context, ledger.open()?).await
+    }
+
+    /// Puts an open ledger beside the chain.
+    pub async fn over(context: &Context, store: Store) -> Result<Self> {
         let chain = chain(context)?;
         let cluster = chain.cluster().await?;
         Ok(Self {
@@ -99,12 +104,12 @@ impl Books {
     pub async fn sessions(&self) -> Result<Vec<Known>> {
         Ok(reconcile(&self.store, &self.chain, self.cluster).await?)
     }
+}
 
-    /// Number and sum of a session's last receipt.
-    pub fn last(&self, session: &Address) -> Result<Option<(u64, u64)>> {
-        let last = self.store.last_receipt(session)?;
-        Ok(last.map(|row| (row.signed.receipt.sequence, row.signed.receipt.cumulative)))
-    }
+/// Number and sum of a session's last receipt.
+pub fn last(store: &Store, session: &Address) -> Result<Option<(u64, u64)>> {
+    let last = store.last_receipt(session)?;
+    Ok(last.map(|row| (row.signed.receipt.sequence, row.signed.receipt.cumulative)))
 }
 
 /// The cluster and wallet of the global options, as the gateway uses them.

@@ -1,6 +1,8 @@
 //! What to ask an RPC node for, so that it sends only the accounts that matter.
 
-use assay_protocol::{Address, JobData, JobStatus, ModelData, PanelData, ProviderData};
+use assay_protocol::{
+    Address, JobData, JobStatus, ModelData, PanelData, ProviderData, SessionData,
+};
 use serde_json::{Value, json};
 
 use crate::{PROGRAM_ID, account::Layout, discriminator};
@@ -91,6 +93,14 @@ pub fn panel_job(job: &Address) -> Filter {
     at(std::mem::offset_of!(PanelData, job), job.as_ref())
 }
 
+/// Sessions that this wallet pays.
+pub fn session_requester(requester: &Address) -> Filter {
+    at(
+        std::mem::offset_of!(SessionData, requester),
+        requester.as_ref(),
+    )
+}
+
 fn at(offset: usize, bytes: &[u8]) -> Filter {
     Filter::Bytes {
         offset: discriminator::LENGTH + offset,
@@ -121,6 +131,7 @@ mod tests {
         assert_eq!(offset(&model_digest(&[1; 32])), 80);
         assert_eq!(offset(&provider_operator(&key)), 48);
         assert_eq!(offset(&panel_job(&key)), 16);
+        assert_eq!(offset(&session_requester(&key)), 16);
     }
 
     #[test]

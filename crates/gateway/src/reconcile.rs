@@ -71,6 +71,10 @@ pub fn follow(mut row: SessionRow, chain: Option<&SessionData>, slot: u64) -> Se
     if let Some(data) = chain {
         row.deposit = data.deposit;
         row.settled = data.settled;
+        if !row.state.is_live() {
+            row.state = State::Broken;
+            "the ledger took it for ended, and the chain still has it".clone_into(&mut row.reason);
+        }
         if data.status == SessionStatus::CloseRequested as u8 {
             row.state = State::Closing;
         } else if opening {
@@ -119,6 +123,23 @@ mod tests {
         assert_eq!(follow(row(State::Opening), None, old).state, State::Failed);
         for state in [State::Open, State::Broken, State::Closing] {
             assert_eq!(follow(row(state), None, old).state, State::Closed);
+        }
+    }
+
+    #[test]
+    fn session_that_ended_in_the_ledger_and_not_on_chain_waits_to_be_closed() {
+        let mut chain: SessionData = bytemuck::Zeroable::zeroed();
+        chain.deposit = 70;
+        for (status, state) in [
+            (SessionStatus::Open, State::Broken),
+            (SessionStatus::CloseRequested, State::Closing),
+        ] {
+            chain.status = status as u8;
+            for ended in [State::Closed, State::Failed] {
+                let followed = follow(row(ended), Some(&chain), 0);
+                assert_eq!((followed.state, followed.deposit), (state, 70));
+                assert!(followed.reason.contains("still has it"));
+            }
         }
     }
 

@@ -193,6 +193,18 @@ impl<'a> Client<'a> {
         self.folder.join("ledger.sqlite")
     }
 
+    /// Loses the ledger, with the files that SQLite keeps beside it.
+    pub fn lose_ledger(&self) -> Result<()> {
+        fs::remove_file(self.ledger())?;
+        for beside in ["sqlite-wal", "sqlite-shm"] {
+            let path = self.ledger().with_extension(beside);
+            if path.exists() {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Every session's books, checked by the command: an error if they do not agree.
     pub fn books(&self) -> Result<Vec<Checked>> {
         let found = self.json(&["session", "receipts", "--verify"])?;

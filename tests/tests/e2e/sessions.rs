@@ -7,6 +7,8 @@ mod clients;
 mod command;
 #[path = "sessions/faults.rs"]
 mod faults;
+#[path = "sessions/lost.rs"]
+mod lost;
 #[path = "sessions/misers.rs"]
 mod misers;
 

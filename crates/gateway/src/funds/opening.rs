@@ -2,7 +2,7 @@
 
 use assay_client::{
     address,
-    instruction::{SessionClose, SessionCloseRequest, SessionOpen, SessionTopUp, session::proof},
+    instruction::{SessionCloseRequest, SessionOpen, SessionTopUp, session::proof},
     protocol::{
         Address, SessionData, Voucher,
         args::SessionOpenArgs,
@@ -123,15 +123,4 @@ pub fn close_request(row: &SessionRow, chain: &SessionData, due: u64) -> Vec<Ins
     };
     instructions.push(request.instruction());
     instructions
-}
-
-/// Closes a session whose grace time is over; anybody may.
-pub fn close(closer: Address, row: &SessionRow) -> Instruction {
-    SessionClose {
-        closer,
-        session: row.address,
-        provider: None,
-        requester: row.requester,
-    }
-    .instruction()
 }

@@ -154,6 +154,18 @@ impl Store {
         })
     }
 
+    /// Every session, of whatever wallet and chain, the newest first.
+    ///
+    /// # Errors
+    /// When the file fails or is damaged.
+    pub fn all_sessions(&self) -> Result<Vec<SessionRow>, StoreError> {
+        self.with(|connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT * FROM sessions ORDER BY created_at DESC, address")?;
+            statement.query_and_then([], read)?.collect()
+        })
+    }
+
     /// One session.
     ///
     /// # Errors
