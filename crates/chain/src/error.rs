@@ -64,7 +64,8 @@ pub enum Error {
     )]
     Failed {
         purpose: &'static str,
-        signature: Signature,
+        /// Boxed to keep every result small.
+        signature: Box<Signature>,
         #[source]
         failure: Failure,
     },

@@ -65,7 +65,7 @@ impl Cluster {
                 Ok(Standing::Failed(failure)) => {
                     return Err(Error::Failed {
                         purpose,
-                        signature,
+                        signature: Box::new(signature),
                         failure,
                     });
                 }
