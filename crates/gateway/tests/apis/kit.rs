@@ -13,9 +13,10 @@ use assay_client::{
 use assay_gateway::{
     Listed, Ran, Upstream, UpstreamError,
     api::{Options, Packages, router},
+    templates::{RenderError, Renderer},
     upstream::Piece,
 };
-use assay_package::Package;
+use assay_package::{Package, Rendering};
 use bytes::Bytes;
 use futures_util::{
     FutureExt as _, StreamExt as _,
@@ -104,6 +105,15 @@ impl Drop for Mark {
     }
 }
 
+/// Renders in this process: the templates here are our own.
+struct Here;
+
+impl Renderer for Here {
+    fn render(&self, rendering: Rendering) -> BoxFuture<'_, Result<String, RenderError>> {
+        async move { Ok(rendering.render()?) }.boxed()
+    }
+}
+
 /// A port.
 pub fn port(name: &str, dtype: &str, shape: &[i64]) -> Port {
     Port {
@@ -163,7 +173,7 @@ impl Gateway {
     pub async fn with(upstream: Scripted, packages: Vec<Package>, options: Options) -> Self {
         let upstream = Arc::new(upstream);
         let packages = Arc::new(Packages::new(packages).unwrap());
-        let router = router(upstream.clone(), packages, options);
+        let router = router(upstream.clone(), packages, Arc::new(Here), options);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
