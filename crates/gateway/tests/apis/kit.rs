@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use assay_client::{
@@ -39,6 +39,8 @@ pub struct Scripted {
     pub endless: bool,
     pub asked: Mutex<Vec<GenerateRequest>>,
     pub runs: Mutex<Vec<Vec<u8>>>,
+    /// How often something was missed.
+    pub missed: AtomicUsize,
     /// Whether a stream was dropped before its end.
     pub dropped: Arc<AtomicBool>,
 }
@@ -52,6 +54,7 @@ impl Default for Scripted {
             endless: false,
             asked: Mutex::default(),
             runs: Mutex::default(),
+            missed: AtomicUsize::default(),
             dropped: Arc::default(),
         }
     }
@@ -60,6 +63,10 @@ impl Default for Scripted {
 impl Upstream for Scripted {
     fn models(&self) -> BoxFuture<'_, Result<Vec<Listed>, UpstreamError>> {
         async { Ok(self.models.clone()) }.boxed()
+    }
+
+    fn look_again(&self) {
+        self.missed.fetch_add(1, Ordering::SeqCst);
     }
 
     fn run(&self, _: Digest, input: Bytes) -> BoxFuture<'_, Result<Ran, UpstreamError>> {
