@@ -1,6 +1,6 @@
 //! Chat templates of strangers, in the processes that `assay` renders them in.
 
-#![expect(clippy::unwrap_used, reason = "a test ends by panicking")]
+#![expect(clippy::panic, reason = "a test ends by panicking")]
 
 use assay_gateway::templates::{Processes, RenderError, Renderer as _};
 use assay_package::{ChatTemplate, Message, Rendering, TextError};
