@@ -17,6 +17,7 @@ use assay_gateway::{
     funds::Spending,
     lane::wire::Bounds,
     store::Store,
+    templates::Processes,
 };
 use assay_package::Package;
 use clap::Args;
@@ -31,7 +32,7 @@ use crate::{
     Ending,
     amount::{Amount, Span},
     context::Context,
-    output,
+    output, package,
     session::{self, LedgerOption, UNAUDITED},
 };
 
@@ -95,7 +96,8 @@ pub struct GatewayOptions {
 
 pub async fn run(context: &Context, options: GatewayOptions) -> Result<Ending> {
     let guard = Guard::new(options.listen, options.api_key.as_deref())?;
-    let packages = packages(&options.packages)?;
+    let renderer = package::renderer()?;
+    let packages = packages(&options.packages, &renderer).await?;
     let path = options.ledger.path()?;
     let store = Store::open(&path)?;
     let lock = Store::lock(&path)?;
@@ -118,8 +120,13 @@ pub async fn run(context: &Context, options: GatewayOptions) -> Result<Ending> {
         api_key: guard.key().map(str::to_owned),
         ..api::Options::default()
     };
-    let router = api::router(Arc::new(sessions.clone()), Arc::new(packages), options)
-        .merge(front::router(sessions.clone(), guard.clone()));
+    let router = api::router(
+        Arc::new(sessions.clone()),
+        Arc::new(packages),
+        Arc::new(renderer),
+        options,
+    )
+    .merge(front::router(sessions.clone(), guard.clone()));
     let server = tokio::spawn(front::serve(listener, router, guard, async move {
         let _ = serving.wait_for(|stop| *stop).await;
     }));
@@ -140,14 +147,16 @@ pub async fn run(context: &Context, options: GatewayOptions) -> Result<Ending> {
 }
 
 /// The packages, whose texts and names the APIs speak; models without one are there as tensors alone.
-fn packages(folders: &[PathBuf]) -> Result<Packages> {
-    let opened: Vec<Package> = folders
-        .iter()
-        .map(|folder| {
-            Package::open(folder)
-                .with_context(|| format!("the package {} cannot be used", folder.display()))
-        })
-        .collect::<Result<_>>()?;
+async fn packages(folders: &[PathBuf], renderer: &Processes) -> Result<Packages> {
+    let mut opened = Vec::new();
+    for folder in folders {
+        let unusable = || format!("the package {} cannot be used", folder.display());
+        let package = Package::open(folder).with_context(unusable)?;
+        package::check(renderer, &package)
+            .await
+            .with_context(unusable)?;
+        opened.push(package);
+    }
     Ok(Packages::new(opened)?)
 }
 

@@ -31,6 +31,7 @@ mod view;
 
 use std::process::ExitCode;
 
+use assay_gateway::templates;
 use clap::Parser;
 
 use args::{Cli, Command};
@@ -76,14 +77,12 @@ impl From<Ending> for ExitCode {
 }
 
 fn main() -> ExitCode {
-    // Before anything else: the child has an empty environment and owns its pipes.
-    if std::env::args_os()
-        .nth(1)
-        .is_some_and(|argument| argument == "engine")
-    {
-        return assay_engine::child_main();
+    // Before anything else: such a child has an empty environment and owns its pipes.
+    match std::env::args_os().nth(1) {
+        Some(child) if child == "engine" => assay_engine::child_main(),
+        Some(child) if child == templates::ARGUMENT => templates::child_main(),
+        Some(_) | None => serve(Cli::parse()),
     }
-    serve(Cli::parse())
 }
 
 #[tokio::main]

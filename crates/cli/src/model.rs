@@ -91,8 +91,8 @@ pub async fn run(context: &Context, command: ModelCommand) -> Result<Ending> {
     match command {
         ModelCommand::Register(options) => register(context, &options).await?,
         ModelCommand::Calibrate(options) => calibrate::run(context, &options).await?,
-        ModelCommand::Create(options) => package::make(context, &options)?,
-        ModelCommand::Package { path } => package::open(context, &path)?,
+        ModelCommand::Create(options) => package::make(context, &options).await?,
+        ModelCommand::Package { path } => package::open(context, &path).await?,
         ModelCommand::Show { model } => {
             let view = ModelView::new(&context.model(&model).await?);
             if context.options.json {

@@ -2,8 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use anyhow::Result;
-use assay_package::{Created, Kind, Package, Parameters, Tokens, create};
+use anyhow::{Context as _, Result};
+use assay_gateway::templates::{Processes, Renderer as _};
+use assay_package::{Kind, Package, Parameters, Tokens, create};
 use clap::Args;
 use serde::Serialize;
 
@@ -35,17 +36,34 @@ pub struct CreateOptions {
     out: Option<PathBuf>,
 }
 
-pub fn make(context: &Context, options: &CreateOptions) -> Result<()> {
-    let Created { path, package } = create(&options.file, options.out.as_deref())?;
+pub async fn make(context: &Context, options: &CreateOptions) -> Result<()> {
+    let draft = create(&options.file)?;
+    check(&renderer()?, &draft.package).await?;
+    let path = draft.write(options.out.as_deref())?;
     context.say(format_args!(
         "{} is written; serve its texts with `assay gateway --package {0}`",
         path.display()
     ));
+    show(context, &draft.package)
+}
+
+pub async fn open(context: &Context, path: &std::path::Path) -> Result<()> {
+    let package = Package::open(path)?;
+    check(&renderer()?, &package).await?;
     show(context, &package)
 }
 
-pub fn open(context: &Context, path: &std::path::Path) -> Result<()> {
-    show(context, &Package::open(path)?)
+/// What renders chat templates: this executable.
+pub fn renderer() -> Result<Processes> {
+    Processes::of_this_executable().context("this executable cannot be found again")
+}
+
+/// Whether the chat template is one.
+pub async fn check(renderer: &Processes, package: &Package) -> Result<()> {
+    if let Some(template) = package.template() {
+        renderer.render(template.check()).await?;
+    }
+    Ok(())
 }
 
 #[derive(Serialize)]

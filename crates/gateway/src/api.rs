@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
 
-use crate::upstream::Upstream;
+use crate::{templates::Renderer, upstream::Upstream};
 
 pub(crate) use key::carries;
 pub use models::{Packages, PackagesError};
@@ -62,15 +62,22 @@ impl Default for Options {
 struct Api {
     upstream: Arc<dyn Upstream>,
     packages: Arc<Packages>,
+    renderer: Arc<dyn Renderer>,
     options: Arc<Options>,
 }
 
 /// Serves all the APIs.
-pub fn router(upstream: Arc<dyn Upstream>, packages: Arc<Packages>, options: Options) -> Router {
+pub fn router(
+    upstream: Arc<dyn Upstream>,
+    packages: Arc<Packages>,
+    renderer: Arc<dyn Renderer>,
+    options: Options,
+) -> Router {
     let options = Arc::new(options);
     let api = Api {
         upstream,
         packages,
+        renderer,
         options: options.clone(),
     };
     Router::new()

@@ -6,6 +6,7 @@
 //! | module | does |
 //! |---|---|
 //! | `api` | the Open Inference Protocol, OpenAI's API and Ollama's |
+//! | `templates` | chat templates, rendered in processes of their own |
 //! | `upstream` | what the APIs ask for, whoever answers |
 //! | `sessions` | answers by way of sessions: picks a provider, takes a lane, pays |
 //! | `lane` | one session: what is paid next, and which receipts are worth it |
@@ -28,6 +29,7 @@ pub mod providers;
 pub mod reconcile;
 pub mod sessions;
 pub mod store;
+pub mod templates;
 pub mod upstream;
 
 pub use sessions::{Config, Sessions};

@@ -11,9 +11,8 @@ use std::{
 use assay_client::{
     PROGRAM_ID,
     protocol::{Address, Digest, ProviderData, text},
-    session::{OFFER_PATH, Offer, OfferedModel, Price},
+    session::{Offer, OfferedModel, Price},
 };
-use futures_util::{StreamExt, stream};
 
 use crate::{
     chain::{Chain, ChainError},
@@ -24,18 +23,11 @@ use crate::{
 mod description;
 mod endpoint;
 mod health;
+mod reading;
 
 use description::{Alike, believed};
 pub use health::{Health, Outcome};
-
-/// Offers older than this are asked for again.
-const OFFERS_LIVE: Duration = Duration::from_secs(15);
-/// The list of providers is read again after this.
-const LIST_LIVES: Duration = Duration::from_mins(1);
-/// After an offer turned out to be another, it is asked for again, but not more often than this.
-const HASTE: Duration = Duration::from_secs(1);
-/// Offers that are fetched at the same time.
-const PARALLEL: usize = 32;
+use reading::Snapshot;
 
 /// A provider, as the chain has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,17 +74,6 @@ pub struct Candidate {
     pub min_grace_secs: u32,
     pub max_body_bytes: u64,
     pub generates: bool,
-}
-
-/// One reading.
-#[derive(Clone, Debug, Default)]
-struct Snapshot {
-    providers: Vec<Arc<Provider>>,
-    listed_at: Option<Instant>,
-    offers: Vec<(Arc<Provider>, Offer)>,
-    /// Those without an offer, and why.
-    silent: Vec<(Address, String)>,
-    read_at: Option<Instant>,
 }
 
 /// The providers of a cluster.
@@ -204,19 +185,6 @@ impl Directory {
             .any(|provider| provider.account == *account && provider.generation == generation)
     }
 
-    /// Offers turned out to be others: they are asked for again with the next request.
-    pub fn doubt_offers(&self) {
-        let mut place = self
-            .snapshot
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if place.read_at.is_some_and(|at| at.elapsed() > HASTE) {
-            let mut older = Snapshot::clone(&place);
-            older.read_at = None;
-            *place = Arc::new(older);
-        }
-    }
-
     /// Notes how a provider did.
     pub fn note(&self, account: &Address, outcome: Outcome) {
         self.health(|health| {
@@ -284,105 +252,6 @@ impl Directory {
     fn health<T>(&self, work: impl FnOnce(&mut BTreeMap<Address, Health>) -> T) -> T {
         work(&mut self.health.lock().unwrap_or_else(PoisonError::into_inner))
     }
-
-    fn last(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The last reading; a new one is begun in the background if it is old, and waited for if there is none.
-    async fn fresh(self: &Arc<Self>) -> Result<Arc<Snapshot>, ChainError> {
-        let last = self.last();
-        match last.read_at {
-            Some(at) if at.elapsed() < OFFERS_LIVE => Ok(last),
-            Some(_) => {
-                let directory = Arc::clone(self);
-                tokio::spawn(async move {
-                    // Whoever comes first reads; the others would read the same.
-                    if let Ok(_reading) = directory.reading.try_lock()
-                        && let Err(error) = directory.read().await
-                    {
-                        tracing::warn!(%error, "the list of providers could not be read again");
-                    }
-                });
-                Ok(last)
-            }
-            None => {
-                let _reading = self.reading.lock().await;
-                let last = self.last();
-                if last.read_at.is_some() {
-                    return Ok(last);
-                }
-                self.read().await?;
-                Ok(self.last())
-            }
-        }
-    }
-
-    async fn read(&self) -> Result<(), ChainError> {
-        let last = self.last();
-        let mut next = Snapshot {
-            providers: last.providers.clone(),
-            listed_at: last.listed_at,
-            ..Snapshot::default()
-        };
-        if last.listed_at.is_none_or(|at| at.elapsed() > LIST_LIVES) {
-            match self.chain.providers().await {
-                Ok(found) => {
-                    next.providers = self.chosen(found);
-                    next.listed_at = Some(Instant::now());
-                }
-                // What was known keeps serving while the chain is away.
-                Err(error) if last.listed_at.is_some() => {
-                    tracing::warn!(%error, "going on with the providers known so far");
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        let asked: Vec<(Arc<Provider>, Result<Offer, String>)> =
-            stream::iter(next.providers.clone())
-                .map(|provider| async {
-                    let offer = self.offer(&provider).await;
-                    (provider, offer)
-                })
-                .buffer_unordered(PARALLEL)
-                .collect()
-                .await;
-        for (provider, offer) in asked {
-            match offer {
-                Ok(offer) => next.offers.push((provider, offer)),
-                Err(why) => next.silent.push((provider.account, why)),
-            }
-        }
-        next.offers.sort_by_key(|(provider, _)| provider.account);
-        next.read_at = Some(Instant::now());
-        *self
-            .snapshot
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
-        Ok(())
-    }
-
-    async fn offer(&self, provider: &Provider) -> Result<Offer, String> {
-        let offer: Offer = self
-            .wire
-            .json(&provider.endpoint, OFFER_PATH)
-            .await
-            .map_err(|error| error.to_string())?;
-        provider.check(&offer)?;
-        if offer.accepting {
-            Ok(offer)
-        } else {
-            Err("it takes no requests at present".to_owned())
-        }
-    }
-
-    fn chosen(&self, found: Vec<(Address, ProviderData)>) -> Vec<Arc<Provider>> {
-        found
-            .into_iter()
-            .filter(|(account, _)| self.only.is_empty() || self.only.contains(account))
-            .filter_map(|(account, data)| Provider::of(account, &data).map(Arc::new))
-            .collect()
-    }
 }
 
 fn candidate(provider: &Arc<Provider>, offer: &Offer, model: &OfferedModel) -> Candidate {
@@ -394,3 +263,6 @@ fn candidate(provider: &Arc<Provider>, offer: &Offer, model: &OfferedModel) -> C
         generates: model.generates,
     }
 }
+
+#[cfg(test)]
+mod tests;

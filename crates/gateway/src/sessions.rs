@@ -206,6 +206,10 @@ impl Upstream for Sessions {
         })
     }
 
+    fn look_again(&self) {
+        self.inner.directory.look_again();
+    }
+
     fn run(&self, model: Digest, input: Bytes) -> BoxFuture<'_, Result<Ran, UpstreamError>> {
         Box::pin(async move {
             let worst = Usage {
@@ -249,4 +253,4 @@ impl Upstream for Sessions {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

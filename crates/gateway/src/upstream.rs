@@ -63,6 +63,9 @@ pub trait Upstream: Send + Sync + 'static {
     /// What can be asked for, by digest.
     fn models(&self) -> BoxFuture<'_, Result<Vec<Listed>, UpstreamError>>;
 
+    /// Something was asked for that nobody offers. Where providers come and go, those are looked for that have just come.
+    fn look_again(&self) {}
+
     /// Runs a model once on a safetensors file.
     fn run(&self, model: Digest, input: Bytes) -> BoxFuture<'_, Result<Ran, UpstreamError>>;
 

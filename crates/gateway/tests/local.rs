@@ -1,6 +1,6 @@
 //! The APIs over a real engine and real packages, against what Python made of the same files.
 //!
-//! This executable is also the engine, which is why it has a `main` of its own. `clients PROGRAM ARGS..` serves the
+//! This executable is also the engine and renders templates, which is why it has a `main` of its own. `clients PROGRAM ARGS..` serves the
 //! APIs, runs the program with the address after its arguments, and ends as it ends.
 
 #![expect(
@@ -21,7 +21,10 @@ use std::{
     sync::Arc,
 };
 
-use assay_gateway::api::{Options, Packages, router};
+use assay_gateway::{
+    api::{Options, Packages, router},
+    templates::{self, Processes},
+};
 use assay_package::Package;
 use tokio::net::TcpListener;
 
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         .as_slice()
     {
         ["engine", ..] => assay_engine::child_main(),
+        [templates::ARGUMENT, ..] => templates::child_main(),
         ["clients", program, arguments @ ..] => runtime().block_on(clients(program, arguments)),
         ["--list", ..] => ExitCode::SUCCESS,
         _ => runtime().block_on(checks::all()),
@@ -62,7 +66,8 @@ async fn serve() -> String {
         .collect();
     let upstream = Arc::new(upstream::Local::load(&named).await);
     let packages = Arc::new(Packages::new(packages).unwrap());
-    let router = router(upstream, packages, Options::default());
+    let renderer = Arc::new(Processes::of_this_executable().unwrap());
+    let router = router(upstream, packages, renderer, Options::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });

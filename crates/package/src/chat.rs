@@ -1,12 +1,13 @@
 //! Messages to a prompt, by the Jinja templates that Hugging Face's tokenizers carry.
 
+use std::fmt::Write as _;
+
 use minijinja::{Environment, Error, ErrorKind, Value, context};
 use minijinja_contrib::pycompat::unknown_method_callback;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{PackageError, TextError};
+use crate::error::TextError;
 
-const NAME: &str = "chat";
 /// Steps of a template, at most, so that none of a stranger goes on for ever; a chat of ten messages takes some hundred.
 const FUEL: u64 = 10_000_000;
 
@@ -18,89 +19,116 @@ pub struct Message {
     pub content: String,
 }
 
-/// A template that has been understood.
-#[derive(Debug)]
+/// A chat template, as it was written: nothing looks into it before it is rendered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatTemplate {
-    source: String,
-    environment: Environment<'static>,
-    bos: String,
-    eos: String,
-}
-
-/// The words that templates write around messages.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Words<'a> {
-    pub bos: Option<&'a str>,
-    pub eos: Option<&'a str>,
+    /// Where it came from.
+    pub file: String,
+    pub source: String,
+    /// The first token's text, or none.
+    pub bos: String,
+    /// The last token's text, or none.
+    pub eos: String,
 }
 
 impl ChatTemplate {
-    /// Reads a template; `date` writes the time now by a format of strftime, for templates that tell the model the date.
-    ///
-    /// # Errors
-    /// When it is no Jinja template; `file` is where it came from.
-    pub fn parse(
-        file: &str,
-        source: &str,
-        words: Words<'_>,
-        date: fn(&str) -> Option<String>,
-    ) -> Result<Self, PackageError> {
-        let mut environment = Environment::new();
-        environment.set_fuel(Some(FUEL));
-        environment.set_trim_blocks(true);
-        environment.set_lstrip_blocks(true);
-        environment.set_unknown_method_callback(unknown_method_callback);
-        environment.add_function("raise_exception", |text: String| -> Result<Value, Error> {
-            Err(Error::new(ErrorKind::InvalidOperation, text))
-        });
-        environment.add_function("strftime_now", move |format: String| {
-            date(&format).ok_or_else(|| {
-                let text = format!("{format:?} is no date format");
-                Error::new(ErrorKind::InvalidOperation, text)
-            })
-        });
-        environment.add_filter("tojson", to_json);
-        environment
-            .add_template_owned(NAME, without_marks(source))
-            .map_err(|error| PackageError::Invalid {
-                file: file.to_owned(),
-                reason: format!("the chat template is no Jinja that is understood: {error:#}"),
-            })?;
-        let text = |word: Option<&str>| word.unwrap_or_default().to_owned();
-        Ok(Self {
-            source: source.to_owned(),
-            environment,
-            bos: text(words.bos),
-            eos: text(words.eos),
-        })
+    /// The prompt for what was said, up to where the model's answer begins.
+    pub fn prompt(&self, messages: Vec<Message>) -> Rendering {
+        Rendering {
+            template: self.clone(),
+            messages: Some(messages),
+        }
     }
 
-    /// As it was written.
-    pub fn source(&self) -> &str {
-        &self.source
+    /// Whether it is Jinja; its text is empty.
+    pub fn check(&self) -> Rendering {
+        Rendering {
+            template: self.clone(),
+            messages: None,
+        }
     }
+}
 
-    /// The prompt for what was said; with `answer` it ends where the model's answer begins.
+/// What is to be made of a template.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rendering {
+    template: ChatTemplate,
+    /// None to read the template alone.
+    messages: Option<Vec<Message>>,
+}
+
+impl Rendering {
+    /// Its text. Steps are counted and memory is not: a template of a few lines takes all there is, when it is read or
+    /// when it is rendered. So a process that has something to lose has another do this.
     ///
     /// # Errors
-    /// When the template refuses the messages or fails on them.
-    pub fn render(&self, messages: &[Message], answer: bool) -> Result<String, TextError> {
+    /// When the template is no Jinja, refuses the messages or fails on them.
+    pub fn render(&self) -> Result<String, TextError> {
+        self.render_at(date)
+    }
+
+    /// `date` writes the time now by a format of strftime, for templates that tell the model the date.
+    fn render_at(&self, date: fn(&str) -> Option<String>) -> Result<String, TextError> {
         let refused = |error: Error| {
             let text = error
                 .detail()
                 .map_or_else(|| error.to_string(), str::to_owned);
             TextError::Refused(text)
         };
-        let template = self.environment.get_template(NAME).map_err(refused)?;
+        let ChatTemplate {
+            file,
+            source,
+            bos,
+            eos,
+        } = &self.template;
+        let source = without_marks(source);
+        let environment = environment(date);
+        let template =
+            environment
+                .template_from_str(&source)
+                .map_err(|error| TextError::Template {
+                    file: file.clone(),
+                    reason: format!("{error:#}"),
+                })?;
+        let Some(messages) = &self.messages else {
+            return Ok(String::new());
+        };
         template
             .render(context! {
                 messages,
-                add_generation_prompt => answer,
-                bos_token => self.bos,
-                eos_token => self.eos,
+                add_generation_prompt => true,
+                bos_token => bos,
+                eos_token => eos,
             })
             .map_err(refused)
     }
+}
+
+/// What templates find around them.
+fn environment(date: fn(&str) -> Option<String>) -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    environment.set_unknown_method_callback(unknown_method_callback);
+    environment.add_function("raise_exception", |text: String| -> Result<Value, Error> {
+        Err(Error::new(ErrorKind::InvalidOperation, text))
+    });
+    environment.add_function("strftime_now", move |format: String| {
+        date(&format).ok_or_else(|| {
+            let text = format!("{format:?} is no date format");
+            Error::new(ErrorKind::InvalidOperation, text)
+        })
+    });
+    environment.add_filter("tojson", to_json);
+    environment
+}
+
+/// The time now where this machine is.
+fn date(format: &str) -> Option<String> {
+    let mut text = String::new();
+    write!(text, "{}", chrono::Local::now().format(format)).ok()?;
+    Some(text)
 }
 
 /// Marks for training mean nothing here, and are no Jinja.

@@ -13,19 +13,18 @@ use crate::{
     package::Package,
 };
 
-/// A package that was made.
+/// A package that is written nowhere yet.
 #[derive(Debug)]
-pub struct Created {
-    pub path: PathBuf,
+pub struct Draft {
     pub package: Package,
+    files: Files,
 }
 
-/// Makes the package that a Modelfile describes: an archive if `out` ends in `.tar`, a folder otherwise. Without `out`
-/// it is an archive of the package's name in the current folder. FROM is relative to the Modelfile.
+/// Makes the package that a Modelfile describes. FROM is relative to the Modelfile.
 ///
 /// # Errors
-/// When the Modelfile or what it names is not understood, or `out` exists.
-pub fn create(modelfile: &Path, out: Option<&Path>) -> Result<Created, PackageError> {
+/// When the Modelfile or what it names is not understood.
+pub fn create(modelfile: &Path) -> Result<Draft, PackageError> {
     let text = fs::read_to_string(modelfile).map_err(reading(modelfile))?;
     let Modelfile { from, mut manifest } =
         Modelfile::parse(&text).map_err(|source| PackageError::Modelfile {
@@ -57,16 +56,27 @@ pub fn create(modelfile: &Path, out: Option<&Path>) -> Result<Created, PackageEr
     manifest.kind = Some(found.kind);
     place(&mut files, manifest.to_bytes()?);
     let package = Package::of(&files, &canonical)?;
-    let path = out.map_or_else(
-        || PathBuf::from(format!("{}.tar", package.name)),
-        Path::to_owned,
-    );
-    if path.extension().is_some_and(|end| end == "tar") {
-        files.write_archive(&path)?;
-    } else {
-        files.write_folder(&path)?;
+    Ok(Draft { package, files })
+}
+
+impl Draft {
+    /// Writes an archive if `out` ends in `.tar`, a folder otherwise; without `out` an archive of the package's name in
+    /// the current folder. Returns where.
+    ///
+    /// # Errors
+    /// When it exists, or cannot be written.
+    pub fn write(&self, out: Option<&Path>) -> Result<PathBuf, PackageError> {
+        let path = out.map_or_else(
+            || PathBuf::from(format!("{}.tar", self.package.name)),
+            Path::to_owned,
+        );
+        if path.extension().is_some_and(|end| end == "tar") {
+            self.files.write_archive(&path)?;
+        } else {
+            self.files.write_folder(&path)?;
+        }
+        Ok(path)
     }
-    Ok(Created { path, package })
 }
 
 #[cfg(test)]

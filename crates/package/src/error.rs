@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Why a package cannot be opened or made.
@@ -40,7 +41,7 @@ pub struct ModelfileError {
 }
 
 /// Why a text cannot be made of tokens, or the other way around. Texts are for the person who asked.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum TextError {
     #[error("the package has no tokenizer.json, so it takes tensors and no text")]
     NoTokenizer,
@@ -48,6 +49,10 @@ pub enum TextError {
         "the package has no chat template; ask for a completion, or add TEMPLATE to its Modelfile"
     )]
     NoTemplate,
+    #[error(
+        "{file} cannot be understood: the chat template is no Jinja that is understood: {reason}"
+    )]
+    Template { file: String, reason: String },
     #[error("the chat template refuses these messages: {0}")]
     Refused(String),
     #[error("the tokenizer fails: {0}")]

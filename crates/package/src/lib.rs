@@ -31,8 +31,8 @@ mod tokens;
 #[path = "../tests/kit/exports.rs"]
 mod exports;
 
-pub use chat::{ChatTemplate, Message};
-pub use create::{Created, create};
+pub use chat::{ChatTemplate, Message, Rendering};
+pub use create::{Draft, create};
 pub use error::{ModelfileError, PackageError, TextError};
 pub use files::{COUNTED, ModelFile, digest_of};
 pub use manifest::{Kind, MANIFEST, Manifest, Parameters, Pooling};

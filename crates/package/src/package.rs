@@ -6,7 +6,7 @@ use assay_client::protocol::Digest;
 use serde_json::Value;
 
 use crate::{
-    chat::{ChatTemplate, Message, Words},
+    chat::{ChatTemplate, Message, Rendering},
     config::Configs,
     error::{PackageError, TextError},
     files::{Files, ModelFile},
@@ -123,21 +123,23 @@ impl Package {
     }
 
     /// Another template in place of its own.
-    ///
-    /// # Errors
-    /// When it is no Jinja.
-    pub fn other_template(&self, source: &str) -> Result<ChatTemplate, PackageError> {
-        let (bos, eos) = (self.words.0.as_deref(), self.words.1.as_deref());
-        ChatTemplate::parse("template", source, Words { bos, eos }, date)
+    pub fn other_template(&self, source: String) -> ChatTemplate {
+        let text = |word: &Option<String>| word.clone().unwrap_or_default();
+        ChatTemplate {
+            file: "template".to_owned(),
+            source,
+            bos: text(&self.words.0),
+            eos: text(&self.words.1),
+        }
     }
 
     /// The prompt that asks for an answer in a chat. Who gives no system message gets the package's.
     ///
     /// # Errors
-    /// When the package has no template, or it refuses the messages.
-    pub fn prompt(&self, messages: &[Message]) -> Result<String, TextError> {
+    /// When the package has no template.
+    pub fn prompt(&self, messages: &[Message]) -> Result<Rendering, TextError> {
         let template = self.template.as_ref().ok_or(TextError::NoTemplate)?;
-        template.render(&self.with_system(messages), true)
+        Ok(template.prompt(self.with_system(messages)))
     }
 
     /// The messages after the package's system message, unless they have one.
@@ -158,18 +160,22 @@ fn template(
     configs: &Configs,
 ) -> Result<Option<ChatTemplate>, PackageError> {
     const FILE: &str = "chat_template.jinja";
-    let (bos, eos) = (configs.bos(), configs.eos());
-    let parse =
-        |file, source: &str| ChatTemplate::parse(file, source, Words { bos, eos }, date).map(Some);
+    let text = |word: Option<&str>| word.unwrap_or_default().to_owned();
+    let written = |file: &str, source: &str| ChatTemplate {
+        file: file.to_owned(),
+        source: source.to_owned(),
+        bos: text(configs.bos()),
+        eos: text(configs.eos()),
+    };
     if let Some(source) = &manifest.template {
-        return parse(MANIFEST, source);
+        return Ok(Some(written(MANIFEST, source)));
     }
     if let Some(bytes) = files.text(FILE) {
         let source = std::str::from_utf8(bytes).map_err(|error| PackageError::Invalid {
             file: FILE.to_owned(),
             reason: error.to_string(),
         })?;
-        return parse(FILE, source);
+        return Ok(Some(written(FILE, source)));
     }
     let source = match &configs.tokenizer.chat_template {
         Some(Value::String(source)) => Some(source.as_str()),
@@ -180,7 +186,7 @@ fn template(
             .and_then(|one| one.get("template")?.as_str()),
         Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => None,
     };
-    source.map_or(Ok(None), |source| parse("tokenizer_config.json", source))
+    Ok(source.map(|source| written("tokenizer_config.json", source)))
 }
 
 /// What an export with a tokenizer is for, when its manifest does not say.
@@ -205,12 +211,4 @@ fn guessed(configs: &Configs, template: bool) -> Kind {
 fn stem(path: &Path) -> String {
     let stem = path.file_stem().and_then(|stem| stem.to_str());
     stem.unwrap_or("model").to_owned()
-}
-
-/// The time here and now, for templates that tell the model the date.
-fn date(format: &str) -> Option<String> {
-    use std::fmt::Write as _;
-    let mut text = String::new();
-    write!(text, "{}", chrono::Local::now().format(format)).ok()?;
-    Some(text)
 }

@@ -69,7 +69,7 @@ fn chats_are_rendered_cut_and_put_together_as_in_python() {
         assert!(chats.len() >= 8);
         let tokens = package.tokens().unwrap();
         for chat in chats {
-            let prompt = package.prompt(&chat.messages).unwrap();
+            let prompt = package.prompt(&chat.messages).unwrap().render().unwrap();
             assert_eq!(prompt, chat.prompt);
             assert_eq!(tokens.encode(&prompt, false).unwrap(), chat.prompt_ids);
             assert_eq!(streamed(&package, &chat.answer_ids), chat.answer);

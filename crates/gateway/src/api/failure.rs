@@ -1,6 +1,6 @@
 //! Why there is no answer, before an API gives it its own shape.
 
-use assay_package::{PackageError, TextError};
+use assay_package::TextError;
 use axum::{
     Json,
     http::{StatusCode, header::RETRY_AFTER},
@@ -8,7 +8,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::upstream::UpstreamError;
+use crate::{templates::RenderError, upstream::UpstreamError};
 
 /// Kinds of failures that at least one API tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,8 +127,12 @@ impl From<TextError> for Failure {
     }
 }
 
-impl From<PackageError> for Failure {
-    fn from(error: PackageError) -> Self {
-        Self::invalid(error.to_string())
+impl From<RenderError> for Failure {
+    fn from(error: RenderError) -> Self {
+        match error {
+            RenderError::Text(error) => error.into(),
+            RenderError::Excess => Self::invalid(error.to_string()),
+            RenderError::Process(_) => Self::new(Why::Unavailable, error.to_string()),
+        }
     }
 }

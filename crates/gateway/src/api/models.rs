@@ -124,6 +124,7 @@ impl Api {
         if let Some(found) = found.filter(|found| found.package.is_some() || !package) {
             return Ok(found.clone());
         }
+        self.upstream.look_again();
         let text = if package {
             format!("nobody offers the model of the package {name:?} at present")
         } else {

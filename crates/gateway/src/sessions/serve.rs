@@ -121,6 +121,7 @@ impl Inner {
             .await
             .map_err(|error| UpstreamError::Unavailable(error.to_string()))?;
         if offering.is_empty() {
+            self.directory.look_again();
             return Err(self.nobody(request));
         }
         let bytes = u64::try_from(request.body.len()).unwrap_or(u64::MAX);

@@ -1,9 +1,9 @@
 //! The sessions of a gateway against providers on loopback that sign, lie and fail.
 
-mod chain;
+pub(crate) mod chain;
 mod failures;
 mod money;
-mod provider;
+pub(crate) mod provider;
 mod requests;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -21,7 +21,7 @@ use chain::{MemoryChain, WALLET};
 use provider::Provider;
 
 /// Each request 100 lamports, so that sums are easy to see.
-const FLAT: Price = Price {
+pub(crate) const FLAT: Price = Price {
     request: 100,
     input_kib: 0,
     input_token: 0,
@@ -29,20 +29,20 @@ const FLAT: Price = Price {
 };
 
 /// A ledger, a chain, and what is served there.
-struct World {
+pub(crate) struct World {
     folder: TempDir,
-    chain: Arc<MemoryChain>,
+    pub(crate) chain: Arc<MemoryChain>,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             folder: TempDir::new().unwrap(),
             chain: Arc::default(),
         }
     }
 
-    async fn provider(&self, key: u8, price: Price) -> Arc<Provider> {
+    pub(crate) async fn provider(&self, key: u8, price: Price) -> Arc<Provider> {
         Provider::start(&self.chain, key, price).await
     }
 
@@ -54,7 +54,7 @@ impl World {
         Store::open(&self.path()).unwrap()
     }
 
-    async fn sessions(&self, config: Config) -> Sessions {
+    pub(crate) async fn sessions(&self, config: Config) -> Sessions {
         let lock = Store::lock(&self.path()).unwrap();
         let chain = Arc::clone(&self.chain);
         Sessions::start(config, chain, self.store(), lock)
@@ -85,7 +85,7 @@ impl World {
 /// More than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config {
         bounds: Bounds {
             patience: PATIENCE,

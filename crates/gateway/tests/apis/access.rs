@@ -1,5 +1,7 @@
 //! What models are called, and who may ask for them.
 
+use std::sync::atomic::Ordering;
+
 use assay_gateway::api::Options;
 use serde_json::Value;
 
@@ -41,8 +43,12 @@ async fn a_model_goes_by_its_packages_name_its_offers_and_both_digests() {
             .status()
     };
     assert_eq!(status("same").await, 400);
+    let missed = || gateway.upstream.missed.load(Ordering::SeqCst);
+    assert_eq!(missed(), 0);
     assert_eq!(status("none").await, 404);
     assert_eq!(status(&"0".repeat(64)).await, 404);
+    // Whoever offers them may have come just now.
+    assert_eq!(missed(), 2);
 }
 
 #[tokio::test]

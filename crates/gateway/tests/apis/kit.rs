@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use assay_client::{
@@ -13,9 +13,10 @@ use assay_client::{
 use assay_gateway::{
     Listed, Ran, Upstream, UpstreamError,
     api::{Options, Packages, router},
+    templates::{RenderError, Renderer},
     upstream::Piece,
 };
-use assay_package::Package;
+use assay_package::{Package, Rendering};
 use bytes::Bytes;
 use futures_util::{
     FutureExt as _, StreamExt as _,
@@ -38,6 +39,8 @@ pub struct Scripted {
     pub endless: bool,
     pub asked: Mutex<Vec<GenerateRequest>>,
     pub runs: Mutex<Vec<Vec<u8>>>,
+    /// How often something was missed.
+    pub missed: AtomicUsize,
     /// Whether a stream was dropped before its end.
     pub dropped: Arc<AtomicBool>,
 }
@@ -51,6 +54,7 @@ impl Default for Scripted {
             endless: false,
             asked: Mutex::default(),
             runs: Mutex::default(),
+            missed: AtomicUsize::default(),
             dropped: Arc::default(),
         }
     }
@@ -59,6 +63,10 @@ impl Default for Scripted {
 impl Upstream for Scripted {
     fn models(&self) -> BoxFuture<'_, Result<Vec<Listed>, UpstreamError>> {
         async { Ok(self.models.clone()) }.boxed()
+    }
+
+    fn look_again(&self) {
+        self.missed.fetch_add(1, Ordering::SeqCst);
     }
 
     fn run(&self, _: Digest, input: Bytes) -> BoxFuture<'_, Result<Ran, UpstreamError>> {
@@ -101,6 +109,15 @@ struct Mark(Arc<AtomicBool>);
 impl Drop for Mark {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Renders in this process: the templates here are our own.
+struct Here;
+
+impl Renderer for Here {
+    fn render(&self, rendering: Rendering) -> BoxFuture<'_, Result<String, RenderError>> {
+        async move { Ok(rendering.render()?) }.boxed()
     }
 }
 
@@ -163,7 +180,7 @@ impl Gateway {
     pub async fn with(upstream: Scripted, packages: Vec<Package>, options: Options) -> Self {
         let upstream = Arc::new(upstream);
         let packages = Arc::new(Packages::new(packages).unwrap());
-        let router = router(upstream.clone(), packages, options);
+        let router = router(upstream.clone(), packages, Arc::new(Here), options);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });

@@ -16,13 +16,13 @@ const TURNS: &str = "{% if messages[0]['role'] == 'system' %}{% set loop_message
     message['role'] == 'user' %}{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}{% elif message['role'] == \
     'assistant' %}{{ ' ' + content.strip() + ' ' + eos_token }}{% endif %}{% endfor %}";
 
-fn parse(source: &str) -> Result<ChatTemplate, PackageError> {
-    let words = Words {
-        bos: Some("<s>"),
-        eos: Some("</s>"),
-    };
-    let date = |format: &str| (format == "%d %b %Y").then(|| "28 Nov 2026".to_owned());
-    ChatTemplate::parse("test", source, words, date)
+fn template(source: &str) -> ChatTemplate {
+    ChatTemplate {
+        file: "test".to_owned(),
+        source: source.to_owned(),
+        bos: "<s>".to_owned(),
+        eos: "</s>".to_owned(),
+    }
 }
 
 fn said(turns: &[(&str, &str)]) -> Vec<Message> {
@@ -34,7 +34,8 @@ fn said(turns: &[(&str, &str)]) -> Vec<Message> {
 }
 
 fn rendered(source: &str, turns: &[(&str, &str)]) -> Result<String, TextError> {
-    parse(source).unwrap().render(&said(turns), true)
+    let date = |format: &str| (format == "%d %b %Y").then(|| "28 Nov 2026".to_owned());
+    template(source).prompt(said(turns)).render_at(date)
 }
 
 #[test]
@@ -44,8 +45,6 @@ fn chatml_is_rendered_as_transformers_does() {
         rendered(CHATML, &turns).unwrap(),
         "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi <b><|im_end|>\n<|im_start|>assistant\n"
     );
-    let whole = parse(CHATML).unwrap().render(&said(&turns), false).unwrap();
-    assert!(whole.ends_with("Hi <b><|im_end|>\n"), "{whole:?}");
 }
 
 #[test]
@@ -133,23 +132,29 @@ fn python_methods_and_tests_work() {
 
 #[test]
 fn what_is_no_template_is_refused() {
-    let refused = parse("{% for %}").unwrap_err().to_string();
-    assert!(
-        refused.contains("test cannot be understood: the chat template is no Jinja"),
-        "{refused}"
-    );
+    for rendering in [
+        template("{% for %}").check(),
+        template("{% for %}").prompt(Vec::new()),
+    ] {
+        let refused = rendering.render().unwrap_err().to_string();
+        assert!(
+            refused.contains("test cannot be understood: the chat template is no Jinja"),
+            "{refused}"
+        );
+    }
+    // One that refuses every chat is a template all the same.
+    let strict = template("{{ raise_exception('no') }}");
+    assert_eq!(strict.check().render(), Ok(String::new()));
 }
 
 #[test]
 fn template_that_would_not_end_is_stopped_and_a_long_chat_is_not() {
     let endless = "{% for a in range(100000) %}{% for b in range(100000) %}{% for c in range(100000) %}{% endfor %}\
         {% endfor %}{% endfor %}";
-    let stopped = parse(endless)
-        .unwrap()
-        .render(&said(&[("user", "a")]), true);
+    let stopped = rendered(endless, &[("user", "a")]);
     assert!(matches!(stopped, Err(TextError::Refused(_))));
     let long: Vec<_> = (0..10_000).map(|_| ("user", "a")).collect();
     for source in [CHATML, HEADERS] {
-        parse(source).unwrap().render(&said(&long), true).unwrap();
+        rendered(source, &long).unwrap();
     }
 }

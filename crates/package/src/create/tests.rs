@@ -5,13 +5,20 @@ use crate::{
     manifest::{Kind, Pooling},
 };
 
+struct Created {
+    path: PathBuf,
+    package: Package,
+}
+
 fn made(export: fn(&Path, &[u8]), modelfile: &str, out: &str) -> (tempfile::TempDir, Created) {
     let folder = tempfile::tempdir().unwrap();
     export(&folder.path().join("export"), b"model");
     let path = folder.path().join("Modelfile");
     fs::write(&path, modelfile).unwrap();
-    let created = create(&path, Some(&folder.path().join(out))).unwrap();
-    (folder, created)
+    let draft = create(&path).unwrap();
+    let path = draft.write(Some(&folder.path().join(out))).unwrap();
+    let package = draft.package;
+    (folder, Created { path, package })
 }
 
 #[test]
@@ -33,7 +40,7 @@ fn a_decoder_takes_its_defaults_from_the_modelfile_and_then_from_the_export() {
             content: "Hi".to_owned(),
         };
         assert_eq!(
-            opened.prompt(&[hi]).unwrap(),
+            opened.prompt(&[hi]).unwrap().render().unwrap(),
             "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
         );
     }
@@ -72,7 +79,7 @@ fn a_modelfile_that_is_not_understood_is_named_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("Modelfile");
     fs::write(&path, "FROM .\nWHAT x").unwrap();
-    let refused = create(&path, None).unwrap_err();
+    let refused = create(&path).unwrap_err();
     assert!(
         refused.to_string().contains("Modelfile: line 2: \"WHAT\""),
         "{refused}"

@@ -71,7 +71,7 @@ pub async fn chat(State(api): State<Api>, body: Whole) -> Result<Response, Refus
         ..options::wish(request.options)?
     };
     let room = context(&offered, &package, &wish).filter(|_| request.truncate != Some(false));
-    let prompt = prompt(&package, messages, room)?;
+    let prompt = prompt(&api, &package, messages, room).await?;
     let ask = api.ask(&offered, prompt, wish, HABITS)?;
     let tokens = package.tokens()?.clone();
     let writer = Writer::new(request.model, Place::Message, tokens, top, began);
@@ -107,14 +107,16 @@ impl Said {
 }
 
 /// The prompt's tokens; as in Ollama, the oldest messages that are not the system's go where there is no room for all.
-fn prompt(
+async fn prompt(
+    api: &Api,
     package: &Package,
     mut messages: Vec<Message>,
     room: Option<u32>,
 ) -> Result<Vec<u32>, Failure> {
     let tokens = package.tokens()?;
     loop {
-        let prompt = tokens.encode(&package.prompt(&messages)?, false)?;
+        let prompt = api.renderer.render(package.prompt(&messages)?).await?;
+        let prompt = tokens.encode(&prompt, false)?;
         let fits =
             room.is_none_or(|room| u32::try_from(prompt.len()).is_ok_and(|size| size < room));
         let last = messages.len().saturating_sub(1);

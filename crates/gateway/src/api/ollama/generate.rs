@@ -57,7 +57,7 @@ pub async fn generate(State(api): State<Api>, body: Whole) -> Result<Response, R
         logprobs: top.map_or(0, |top| top.max(1)),
         ..options::wish(request.options.clone())?
     };
-    let prompt = prompt(&package, &request)?;
+    let prompt = prompt(&api, &package, &request).await?;
     let ask = api.ask(&offered, prompt, wish, HABITS)?;
     let tokens = package.tokens()?.clone();
     let mut writer = Writer::new(request.model, Place::Response, tokens, top, began);
@@ -66,10 +66,10 @@ pub async fn generate(State(api): State<Api>, body: Whole) -> Result<Response, R
     Ok(answer.await?)
 }
 
-fn prompt(package: &Package, request: &Request) -> Result<Vec<u32>, Failure> {
+async fn prompt(api: &Api, package: &Package, request: &Request) -> Result<Vec<u32>, Failure> {
     let tokens = package.tokens()?;
     let other = match &request.template {
-        Some(source) if !source.is_empty() => Some(package.other_template(source)?),
+        Some(source) if !source.is_empty() => Some(package.other_template(source.clone())),
         Some(_) | None => None,
     };
     let template = other.as_ref().or_else(|| package.template());
@@ -102,7 +102,8 @@ fn prompt(package: &Package, request: &Request) -> Result<Vec<u32>, Failure> {
             if prompt.is_empty() {
                 messages = package.with_system(&messages);
             }
-            prompt.extend(tokens.encode(&template.render(&messages, true)?, false)?);
+            let text = api.renderer.render(template.prompt(messages)).await?;
+            prompt.extend(tokens.encode(&text, false)?);
         }
     }
     Ok(prompt)

@@ -59,7 +59,7 @@ pub async fn show(State(api): State<Api>, body: Whole) -> Result<Json<Value>, Re
     let offered = api.tagged(&name).await?;
     let package = offered.package()?;
     let parameters = parameters(&package.defaults);
-    let template = package.template().map_or("", |template| template.source());
+    let template = package.template().map_or("", |template| &template.source);
     Ok(Json(json!({
         "modelfile": modelfile(package, &parameters, template),
         "parameters": parameters,

@@ -139,7 +139,7 @@ pub async fn complete(State(api): State<Api>, body: Whole) -> Result<Response, R
         ..request.choosing.wish(&offered)?
     };
     let tokens = package.tokens()?.clone();
-    let prompt = package.prompt(&messages)?;
+    let prompt = api.renderer.render(package.prompt(&messages)?).await?;
     let prompt = tokens.encode(&prompt, false)?;
     let ask = api.ask(&offered, prompt, wish, HABITS)?;
     let writer = Writer {

@@ -29,6 +29,8 @@ pub struct MemoryChain {
     pub providers: Mutex<Vec<(Address, ProviderData)>>,
     pub sessions: Mutex<BTreeMap<Address, SessionData>>,
     pub slot: AtomicU32,
+    /// How often the list of providers was asked for.
+    pub lists: AtomicU32,
     pub unreachable: AtomicBool,
     /// The next transaction lands, and its sender does not learn of it.
     pub forget: AtomicBool,
@@ -112,6 +114,7 @@ impl Chain for MemoryChain {
 
     fn providers(&self) -> BoxFuture<'_, Result<Vec<(Address, ProviderData)>, ChainError>> {
         Box::pin(async {
+            self.lists.fetch_add(1, Ordering::SeqCst);
             self.answer()?;
             Ok(self.providers.lock().unwrap().clone())
         })
