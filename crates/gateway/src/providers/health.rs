@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 const FIRST: Duration = Duration::from_secs(2);
 /// Longest that failures set it aside for.
 const LONGEST: Duration = Duration::from_mins(5);
+/// From so many charged failures on, without an answer between them, each counts as the provider's own.
+const CHARGED_FAILURES: u32 = 3;
 /// Breaches within this time of one that counted have its cause: a new operator key, say, shows in each session.
 const ONE_CAUSE: Duration = Duration::from_secs(30);
 /// Weight of the newest of the times, one in so many.
@@ -18,6 +20,8 @@ pub enum Outcome {
     Answered(Duration),
     /// It was not reached, failed or lied.
     Failed,
+    /// It charged for a failure of the model. Perhaps the input is to blame, but not each time.
+    ChargedFailure,
     /// It asked to be left alone for this long.
     Busy(Duration),
 }
@@ -29,6 +33,8 @@ pub struct Health {
     micros: u64,
     /// In a row.
     failures: u32,
+    /// Failures that it charged for, without an answer between them.
+    charged_failures: u32,
     aside_until: Option<Instant>,
     /// The last breach that counted.
     broke_at: Option<Instant>,
@@ -45,6 +51,7 @@ impl Health {
                     micros => micros - micros / SMOOTH + newest / SMOOTH,
                 };
                 self.failures = 0;
+                self.charged_failures = 0;
                 self.aside_until = None;
             }
             Outcome::Failed => {
@@ -53,6 +60,12 @@ impl Health {
                     .min(LONGEST);
                 self.failures = self.failures.saturating_add(1);
                 self.aside_until = now.checked_add(aside);
+            }
+            Outcome::ChargedFailure => {
+                self.charged_failures = self.charged_failures.saturating_add(1);
+                if self.charged_failures >= CHARGED_FAILURES {
+                    self.note(Outcome::Failed, now);
+                }
             }
             Outcome::Busy(wait) => self.aside_until = now.checked_add(wait),
         }

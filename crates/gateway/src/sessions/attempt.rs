@@ -245,6 +245,7 @@ impl Attempt<'_> {
             // The model failed on this input, which is work like any other.
             let limit = self.agreed().of(0);
             let signed = self.accept(receipt, &body, limit)?;
+            self.note(Outcome::ChargedFailure);
             let error = UpstreamError::Unprocessable(wire::refusal_text(status, &body));
             return Err(After::Charged(signed, Failed::Final(error)));
         }
@@ -318,6 +319,7 @@ impl Attempt<'_> {
             request: self.request.clone(),
             agreed: self.agreed(),
             seen: 0,
+            most: None,
         }
     }
 

@@ -59,6 +59,8 @@ pub struct Unanswered {
     pub agreed: Agreed,
     /// Lamports for what came of its answer.
     pub seen: u64,
+    /// Where its reader left: the lamports that an honest provider can have charged until it saw that.
+    pub most: Option<u64>,
 }
 
 /// What a look at a lane's provider told.
@@ -163,6 +165,9 @@ impl Inner {
     async fn judge(&self, lane: &mut LiveLane, claim: Box<SignedReceipt>) -> Learnt {
         let asked = lane.unanswered(&claim.receipt.request).cloned();
         match asked {
+            Some(asked) if asked.most.is_some_and(|most| claim.receipt.price > most) => {
+                Learnt::Lied("it charges for what it made after its reader had left".to_owned())
+            }
             Some(asked) if claim.receipt.price > asked.seen => self.ask_again(lane, &asked).await,
             // One of before the start: the ledger has bounded it.
             Some(_) | None => {

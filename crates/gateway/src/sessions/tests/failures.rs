@@ -203,6 +203,53 @@ async fn generation_is_not_paid_beyond_what_came() {
     assert_eq!(world.row().state, State::Broken);
 }
 
+/// The reader leaves at the first of two tokens; the provider charges for all that it asked for, and has them.
+#[tokio::test]
+async fn generation_whose_reader_left_is_not_paid_beyond_what_was_on_its_way() {
+    for (asked, paid) in [(50, 50), (2_000, 0)] {
+        let world = World::new();
+        let price = Price {
+            output_token: 1,
+            ..Price::default()
+        };
+        let provider = world.provider(1, price).await;
+        *provider.gate.lock().unwrap() = Some(Arc::default());
+        provider.plan(&[Deed::ChargeAll]);
+        let sessions = world.sessions(config()).await;
+        let mut pieces = sessions.generate(MODEL, prompt(&[1], asked)).await.unwrap();
+        assert!(matches!(pieces.next().await, Some(Ok(_))));
+        drop(pieces);
+        provider.dropped.notified().await;
+        assert_eq!(sessions.drain(PATIENCE).await, 0);
+        let spending = sessions.spending();
+        assert_eq!((spending.spent, spending.reserved), (paid, 0));
+        let (row, breaches) = (world.row(), world.store().breaches().unwrap());
+        let is_broken = row.state == State::Broken;
+        assert_eq!(
+            (is_broken, breaches.len()),
+            (paid == 0, usize::from(paid == 0))
+        );
+    }
+}
+
+/// Who charges for failures one after the other is left alone, though each may be the input's fault.
+#[tokio::test]
+async fn provider_that_charges_for_failures_loses_its_customer() {
+    let world = World::new();
+    let first = world.provider(1, FLAT).await;
+    let other = world.provider(2, DEARER).await;
+    *first.always.lock().unwrap() = Deed::ModelFailed;
+    first.plan(&[Deed::ModelFailed, Deed::ModelFailed, Deed::Honest]);
+    let sessions = world.sessions(config()).await;
+    let mut answered = Vec::new();
+    for _ in 0..7 {
+        let ran = sessions.run(MODEL, vec![1].into()).await;
+        answered.push(ran.map_or(0, |ran| ran.price));
+    }
+    assert_eq!(answered, [0, 0, 100, 0, 0, 0, 150]);
+    assert_eq!(other.asked.lock().unwrap().len(), 1);
+}
+
 #[tokio::test]
 async fn busy_and_broken_providers_are_passed_over_and_left_alone() {
     for trouble in [Deed::Busy, Deed::Proxy, Deed::Break] {

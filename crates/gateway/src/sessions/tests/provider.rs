@@ -47,6 +47,8 @@ pub enum Deed {
     ChargeAndBreak,
     /// The same, and whoever asks again gets nothing at all.
     ChargeAndKeep,
+    /// Its reader leaves and is charged for everything that was asked for.
+    ChargeAll,
     /// The connection breaks and nothing is charged.
     Break,
     Price,
@@ -180,6 +182,7 @@ impl Provider {
             | Deed::ModelFailed
             | Deed::ChargeAndBreak
             | Deed::ChargeAndKeep
+            | Deed::ChargeAll
             | Deed::Break
             | Deed::NoReceipt => good,
         };
@@ -380,6 +383,7 @@ async fn run(
         | Deed::ModelFailed
         | Deed::ChargeAndBreak
         | Deed::ChargeAndKeep
+        | Deed::ChargeAll
         | Deed::Price
         | Deed::Request
         | Deed::Answer
