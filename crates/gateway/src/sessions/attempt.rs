@@ -274,8 +274,14 @@ impl Attempt<'_> {
                 After::Free(Failed::Elsewhere(unavailable(&text)))
             }
             Verdict::Closing(text) => {
+                // Each further session with it would lock a deposit.
+                self.note(Outcome::Failed);
                 let reason = "its provider says that it is closing".to_owned();
-                After::Retire(State::Closing, reason, Failed::Again(unavailable(&text)))
+                After::Retire(
+                    State::Closing,
+                    reason,
+                    Failed::Elsewhere(unavailable(&text)),
+                )
             }
             Verdict::UnderWay(text) | Verdict::Count(text) | Verdict::Doubtful(text) => {
                 self.note(Outcome::Failed);

@@ -220,21 +220,26 @@ impl Pool {
         }
     }
 
-    /// A lane that nobody knew of.
+    /// A lane; dropped if its session has one, for opening and tending can both come upon a session.
     pub fn add(&self, lane: LiveLane) {
-        self.enter(&lane.account);
-        self.give_back(lane);
+        if self.enter(&lane.account) {
+            self.give_back(lane);
+        }
     }
 
-    /// A lane that is taken from the start.
-    pub fn enter(&self, account: &Arc<Account>) {
-        self.accounts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(account.address, Arc::clone(account));
+    /// A lane that is taken from the start. Whether its session had none.
+    pub fn enter(&self, account: &Arc<Account>) -> bool {
+        {
+            let mut accounts = self.accounts();
+            if accounts.contains_key(&account.address) {
+                return false;
+            }
+            accounts.insert(account.address, Arc::clone(account));
+        }
         let mut places = self.places();
         let place = places.entry(account.provider).or_default();
         place.total = place.total.saturating_add(1);
+        true
     }
 
     /// Opening came to an end, well or not.
@@ -253,10 +258,10 @@ impl Pool {
                 Err(error) => now.checked_add(PAUSE).map(|until| (until, error.clone())),
             };
         }
-        match result {
-            Ok(lane) => self.add(lane),
-            Err(_) => self.changed.notify_waiters(),
+        if let Ok(lane) = result {
+            self.add(lane);
         }
+        self.changed.notify_waiters();
     }
 
     /// A lane is free again.
@@ -301,11 +306,11 @@ impl Pool {
 
     /// A session's money, for those that have or had a lane.
     pub fn account(&self, session: &Address) -> Option<Arc<Account>> {
-        self.accounts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(session)
-            .cloned()
+        self.accounts().get(session).cloned()
+    }
+
+    fn accounts(&self) -> std::sync::MutexGuard<'_, BTreeMap<Address, Arc<Account>>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn gone(&self) -> std::sync::MutexGuard<'_, BTreeSet<Address>> {

@@ -33,7 +33,7 @@ pub(super) async fn tend(inner: Weak<Inner>) {
 }
 
 impl Inner {
-    async fn look(self: &Arc<Self>) -> Result<(), StartError> {
+    pub(super) async fn look(self: &Arc<Self>) -> Result<(), StartError> {
         let known = reconcile(&self.store, self.chain.as_ref(), self.cluster)
             .await
             .map_err(StartError::from)?;
@@ -68,11 +68,11 @@ impl Inner {
                     let core = Lane::new(row.address, row.operator, last, row.doubt);
                     let lane = revive(&row, core);
                     match row.doubt {
-                        Some(doubt) => {
-                            self.pool.enter(&lane.account);
+                        Some(doubt) if self.pool.enter(&lane.account) => {
                             let hold = self.limit.take_over(doubt.max_price);
                             self.settle_doubt(lane, hold);
                         }
+                        Some(_) => {}
                         None => self.pool.add(lane),
                     }
                 }

@@ -1,14 +1,18 @@
 //! Limits, top-ups, restarts, and a chain that is away.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use assay_client::session::Price;
+use tokio::sync::Notify;
 
 use super::{
     FLAT, PATIENCE, World, config,
     provider::{Deed, MODEL},
 };
-use crate::{Config, Upstream, UpstreamError, store::State};
+use crate::{
+    Config, Upstream, UpstreamError,
+    store::{SessionRow, State},
+};
 
 #[tokio::test]
 async fn spending_stops_at_the_limit() {
@@ -177,6 +181,30 @@ async fn session_whose_opening_was_lost_sight_of_is_found_again() {
     assert_eq!(*provider.asked.lock().unwrap(), [1]);
 }
 
+/// The tending finds the session before the sender of its opening knows that it landed.
+#[tokio::test]
+async fn session_found_while_it_is_opened_has_one_lane() {
+    let world = World::new();
+    let provider = world.provider(1, FLAT).await;
+    let late = Arc::<Notify>::default();
+    *world.chain.late.lock().unwrap() = Some(Arc::clone(&late));
+    let sessions = world.sessions(config()).await;
+    let finding = async {
+        world.chain.landed.notified().await;
+        sessions.inner.look().await.unwrap();
+    };
+    let (ran, ()) = tokio::join!(sessions.run(MODEL, vec![1].into()), finding);
+    ran.unwrap();
+    let changed = sessions.inner.pool.changed.notified();
+    tokio::pin!(changed);
+    changed.as_mut().enable();
+    late.notify_one();
+    changed.await;
+    sessions.run(MODEL, vec![2].into()).await.unwrap();
+    assert_eq!(*provider.asked.lock().unwrap(), [1, 2]);
+    assert_eq!(world.store().breaches().unwrap(), []);
+}
+
 #[tokio::test]
 async fn session_whose_opening_was_called_expired_too_early_is_found_again() {
     let world = World::new();
@@ -207,17 +235,27 @@ async fn opening_that_never_landed_is_given_up_when_it_no_longer_can() {
 }
 
 #[tokio::test]
-async fn session_that_is_closing_is_left_and_another_opened() {
+async fn session_that_is_closing_is_left_and_none_opened_with_its_provider_for_that_request() {
     let world = World::new();
     let provider = world.provider(1, FLAT).await;
+    let other = Price {
+        request: 150,
+        ..FLAT
+    };
+    world.provider(2, other).await;
     let sessions = world.sessions(config()).await;
     sessions.run(MODEL, vec![1].into()).await.unwrap();
     for data in world.chain.sessions.lock().unwrap().values_mut() {
         data.request_close(assay_client::protocol::UnixSeconds(1))
             .unwrap();
     }
-    sessions.run(MODEL, vec![2].into()).await.unwrap();
-    assert_eq!(*provider.asked.lock().unwrap(), [1, 1]);
-    let states: Vec<State> = world.rows().iter().map(|row| row.state).collect();
-    assert!(states.contains(&State::Closing) && states.contains(&State::Open));
+    for number in [2, 3] {
+        let ran = sessions.run(MODEL, vec![number].into()).await.unwrap();
+        assert_eq!(ran.price, 150);
+    }
+    assert_eq!(*provider.asked.lock().unwrap(), [1]);
+    let of = |row: &SessionRow| (row.provider == provider.account, row.state);
+    let states: Vec<_> = world.rows().iter().map(of).collect();
+    assert_eq!(states.len(), 2);
+    assert!(states.contains(&(true, State::Closing)) && states.contains(&(false, State::Open)));
 }
