@@ -22,6 +22,8 @@ pub enum Outcome {
     Failed,
     /// It charged for a failure of the model. Perhaps the input is to blame, but not each time.
     ChargedFailure,
+    /// It broke off, charged all the same, and gave the answer only once it was asked for it again.
+    Late,
     /// It asked to be left alone for this long.
     Busy(Duration),
 }
@@ -35,6 +37,8 @@ pub struct Health {
     failures: u32,
     /// Failures that it charged for, without an answer between them.
     charged_failures: u32,
+    /// Late answers, less the answers that came in time.
+    late: u32,
     aside_until: Option<Instant>,
     /// The last breach that counted.
     broke_at: Option<Instant>,
@@ -53,13 +57,16 @@ impl Health {
                 self.failures = 0;
                 self.charged_failures = 0;
                 self.aside_until = None;
+                self.late = self.late.saturating_sub(1);
             }
             Outcome::Failed => {
-                let aside = FIRST
-                    .saturating_mul(1_u32 << self.failures.min(10))
-                    .min(LONGEST);
+                self.aside_until = now.checked_add(aside_after(self.failures));
                 self.failures = self.failures.saturating_add(1);
-                self.aside_until = now.checked_add(aside);
+            }
+            Outcome::Late => {
+                let until = now.checked_add(aside_after(self.late));
+                self.aside_until = self.aside_until.max(until);
+                self.late = self.late.saturating_add(1);
             }
             Outcome::ChargedFailure => {
                 self.charged_failures = self.charged_failures.saturating_add(1);
@@ -99,6 +106,11 @@ impl Health {
     }
 }
 
+/// How long one more failure after so many sets aside for.
+fn aside_after(failures: u32) -> Duration {
+    FIRST.saturating_mul(1_u32 << failures.min(10)).min(LONGEST)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +128,24 @@ mod tests {
         health.note(Outcome::Answered(Duration::from_millis(3)), now);
         assert!(health.is_usable(now));
         health.note(Outcome::Failed, now);
+        assert_eq!(health.aside_for(now), FIRST);
+    }
+
+    #[test]
+    fn late_answers_are_made_good_for_one_by_one() {
+        let now = Instant::now();
+        let mut health = Health::default();
+        for expected in [2, 4, 8] {
+            health.note(Outcome::Late, now);
+            assert_eq!(health.aside_for(now), Duration::from_secs(expected));
+        }
+        health.note(Outcome::Answered(FIRST), now);
+        health.note(Outcome::Late, now);
+        assert_eq!(health.aside_for(now), Duration::from_secs(8));
+        for _ in 0..3 {
+            health.note(Outcome::Answered(FIRST), now);
+        }
+        health.note(Outcome::Late, now);
         assert_eq!(health.aside_for(now), FIRST);
     }
 

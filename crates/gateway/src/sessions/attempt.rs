@@ -33,13 +33,15 @@ use crate::{
 const ROUNDS: u32 = 6;
 /// Before a request is sent again that the worker was not ready for; twice as long each further time.
 const PAUSE: Duration = Duration::from_millis(100);
-/// A worker that sees less than the chain says is left alone for this long.
-const LAGGING: Duration = Duration::from_secs(2);
+/// A worker that sees less than the chain says, or a lane whose end it has not seen, is left alone for this long.
+pub(super) const LAGGING: Duration = Duration::from_secs(2);
 
 /// What becomes of the lane after an attempt without an answer.
 enum After {
     /// It is free again.
     Free(Failed),
+    /// It is free again, but not at once.
+    Rest(Failed),
     /// It is free again, with this receipt.
     Charged(Box<SignedReceipt>, Failed),
     /// It is used no more.
@@ -283,7 +285,12 @@ impl Attempt<'_> {
                     Failed::Elsewhere(unavailable(&text)),
                 )
             }
-            Verdict::UnderWay(text) | Verdict::Count(text) | Verdict::Doubtful(text) => {
+            // This one has not begun; the one under way may still be charged.
+            Verdict::UnderWay(text) => {
+                self.note(Outcome::Failed);
+                After::Rest(Failed::Elsewhere(unavailable(&text)))
+            }
+            Verdict::Count(text) | Verdict::Doubtful(text) => {
                 self.note(Outcome::Failed);
                 After::Doubt(Failed::Elsewhere(unavailable(&text)))
             }
@@ -313,8 +320,12 @@ impl Attempt<'_> {
                 }
                 Err(error) => Err(After::Unwritten(error)),
             },
-            Learnt::Nothing(error) | Learnt::Withheld(error) => {
+            Learnt::Nothing(error) | Learnt::Withheld(error) | Learnt::PutOff(error) => {
                 Err(After::Doubt(Failed::Elsewhere(unavailable(&error))))
+            }
+            Learnt::Over(why) => {
+                let failed = Failed::Elsewhere(unavailable(&why));
+                Err(After::Retire(State::Broken, why, failed))
             }
             Learnt::Lied(why) => Err(self.lied(&why)),
         }
@@ -357,6 +368,10 @@ impl Attempt<'_> {
                 inner.free(lane).await;
                 failed
             }
+            After::Rest(failed) if !interrupted => {
+                inner.rest(lane).await;
+                failed
+            }
             After::Charged(signed, failed) => match inner.charged(lane, &signed, hold).await {
                 Ok(()) => failed,
                 Err(error) => Failed::Final(error),
@@ -369,7 +384,7 @@ impl Attempt<'_> {
                 inner.lied(&lane, &why).await;
                 failed
             }
-            After::Free(failed) | After::Doubt(failed) => {
+            After::Free(failed) | After::Rest(failed) | After::Doubt(failed) => {
                 lane.keep(unanswered);
                 inner.settle_doubt(lane, hold);
                 failed

@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use assay_client::{
-    protocol::Digest,
+    protocol::{Address, Digest},
     session::{Price, SignedReceipt, Usage},
 };
 use reqwest::{Response, StatusCode};
@@ -19,6 +19,7 @@ use crate::{
         Resolved,
         wire::{self, Kind, Request, Verdict},
     },
+    providers::Outcome,
     store::{State, StoreError},
 };
 
@@ -28,8 +29,6 @@ const FIRST_ASK: Duration = Duration::from_millis(20);
 const LAST_ASK: Duration = Duration::from_mins(1);
 /// Once it is asked more seldom than this, nobody waits for its answer.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Times that a provider may put off the answer it charges for: a quarter of an hour, in which it can load a model.
-const ASKS: u32 = 20;
 
 /// What a request may cost.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +72,10 @@ pub enum Learnt {
     Nothing(String),
     /// It charges, and gives no answer at present.
     Withheld(String),
+    /// It charges, and asks to be asked later.
+    PutOff(String),
+    /// Nothing more is paid in this session, though the provider may have kept to the rules.
+    Over(String),
     /// It broke the rules: nothing more is paid in this session.
     Lied(String),
 }
@@ -99,27 +102,33 @@ impl Inner {
         if let Err(error) = self.note_seen(&lane).await {
             return self.unwritten(&lane, &error);
         }
-        let (mut wait, mut withheld) = (FIRST_ASK, 0_u32);
+        let most = self.config.bounds.asks;
+        let (mut wait, mut asks) = (FIRST_ASK, 0_u32);
         let mut active = Some(active);
         let why = loop {
             tokio::time::sleep(wait).await;
+            if self.has_ended(session).await {
+                return self.pool.retire(&lane.account);
+            }
             match self.learn(&mut lane).await {
-                Learnt::Free => {
-                    let cleared = self.store.call(move |store| store.clear_doubt(&session));
-                    return match cleared.await {
-                        Ok(()) => self.return_lane(lane),
-                        Err(error) => self.unwritten(&lane, &error),
-                    };
-                }
+                Learnt::Free => return self.free(lane).await,
                 Learnt::Charged(signed) => {
+                    if is_late(&lane, &signed) {
+                        self.directory.note(&lane.account.provider, Outcome::Late);
+                    }
                     // An error is told by the ledger itself; nobody waits for this answer any more.
                     let _ = self.charged(lane, &signed, hold).await;
                     return;
                 }
                 Learnt::Lied(why) => break why,
-                Learnt::Withheld(why) if withheld >= ASKS => break withheld_for_good(&why),
-                Learnt::Withheld(why) => {
-                    withheld = withheld.saturating_add(1);
+                Learnt::Over(why) => return self.retire(&lane, State::Broken, &why).await,
+                Learnt::Withheld(why) if asks >= most => break withheld_for_good(&why),
+                Learnt::PutOff(why) if asks >= most => {
+                    let why = withheld_for_good(&why);
+                    return self.retire(&lane, State::Broken, &why).await;
+                }
+                Learnt::Withheld(why) | Learnt::PutOff(why) => {
+                    asks = asks.saturating_add(1);
                     tracing::debug!(%session, why, "a request is charged, and its answer does not come");
                 }
                 Learnt::Nothing(error) => {
@@ -134,6 +143,15 @@ impl Inner {
         };
         self.lied(&lane, &why).await;
         drop(active);
+    }
+
+    /// Whether the chain has no account of the session any more: its provider may never answer for it again.
+    async fn has_ended(&self, session: Address) -> bool {
+        self.pool.has_ended(&session)
+            && match self.store.call(move |store| store.session(&session)).await {
+                Ok(row) => row.is_some_and(|row| row.state == State::Closed),
+                Err(_) => false,
+            }
     }
 
     /// The next start of the gateway has no request to ask again: it pays for what came and no more.
@@ -158,6 +176,7 @@ impl Inner {
         match lane.core.resolve(&standing) {
             Ok(Resolved::Free) => Learnt::Free,
             Ok(Resolved::Claimed(signed)) => self.judge(lane, signed).await,
+            Err(claim) if lane.may_be_older(&standing, &claim) => Learnt::Over(claim.to_string()),
             Err(claim) => Learnt::Lied(claim.to_string()),
         }
     }
@@ -233,14 +252,14 @@ impl Inner {
             }),
             Some(Err(error)) => Err(Learnt::Lied(error.to_string())),
             None => Err(match wire::verdict(status, &headers, &body) {
-                Verdict::Busy(_, text)
-                | Verdict::Deposit(text)
+                Verdict::Busy(_, text) => Learnt::PutOff(text),
+                Verdict::Closing(text) => Learnt::Over(withheld_for_good(&text)),
+                Verdict::Deposit(text)
                 | Verdict::Unknown(text)
                 | Verdict::UnderWay(text)
                 | Verdict::Doubtful(text) => Learnt::Withheld(text),
                 Verdict::Unfit(text)
                 | Verdict::OfferChanged(text)
-                | Verdict::Closing(text)
                 | Verdict::Count(text)
                 | Verdict::Invalid(text) => Learnt::Lied(withheld_for_good(&text)),
             }),
@@ -268,6 +287,14 @@ impl Inner {
         }
         self.retire(lane, State::Broken, why).await;
     }
+}
+
+/// Whether the provider had broken off and gave the answer only when it was asked again for what it charged. Another may
+/// have been paid for one meanwhile.
+fn is_late(lane: &LiveLane, signed: &SignedReceipt) -> bool {
+    let receipt = &signed.receipt;
+    lane.unanswered(&receipt.request)
+        .is_some_and(|asked| asked.most.is_none() && receipt.price > asked.seen)
 }
 
 fn withheld_for_good(why: &str) -> String {

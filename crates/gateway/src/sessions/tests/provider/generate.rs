@@ -32,7 +32,7 @@ struct Shown {
     all: usize,
     deed: Deed,
     ended: bool,
-    _under_way: UnderWay,
+    under_way: Option<UnderWay>,
 }
 
 impl Shown {
@@ -58,7 +58,17 @@ impl Shown {
 
 impl Drop for Shown {
     fn drop(&mut self) {
-        if !self.ended {
+        if !self.ended && self.deed == Deed::Unaware {
+            let (provider, asked) = (Arc::clone(&self.provider), self.asked);
+            let (tokens, under_way) = (self.tokens.clone(), self.under_way.take());
+            let price = provider.price.of(self.usage()).unwrap();
+            tokio::spawn(async move {
+                provider.notices.notified().await;
+                provider.charge(&asked, &tokens, price, Deed::Honest);
+                drop(under_way);
+                provider.dropped.notify_one();
+            });
+        } else if !self.ended {
             if self.deed == Deed::ChargeAll {
                 self.tokens.resize(self.all, 0);
             }
@@ -126,7 +136,7 @@ pub async fn generate(
         all: request.max_tokens as usize * 4,
         deed,
         ended: false,
-        _under_way: under_way,
+        under_way: Some(under_way),
     };
     let lines = stream::unfold(Some(shown), move |shown| {
         let first = request.tokens.last().copied().unwrap();
