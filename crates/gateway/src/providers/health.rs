@@ -56,8 +56,11 @@ impl Health {
                 };
                 self.failures = 0;
                 self.charged_failures = 0;
-                self.aside_until = None;
-                self.late = self.late.saturating_sub(1);
+                match self.late.checked_sub(1) {
+                    // One answer in time does not make good for a late one at once.
+                    Some(less) => self.late = less,
+                    None => self.aside_until = None,
+                }
             }
             Outcome::Failed => {
                 self.aside_until = now.checked_add(aside_after(self.failures));
@@ -144,7 +147,10 @@ mod tests {
         assert_eq!(health.aside_for(now), Duration::from_secs(8));
         for _ in 0..3 {
             health.note(Outcome::Answered(FIRST), now);
+            assert!(!health.is_usable(now));
         }
+        health.note(Outcome::Answered(FIRST), now);
+        assert!(health.is_usable(now));
         health.note(Outcome::Late, now);
         assert_eq!(health.aside_for(now), FIRST);
     }

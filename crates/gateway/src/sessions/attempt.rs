@@ -14,7 +14,7 @@ use reqwest::{Response, StatusCode};
 
 use super::{
     Active, Inner,
-    doubt::{Agreed, Learnt, Unanswered},
+    doubt::{Agreed, Unanswered},
     generation::Lines,
     serve::{Failed, Reply, Taken},
 };
@@ -37,7 +37,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) const LAGGING: Duration = Duration::from_secs(2);
 
 /// What becomes of the lane after an attempt without an answer.
-enum After {
+pub(super) enum After {
     /// It is free again.
     Free(Failed),
     /// It is free again, but not at once.
@@ -227,7 +227,7 @@ impl Attempt<'_> {
     }
 
     /// Nothing is paid for this request, and the session is used no more.
-    fn lied(&self, why: &str) -> After {
+    pub fn lied(&self, why: &str) -> After {
         let provider = self.taken.candidate.provider.account;
         let error = unavailable(&format!(
             "the provider {provider} was not paid and is not used in this session any more: {why}"
@@ -298,40 +298,7 @@ impl Attempt<'_> {
         })
     }
 
-    /// Learns where the provider stands, and begins again from there if that can be so.
-    async fn recount(&mut self) -> Result<Duration, After> {
-        self.recounted = true;
-        let inner = self.inner;
-        // It may claim this very request, of which nothing came.
-        let unanswered = self.unanswered();
-        let lane = &mut self.taken.lane;
-        lane.keep(unanswered);
-        match inner.learn(lane).await {
-            Learnt::Free => Ok(Duration::ZERO),
-            Learnt::Charged(signed) if signed.receipt.request == self.request.digest => {
-                let error = unavailable(&"the answer was lost on its way");
-                Err(After::Charged(signed, Failed::Again(error)))
-            }
-            // The one before was broken off, and charged after all; this one has not begun.
-            Learnt::Charged(signed) => match inner.keep(lane, &signed).await {
-                Ok(()) => {
-                    inner.limit.note(signed.receipt.price);
-                    Ok(Duration::ZERO)
-                }
-                Err(error) => Err(After::Unwritten(error)),
-            },
-            Learnt::Nothing(error) | Learnt::Withheld(error) | Learnt::PutOff(error) => {
-                Err(After::Doubt(Failed::Elsewhere(unavailable(&error))))
-            }
-            Learnt::Over(why) => {
-                let failed = Failed::Elsewhere(unavailable(&why));
-                Err(After::Retire(State::Broken, why, failed))
-            }
-            Learnt::Lied(why) => Err(self.lied(&why)),
-        }
-    }
-
-    fn unanswered(&self) -> Unanswered {
+    pub fn unanswered(&self) -> Unanswered {
         Unanswered {
             request: self.request.clone(),
             agreed: self.agreed(),

@@ -12,7 +12,13 @@ use assay_client::{
 };
 use reqwest::{Response, StatusCode};
 
-use super::{Active, Inner, generation::Lines, pool::LiveLane};
+use super::{
+    Active, Inner,
+    attempt::{After, Attempt, unavailable},
+    generation::Lines,
+    pool::LiveLane,
+    serve::Failed,
+};
 use crate::{
     funds::Hold,
     lane::{
@@ -286,6 +292,41 @@ impl Inner {
             }
         }
         self.retire(lane, State::Broken, why).await;
+    }
+}
+
+impl Attempt<'_> {
+    /// Learns where the provider stands, and begins again from there if that can be so.
+    pub async fn recount(&mut self) -> Result<Duration, After> {
+        self.recounted = true;
+        let inner = self.inner;
+        // It may claim this very request, of which nothing came.
+        let unanswered = self.unanswered();
+        let lane = &mut self.taken.lane;
+        lane.keep(unanswered);
+        match inner.learn(lane).await {
+            Learnt::Free => Ok(Duration::ZERO),
+            Learnt::Charged(signed) if signed.receipt.request == self.request.digest => {
+                let error = unavailable(&"the answer was lost on its way");
+                Err(After::Charged(signed, Failed::Again(error)))
+            }
+            // The one before was broken off, and charged after all; this one has not begun.
+            Learnt::Charged(signed) => match inner.keep(lane, &signed).await {
+                Ok(()) => {
+                    inner.limit.note(signed.receipt.price);
+                    Ok(Duration::ZERO)
+                }
+                Err(error) => Err(After::Unwritten(error)),
+            },
+            Learnt::Nothing(error) | Learnt::Withheld(error) | Learnt::PutOff(error) => {
+                Err(After::Doubt(Failed::Elsewhere(unavailable(&error))))
+            }
+            Learnt::Over(why) => {
+                let failed = Failed::Elsewhere(unavailable(&why));
+                Err(After::Retire(State::Broken, why, failed))
+            }
+            Learnt::Lied(why) => Err(self.lied(&why)),
+        }
     }
 }
 
