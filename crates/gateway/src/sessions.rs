@@ -1,9 +1,9 @@
 //! Answers by way of sessions: picks a provider, takes a lane, pays, and keeps what happened.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -104,6 +104,8 @@ struct Inner {
     wire: Wire,
     pool: Pool,
     limit: Arc<Limit>,
+    /// Deposits of this run's openings of which nobody knows yet whether they landed, in lamports.
+    unsure: Mutex<BTreeMap<Address, u64>>,
     /// Requests and unresolved doubts.
     active: watch::Sender<usize>,
     draining: AtomicBool,
@@ -144,6 +146,7 @@ impl Sessions {
             wire,
             pool: Pool::new(config.lanes, config.queue),
             limit: Limit::new(config.max_spend),
+            unsure: Mutex::default(),
             active: watch::Sender::new(0),
             draining: AtomicBool::new(false),
             config,
@@ -191,6 +194,10 @@ impl Inner {
         self.active
             .send_modify(|count| *count = count.saturating_add(1));
         Active(Arc::clone(self))
+    }
+
+    fn unsure(&self) -> MutexGuard<'_, BTreeMap<Address, u64>> {
+        self.unsure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_draining(&self) -> bool {

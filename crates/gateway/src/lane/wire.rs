@@ -315,7 +315,7 @@ pub fn verdict(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict 
         return Verdict::Doubtful(text);
     };
     match refusal.error.as_str() {
-        code::INPUT_MISMATCH => Verdict::Unfit(refusal.message),
+        code::INPUT_MISMATCH => Verdict::Unfit(cut(&refusal.message)),
         code::BUSY | code::DRAINING => Verdict::Busy(retry_after(headers), text),
         code::MODEL_NOT_SERVED | code::PRICE_ABOVE_LIMIT => Verdict::OfferChanged(text),
         code::DEPOSIT_TOO_SMALL => Verdict::Deposit(text),
@@ -324,7 +324,7 @@ pub fn verdict(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict 
         code::PAYMENT_REQUIRED | code::SEQUENCE_MISMATCH => Verdict::Count(text),
         code::REQUEST_UNDER_WAY => Verdict::UnderWay(text),
         code::VOUCHER_INVALID => Verdict::Invalid(text),
-        _ if status == StatusCode::PAYLOAD_TOO_LARGE => Verdict::Unfit(refusal.message),
+        _ if status == StatusCode::PAYLOAD_TOO_LARGE => Verdict::Unfit(cut(&refusal.message)),
         _ => Verdict::Doubtful(text),
     }
 }
@@ -337,17 +337,18 @@ fn retry_after(headers: &HeaderMap) -> Duration {
         .min(LONGEST_BUSY)
 }
 
-/// A refusal in a line: a stranger's text, cut short.
+/// A refusal in a line.
 pub fn refusal_text(status: StatusCode, body: &[u8]) -> String {
     let words = serde_json::from_slice::<Refusal>(body).map_or_else(
         |_| format!("HTTP {status}"),
         |refusal| format!("{} ({})", refusal.message, refusal.error),
     );
-    words
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(300)
-        .collect()
+    cut(&words)
+}
+
+/// A stranger's text as a line, cut short.
+pub fn cut(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(300).collect()
 }
 
 /// An error with its causes, which reqwest leaves out of its own text.

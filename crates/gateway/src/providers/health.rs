@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 const FIRST: Duration = Duration::from_secs(2);
 /// Longest that failures set it aside for.
 const LONGEST: Duration = Duration::from_mins(5);
+/// From so many charged failures on, without an answer between them, each counts as the provider's own.
+const CHARGED_FAILURES: u32 = 3;
 /// Breaches within this time of one that counted have its cause: a new operator key, say, shows in each session.
 const ONE_CAUSE: Duration = Duration::from_secs(30);
 /// Weight of the newest of the times, one in so many.
@@ -18,6 +20,10 @@ pub enum Outcome {
     Answered(Duration),
     /// It was not reached, failed or lied.
     Failed,
+    /// It charged for a failure of the model. Perhaps the input is to blame, but not each time.
+    ChargedFailure,
+    /// It broke off, charged all the same, and gave the answer only once it was asked for it again.
+    Late,
     /// It asked to be left alone for this long.
     Busy(Duration),
 }
@@ -29,6 +35,10 @@ pub struct Health {
     micros: u64,
     /// In a row.
     failures: u32,
+    /// Failures that it charged for, without an answer between them.
+    charged_failures: u32,
+    /// Late answers, less the answers that came in time.
+    late: u32,
     aside_until: Option<Instant>,
     /// The last breach that counted.
     broke_at: Option<Instant>,
@@ -45,14 +55,27 @@ impl Health {
                     micros => micros - micros / SMOOTH + newest / SMOOTH,
                 };
                 self.failures = 0;
-                self.aside_until = None;
+                self.charged_failures = 0;
+                match self.late.checked_sub(1) {
+                    // One answer in time does not make good for a late one at once.
+                    Some(less) => self.late = less,
+                    None => self.aside_until = None,
+                }
             }
             Outcome::Failed => {
-                let aside = FIRST
-                    .saturating_mul(1_u32 << self.failures.min(10))
-                    .min(LONGEST);
+                self.aside_until = now.checked_add(aside_after(self.failures));
                 self.failures = self.failures.saturating_add(1);
-                self.aside_until = now.checked_add(aside);
+            }
+            Outcome::Late => {
+                let until = now.checked_add(aside_after(self.late));
+                self.aside_until = self.aside_until.max(until);
+                self.late = self.late.saturating_add(1);
+            }
+            Outcome::ChargedFailure => {
+                self.charged_failures = self.charged_failures.saturating_add(1);
+                if self.charged_failures >= CHARGED_FAILURES {
+                    self.note(Outcome::Failed, now);
+                }
             }
             Outcome::Busy(wait) => self.aside_until = now.checked_add(wait),
         }
@@ -86,6 +109,11 @@ impl Health {
     }
 }
 
+/// How long one more failure after so many sets aside for.
+fn aside_after(failures: u32) -> Duration {
+    FIRST.saturating_mul(1_u32 << failures.min(10)).min(LONGEST)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +131,27 @@ mod tests {
         health.note(Outcome::Answered(Duration::from_millis(3)), now);
         assert!(health.is_usable(now));
         health.note(Outcome::Failed, now);
+        assert_eq!(health.aside_for(now), FIRST);
+    }
+
+    #[test]
+    fn late_answers_are_made_good_for_one_by_one() {
+        let now = Instant::now();
+        let mut health = Health::default();
+        for expected in [2, 4, 8] {
+            health.note(Outcome::Late, now);
+            assert_eq!(health.aside_for(now), Duration::from_secs(expected));
+        }
+        health.note(Outcome::Answered(FIRST), now);
+        health.note(Outcome::Late, now);
+        assert_eq!(health.aside_for(now), Duration::from_secs(8));
+        for _ in 0..3 {
+            health.note(Outcome::Answered(FIRST), now);
+            assert!(!health.is_usable(now));
+        }
+        health.note(Outcome::Answered(FIRST), now);
+        assert!(health.is_usable(now));
+        health.note(Outcome::Late, now);
         assert_eq!(health.aside_for(now), FIRST);
     }
 

@@ -14,7 +14,7 @@ use reqwest::{Response, StatusCode};
 
 use super::{
     Active, Inner,
-    doubt::{Agreed, Learnt, Unanswered},
+    doubt::{Agreed, Unanswered},
     generation::Lines,
     serve::{Failed, Reply, Taken},
 };
@@ -33,13 +33,15 @@ use crate::{
 const ROUNDS: u32 = 6;
 /// Before a request is sent again that the worker was not ready for; twice as long each further time.
 const PAUSE: Duration = Duration::from_millis(100);
-/// A worker that sees less than the chain says is left alone for this long.
-const LAGGING: Duration = Duration::from_secs(2);
+/// A worker that sees less than the chain says, or a lane whose end it has not seen, is left alone for this long.
+pub(super) const LAGGING: Duration = Duration::from_secs(2);
 
 /// What becomes of the lane after an attempt without an answer.
-enum After {
+pub(super) enum After {
     /// It is free again.
     Free(Failed),
+    /// It is free again, but not at once.
+    Rest(Failed),
     /// It is free again, with this receipt.
     Charged(Box<SignedReceipt>, Failed),
     /// It is used no more.
@@ -225,7 +227,7 @@ impl Attempt<'_> {
     }
 
     /// Nothing is paid for this request, and the session is used no more.
-    fn lied(&self, why: &str) -> After {
+    pub fn lied(&self, why: &str) -> After {
         let provider = self.taken.candidate.provider.account;
         let error = unavailable(&format!(
             "the provider {provider} was not paid and is not used in this session any more: {why}"
@@ -245,6 +247,7 @@ impl Attempt<'_> {
             // The model failed on this input, which is work like any other.
             let limit = self.agreed().of(0);
             let signed = self.accept(receipt, &body, limit)?;
+            self.note(Outcome::ChargedFailure);
             let error = UpstreamError::Unprocessable(wire::refusal_text(status, &body));
             return Err(After::Charged(signed, Failed::Final(error)));
         }
@@ -273,10 +276,21 @@ impl Attempt<'_> {
                 After::Free(Failed::Elsewhere(unavailable(&text)))
             }
             Verdict::Closing(text) => {
+                // Each further session with it would lock a deposit.
+                self.note(Outcome::Failed);
                 let reason = "its provider says that it is closing".to_owned();
-                After::Retire(State::Closing, reason, Failed::Again(unavailable(&text)))
+                After::Retire(
+                    State::Closing,
+                    reason,
+                    Failed::Elsewhere(unavailable(&text)),
+                )
             }
-            Verdict::UnderWay(text) | Verdict::Count(text) | Verdict::Doubtful(text) => {
+            // This one has not begun; the one under way may still be charged.
+            Verdict::UnderWay(text) => {
+                self.note(Outcome::Failed);
+                After::Rest(Failed::Elsewhere(unavailable(&text)))
+            }
+            Verdict::Count(text) | Verdict::Doubtful(text) => {
                 self.note(Outcome::Failed);
                 After::Doubt(Failed::Elsewhere(unavailable(&text)))
             }
@@ -284,40 +298,12 @@ impl Attempt<'_> {
         })
     }
 
-    /// Learns where the provider stands, and begins again from there if that can be so.
-    async fn recount(&mut self) -> Result<Duration, After> {
-        self.recounted = true;
-        let inner = self.inner;
-        // It may claim this very request, of which nothing came.
-        let unanswered = self.unanswered();
-        let lane = &mut self.taken.lane;
-        lane.keep(unanswered);
-        match inner.learn(lane).await {
-            Learnt::Free => Ok(Duration::ZERO),
-            Learnt::Charged(signed) if signed.receipt.request == self.request.digest => {
-                let error = unavailable(&"the answer was lost on its way");
-                Err(After::Charged(signed, Failed::Again(error)))
-            }
-            // The one before was broken off, and charged after all; this one has not begun.
-            Learnt::Charged(signed) => match inner.keep(lane, &signed).await {
-                Ok(()) => {
-                    inner.limit.note(signed.receipt.price);
-                    Ok(Duration::ZERO)
-                }
-                Err(error) => Err(After::Unwritten(error)),
-            },
-            Learnt::Nothing(error) | Learnt::Withheld(error) => {
-                Err(After::Doubt(Failed::Elsewhere(unavailable(&error))))
-            }
-            Learnt::Lied(why) => Err(self.lied(&why)),
-        }
-    }
-
-    fn unanswered(&self) -> Unanswered {
+    pub fn unanswered(&self) -> Unanswered {
         Unanswered {
             request: self.request.clone(),
             agreed: self.agreed(),
             seen: 0,
+            most: None,
         }
     }
 
@@ -349,6 +335,10 @@ impl Attempt<'_> {
                 inner.free(lane).await;
                 failed
             }
+            After::Rest(failed) if !interrupted => {
+                inner.rest(lane).await;
+                failed
+            }
             After::Charged(signed, failed) => match inner.charged(lane, &signed, hold).await {
                 Ok(()) => failed,
                 Err(error) => Failed::Final(error),
@@ -361,7 +351,7 @@ impl Attempt<'_> {
                 inner.lied(&lane, &why).await;
                 failed
             }
-            After::Free(failed) | After::Doubt(failed) => {
+            After::Free(failed) | After::Rest(failed) | After::Doubt(failed) => {
                 lane.keep(unanswered);
                 inner.settle_doubt(lane, hold);
                 failed

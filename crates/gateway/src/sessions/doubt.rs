@@ -7,18 +7,25 @@
 use std::{sync::Arc, time::Duration};
 
 use assay_client::{
-    protocol::Digest,
+    protocol::{Address, Digest},
     session::{Price, SignedReceipt, Usage},
 };
 use reqwest::{Response, StatusCode};
 
-use super::{Active, Inner, generation::Lines, pool::LiveLane};
+use super::{
+    Active, Inner,
+    attempt::{After, Attempt, unavailable},
+    generation::Lines,
+    pool::LiveLane,
+    serve::Failed,
+};
 use crate::{
     funds::Hold,
     lane::{
         Resolved,
         wire::{self, Kind, Request, Verdict},
     },
+    providers::Outcome,
     store::{State, StoreError},
 };
 
@@ -28,8 +35,6 @@ const FIRST_ASK: Duration = Duration::from_millis(20);
 const LAST_ASK: Duration = Duration::from_mins(1);
 /// Once it is asked more seldom than this, nobody waits for its answer.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Times that a provider may put off the answer it charges for: a quarter of an hour, in which it can load a model.
-const ASKS: u32 = 20;
 
 /// What a request may cost.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +64,8 @@ pub struct Unanswered {
     pub agreed: Agreed,
     /// Lamports for what came of its answer.
     pub seen: u64,
+    /// Where its reader left: the lamports that an honest provider can have charged until it saw that.
+    pub most: Option<u64>,
 }
 
 /// What a look at a lane's provider told.
@@ -71,6 +78,10 @@ pub enum Learnt {
     Nothing(String),
     /// It charges, and gives no answer at present.
     Withheld(String),
+    /// It charges, and asks to be asked later.
+    PutOff(String),
+    /// Nothing more is paid in this session, though the provider may have kept to the rules.
+    Over(String),
     /// It broke the rules: nothing more is paid in this session.
     Lied(String),
 }
@@ -97,27 +108,33 @@ impl Inner {
         if let Err(error) = self.note_seen(&lane).await {
             return self.unwritten(&lane, &error);
         }
-        let (mut wait, mut withheld) = (FIRST_ASK, 0_u32);
+        let most = self.config.bounds.asks;
+        let (mut wait, mut asks) = (FIRST_ASK, 0_u32);
         let mut active = Some(active);
         let why = loop {
             tokio::time::sleep(wait).await;
+            if self.has_ended(session).await {
+                return self.pool.retire(&lane.account);
+            }
             match self.learn(&mut lane).await {
-                Learnt::Free => {
-                    let cleared = self.store.call(move |store| store.clear_doubt(&session));
-                    return match cleared.await {
-                        Ok(()) => self.return_lane(lane),
-                        Err(error) => self.unwritten(&lane, &error),
-                    };
-                }
+                Learnt::Free => return self.free(lane).await,
                 Learnt::Charged(signed) => {
+                    if is_late(&lane, &signed) {
+                        self.directory.note(&lane.account.provider, Outcome::Late);
+                    }
                     // An error is told by the ledger itself; nobody waits for this answer any more.
                     let _ = self.charged(lane, &signed, hold).await;
                     return;
                 }
                 Learnt::Lied(why) => break why,
-                Learnt::Withheld(why) if withheld >= ASKS => break withheld_for_good(&why),
-                Learnt::Withheld(why) => {
-                    withheld = withheld.saturating_add(1);
+                Learnt::Over(why) => return self.retire(&lane, State::Broken, &why).await,
+                Learnt::Withheld(why) if asks >= most => break withheld_for_good(&why),
+                Learnt::PutOff(why) if asks >= most => {
+                    let why = withheld_for_good(&why);
+                    return self.retire(&lane, State::Broken, &why).await;
+                }
+                Learnt::Withheld(why) | Learnt::PutOff(why) => {
+                    asks = asks.saturating_add(1);
                     tracing::debug!(%session, why, "a request is charged, and its answer does not come");
                 }
                 Learnt::Nothing(error) => {
@@ -132,6 +149,15 @@ impl Inner {
         };
         self.lied(&lane, &why).await;
         drop(active);
+    }
+
+    /// Whether the chain has no account of the session any more: its provider may never answer for it again.
+    async fn has_ended(&self, session: Address) -> bool {
+        self.pool.has_ended(&session)
+            && match self.store.call(move |store| store.session(&session)).await {
+                Ok(row) => row.is_some_and(|row| row.state == State::Closed),
+                Err(_) => false,
+            }
     }
 
     /// The next start of the gateway has no request to ask again: it pays for what came and no more.
@@ -156,6 +182,7 @@ impl Inner {
         match lane.core.resolve(&standing) {
             Ok(Resolved::Free) => Learnt::Free,
             Ok(Resolved::Claimed(signed)) => self.judge(lane, signed).await,
+            Err(claim) if lane.may_be_older(&standing, &claim) => Learnt::Over(claim.to_string()),
             Err(claim) => Learnt::Lied(claim.to_string()),
         }
     }
@@ -163,6 +190,9 @@ impl Inner {
     async fn judge(&self, lane: &mut LiveLane, claim: Box<SignedReceipt>) -> Learnt {
         let asked = lane.unanswered(&claim.receipt.request).cloned();
         match asked {
+            Some(asked) if asked.most.is_some_and(|most| claim.receipt.price > most) => {
+                Learnt::Lied("it charges for what it made after its reader had left".to_owned())
+            }
             Some(asked) if claim.receipt.price > asked.seen => self.ask_again(lane, &asked).await,
             // One of before the start: the ledger has bounded it.
             Some(_) | None => {
@@ -228,14 +258,14 @@ impl Inner {
             }),
             Some(Err(error)) => Err(Learnt::Lied(error.to_string())),
             None => Err(match wire::verdict(status, &headers, &body) {
-                Verdict::Busy(_, text)
-                | Verdict::Deposit(text)
+                Verdict::Busy(_, text) => Learnt::PutOff(text),
+                Verdict::Closing(text) => Learnt::Over(withheld_for_good(&text)),
+                Verdict::Deposit(text)
                 | Verdict::Unknown(text)
                 | Verdict::UnderWay(text)
                 | Verdict::Doubtful(text) => Learnt::Withheld(text),
                 Verdict::Unfit(text)
                 | Verdict::OfferChanged(text)
-                | Verdict::Closing(text)
                 | Verdict::Count(text)
                 | Verdict::Invalid(text) => Learnt::Lied(withheld_for_good(&text)),
             }),
@@ -263,6 +293,49 @@ impl Inner {
         }
         self.retire(lane, State::Broken, why).await;
     }
+}
+
+impl Attempt<'_> {
+    /// Learns where the provider stands, and begins again from there if that can be so.
+    pub async fn recount(&mut self) -> Result<Duration, After> {
+        self.recounted = true;
+        let inner = self.inner;
+        // It may claim this very request, of which nothing came.
+        let unanswered = self.unanswered();
+        let lane = &mut self.taken.lane;
+        lane.keep(unanswered);
+        match inner.learn(lane).await {
+            Learnt::Free => Ok(Duration::ZERO),
+            Learnt::Charged(signed) if signed.receipt.request == self.request.digest => {
+                let error = unavailable(&"the answer was lost on its way");
+                Err(After::Charged(signed, Failed::Again(error)))
+            }
+            // The one before was broken off, and charged after all; this one has not begun.
+            Learnt::Charged(signed) => match inner.keep(lane, &signed).await {
+                Ok(()) => {
+                    inner.limit.note(signed.receipt.price);
+                    Ok(Duration::ZERO)
+                }
+                Err(error) => Err(After::Unwritten(error)),
+            },
+            Learnt::Nothing(error) | Learnt::Withheld(error) | Learnt::PutOff(error) => {
+                Err(After::Doubt(Failed::Elsewhere(unavailable(&error))))
+            }
+            Learnt::Over(why) => {
+                let failed = Failed::Elsewhere(unavailable(&why));
+                Err(After::Retire(State::Broken, why, failed))
+            }
+            Learnt::Lied(why) => Err(self.lied(&why)),
+        }
+    }
+}
+
+/// Whether the provider had broken off and gave the answer only when it was asked again for what it charged. Another may
+/// have been paid for one meanwhile.
+fn is_late(lane: &LiveLane, signed: &SignedReceipt) -> bool {
+    let receipt = &signed.receipt;
+    lane.unanswered(&receipt.request)
+        .is_some_and(|asked| asked.most.is_none() && receipt.price > asked.seen)
 }
 
 fn withheld_for_good(why: &str) -> String {

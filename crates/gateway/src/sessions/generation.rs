@@ -17,15 +17,19 @@ use super::{
     serve::Reply,
 };
 use crate::{
-    lane::wire::{Deadline, WireError},
+    lane::wire::{Deadline, WireError, cut},
     providers::Outcome,
     upstream::{Piece, UpstreamError},
 };
 
 /// Bytes of a line, at most.
 const LINE: usize = 1 << 20;
-/// Pieces that wait for a slow reader, at most; the provider is held up then.
-const AHEAD: usize = 64;
+/// Pieces that wait for a slow reader, at most; the provider is held up then. More than most answers have: what is on
+/// its way when the reader leaves is then what the network holds, which [`IN_FLIGHT`] allows for.
+const AHEAD: usize = 4_096;
+/// Tokens that a provider may have shown, beyond those that came, before it sees that the reader left: what a quick model
+/// makes in the time that the news takes to get there.
+const IN_FLIGHT: u64 = 256;
 
 type Sender = mpsc::Sender<Result<Piece, UpstreamError>>;
 
@@ -40,7 +44,7 @@ pub struct Lines {
 /// How a generation ended, for its lane.
 enum End {
     Whole(Finish, Box<SignedReceipt>),
-    /// Whether it is charged, and for how many tokens, is open.
+    /// Whether it is charged, and for how many tokens, is open. Without an error where the reader left.
     Broken(Option<UpstreamError>),
     Lied(String),
 }
@@ -55,7 +59,7 @@ impl Lines {
             deadline,
         };
         match lines.next().await? {
-            Some(Line::Failed(refusal)) => Err(WireError::Garbled(refusal.message)),
+            Some(Line::Failed(refusal)) => Err(WireError::Garbled(cut(&refusal.message))),
             None => Err(WireError::Garbled("it has no lines".to_owned())),
             Some(first) => {
                 lines.first = Some(first);
@@ -80,7 +84,9 @@ impl Lines {
                     let tokens = count(&answer);
                     return Ok((answer, tokens, receipt));
                 }
-                Some(Line::Failed(refusal)) => return Err(WireError::Garbled(refusal.message)),
+                Some(Line::Failed(refusal)) => {
+                    return Err(WireError::Garbled(cut(&refusal.message)));
+                }
                 None => return Err(WireError::Garbled("it breaks off".to_owned())),
             }
         }
@@ -159,6 +165,7 @@ impl Attempt<'_> {
                     }
                 }
                 End::Broken(error) => {
+                    let left = error.is_none();
                     if let Some(error) = error {
                         inner
                             .directory
@@ -170,6 +177,7 @@ impl Attempt<'_> {
                         request,
                         agreed,
                         seen,
+                        most: left.then(|| agreed.of(tokens.saturating_add(IN_FLIGHT))),
                     });
                     inner.settle_doubt(lane, hold);
                 }
@@ -209,12 +217,7 @@ async fn pass_on(lines: &mut Lines, pieces: &Sender, answer: &mut Vec<u8>, most:
                 finish, receipt, ..
             })) => return End::Whole(finish, Box::new(receipt)),
             Ok(Some(Line::Failed(refusal))) => {
-                let text: String = refusal
-                    .message
-                    .chars()
-                    .filter(|c| !c.is_control())
-                    .collect();
-                return End::Broken(Some(unavailable(&text)));
+                return End::Broken(Some(unavailable(&cut(&refusal.message))));
             }
             Ok(None) => {
                 let text = "the provider broke off in the middle of its answer";

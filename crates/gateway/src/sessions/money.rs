@@ -76,30 +76,30 @@ impl Inner {
         candidate: &Candidate,
         terms: &Terms,
     ) -> Result<SessionRow, UpstreamError> {
+        let unmade = |error: &dyn std::fmt::Display| {
+            self.limit.undeposit(terms.deposit);
+            unavailable(error)
+        };
         let (row, open) =
-            opening::open(&candidate.provider, terms).map_err(|error| unavailable(&error))?;
+            opening::open(&candidate.provider, terms).map_err(|error| unmade(&error))?;
         // The key first: whatever happens from here on, the money can be found again.
         let written = row.clone();
         self.store
             .call(move |store| store.add_session(&written))
             .await
-            .map_err(|error| unavailable(&error))?;
+            .map_err(|error| unmade(&error))?;
         let session = row.address;
         let (state, reason, result) = match self.chain.submit("session open", vec![open]).await {
             Ok(_) => (State::Open, String::new(), Ok(row)),
-            Err(error) if error.is_certain() => {
-                self.limit.undeposit(terms.deposit);
-                let text = error.to_string();
-                // Two nodes behind one address can disagree on what has expired: the tending looks once more.
-                let (state, reason) = if matches!(error, ChainError::Expired { .. }) {
-                    (State::Opening, String::new())
-                } else {
-                    (State::Failed, text.clone())
-                };
-                (state, reason, Err(unavailable(&text)))
+            // Two nodes behind one address can disagree on what has expired: the tending looks once more.
+            Err(error) if error.is_certain() && !matches!(error, ChainError::Expired { .. }) => {
+                (State::Failed, error.to_string(), Err(unmade(&error)))
             }
-            // The tending looks whether it comes to be.
-            Err(error) => (State::Opening, String::new(), Err(unavailable(&error))),
+            // The tending looks whether it comes to be; until then its deposit counts.
+            Err(error) => {
+                self.unsure().insert(session, terms.deposit);
+                (State::Opening, String::new(), Err(unavailable(&error)))
+            }
         };
         self.store
             .call(move |store| store.set_state(&session, state, &reason))

@@ -12,14 +12,18 @@ use std::{
 
 use assay_client::{
     protocol::{Address, Digest, Voucher},
-    session::Payment,
+    session::{Payment, ReceiptError, Standing},
 };
 use solana_keypair::Keypair;
 use solana_signer::SignerError;
 use tokio::sync::Notify;
 
 use super::doubt::Unanswered;
-use crate::{lane::Lane, providers::Candidate, upstream::UpstreamError};
+use crate::{
+    lane::{Claim, Lane},
+    providers::Candidate,
+    upstream::UpstreamError,
+};
 
 /// After a session could not be opened, none is opened with that provider for this long.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -65,6 +69,8 @@ pub struct LiveLane {
     pub endpoint: String,
     /// Requests that the core holds to be in doubt, or to be charged late.
     unanswered: Vec<Unanswered>,
+    /// Receipts that it had when this run took it up from the ledger.
+    adopted_at: Option<u64>,
 }
 
 impl LiveLane {
@@ -75,7 +81,27 @@ impl LiveLane {
             account,
             endpoint,
             unanswered: Vec::new(),
+            adopted_at: None,
         }
+    }
+
+    /// A lane of the ledger, whose last request may be one that this run knows little or nothing of.
+    pub fn adopted(mut self) -> Self {
+        self.adopted_at = Some(self.core.sequence());
+        self
+    }
+
+    /// Whether a claim that is not believed can be about a request of before the start. Of such a one the ledger has no
+    /// more than what came, and of one that was held to be free nothing; an honest provider knows more.
+    pub fn may_be_older(&self, standing: &Standing, claim: &Claim) -> bool {
+        let is_unknown = matches!(
+            claim,
+            Claim::Receipt(ReceiptError::Price { .. } | ReceiptError::Differs("request"))
+        );
+        let request = standing.receipt.map(|signed| signed.receipt.request);
+        is_unknown
+            && self.adopted_at == Some(self.core.sequence())
+            && request.is_none_or(|request| self.unanswered(&request).is_none())
     }
 
     /// The voucher for everything that was answered so far.
@@ -220,21 +246,26 @@ impl Pool {
         }
     }
 
-    /// A lane that nobody knew of.
+    /// A lane; dropped if its session has one, for opening and tending can both come upon a session.
     pub fn add(&self, lane: LiveLane) {
-        self.enter(&lane.account);
-        self.give_back(lane);
+        if self.enter(&lane.account) {
+            self.give_back(lane);
+        }
     }
 
-    /// A lane that is taken from the start.
-    pub fn enter(&self, account: &Arc<Account>) {
-        self.accounts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(account.address, Arc::clone(account));
+    /// A lane that is taken from the start. Whether its session had none.
+    pub fn enter(&self, account: &Arc<Account>) -> bool {
+        {
+            let mut accounts = self.accounts();
+            if accounts.contains_key(&account.address) {
+                return false;
+            }
+            accounts.insert(account.address, Arc::clone(account));
+        }
         let mut places = self.places();
         let place = places.entry(account.provider).or_default();
         place.total = place.total.saturating_add(1);
+        true
     }
 
     /// Opening came to an end, well or not.
@@ -253,10 +284,10 @@ impl Pool {
                 Err(error) => now.checked_add(PAUSE).map(|until| (until, error.clone())),
             };
         }
-        match result {
-            Ok(lane) => self.add(lane),
-            Err(_) => self.changed.notify_waiters(),
+        if let Ok(lane) = result {
+            self.add(lane);
         }
+        self.changed.notify_waiters();
     }
 
     /// A lane is free again.
@@ -301,11 +332,16 @@ impl Pool {
 
     /// A session's money, for those that have or had a lane.
     pub fn account(&self, session: &Address) -> Option<Arc<Account>> {
-        self.accounts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(session)
-            .cloned()
+        self.accounts().get(session).cloned()
+    }
+
+    /// Whether a session ended on chain, or is about to.
+    pub fn has_ended(&self, session: &Address) -> bool {
+        self.gone().contains(session)
+    }
+
+    fn accounts(&self) -> std::sync::MutexGuard<'_, BTreeMap<Address, Arc<Account>>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn gone(&self) -> std::sync::MutexGuard<'_, BTreeSet<Address>> {

@@ -7,7 +7,12 @@ use std::{
 
 use assay_client::session::SignedReceipt;
 
-use super::{Inner, StartError, attempt::unavailable, money::revive, pool::LiveLane};
+use super::{
+    Inner, StartError,
+    attempt::{LAGGING, unavailable},
+    money::revive,
+    pool::LiveLane,
+};
 use crate::{
     clock,
     funds::Hold,
@@ -33,7 +38,7 @@ pub(super) async fn tend(inner: Weak<Inner>) {
 }
 
 impl Inner {
-    async fn look(self: &Arc<Self>) -> Result<(), StartError> {
+    pub(super) async fn look(self: &Arc<Self>) -> Result<(), StartError> {
         let known = reconcile(&self.store, self.chain.as_ref(), self.cluster)
             .await
             .map_err(StartError::from)?;
@@ -52,6 +57,12 @@ impl Inner {
     pub(super) async fn adopt(self: &Arc<Self>, known: Vec<Known>) -> Result<(), StartError> {
         for Known { row, .. } in known {
             let account = self.pool.account(&row.address);
+            if row.state != State::Opening
+                && let Some(deposit) = self.unsure().remove(&row.address)
+                && row.state == State::Failed
+            {
+                self.limit.undeposit(deposit);
+            }
             match (row.state, account) {
                 (State::Open, Some(account)) => {
                     // A top-up that has just landed may not be in what was read.
@@ -66,13 +77,13 @@ impl Inner {
                         .map_err(ReconcileError::from)?
                         .map(|row| row.signed);
                     let core = Lane::new(row.address, row.operator, last, row.doubt);
-                    let lane = revive(&row, core);
+                    let lane = revive(&row, core).adopted();
                     match row.doubt {
-                        Some(doubt) => {
-                            self.pool.enter(&lane.account);
+                        Some(doubt) if self.pool.enter(&lane.account) => {
                             let hold = self.limit.take_over(doubt.max_price);
                             self.settle_doubt(lane, hold);
                         }
+                        Some(_) => {}
                         None => self.pool.add(lane),
                     }
                 }
@@ -122,13 +133,33 @@ impl Inner {
     }
 
     /// The provider does not charge the request; the lane is free again.
-    pub(super) async fn free(self: &Arc<Self>, mut lane: LiveLane) {
+    pub(super) async fn free(self: &Arc<Self>, lane: LiveLane) {
+        if let Some(lane) = self.cleared(lane).await {
+            self.return_lane(lane);
+        }
+    }
+
+    /// Nor does it charge this one, but another of the session is under way there: the lane is free again after a while.
+    pub(super) async fn rest(self: &Arc<Self>, lane: LiveLane) {
+        if let Some(lane) = self.cleared(lane).await {
+            let inner = Arc::clone(self);
+            tokio::spawn(async move {
+                tokio::time::sleep(LAGGING).await;
+                inner.return_lane(lane);
+            });
+        }
+    }
+
+    async fn cleared(&self, mut lane: LiveLane) -> Option<LiveLane> {
         lane.core.refused();
         let session = lane.account.address;
         let cleared = self.store.call(move |store| store.clear_doubt(&session));
         match cleared.await {
-            Ok(()) => self.return_lane(lane),
-            Err(error) => self.unwritten(&lane, &error),
+            Ok(()) => Some(lane),
+            Err(error) => {
+                self.unwritten(&lane, &error);
+                None
+            }
         }
     }
 

@@ -97,6 +97,12 @@ pub(crate) fn config() -> Config {
     }
 }
 
+/// Waits until no request is under way or in doubt.
+async fn settled(sessions: &Sessions) {
+    let mut active = sessions.inner.active.subscribe();
+    active.wait_for(|count| *count == 0).await.unwrap();
+}
+
 fn prompt(tokens: &[u32], max_tokens: u32) -> GenerateRequest {
     GenerateRequest {
         tokens: tokens.to_vec(),

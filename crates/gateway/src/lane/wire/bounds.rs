@@ -17,6 +17,8 @@ pub struct Bounds {
     pub token: Duration,
     /// Bytes of an answer, at most.
     pub max_answer: usize,
+    /// Times that a provider may put off an answer that it charges for.
+    pub asks: u32,
     /// Whether providers in private networks and on this machine are asked.
     pub allow_private: bool,
 }
@@ -29,6 +31,8 @@ impl Default for Bounds {
             // Slower than anybody would wait for.
             token: Duration::from_secs(2),
             max_answer: 256 << 20,
+            // A quarter of an hour, in which it can load a model.
+            asks: 20,
             allow_private: false,
         }
     }

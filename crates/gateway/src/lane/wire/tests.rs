@@ -33,6 +33,17 @@ fn refusals_of_the_worker_are_told_from_those_of_a_proxy() {
 }
 
 #[test]
+fn stranger_s_text_is_cut_short() {
+    let refusal = Refusal {
+        error: code::INPUT_MISMATCH.to_owned(),
+        message: "\u{1b}x".repeat(1_000),
+    };
+    let body = serde_json::to_vec(&refusal).unwrap();
+    let told = verdict(StatusCode::UNPROCESSABLE_ENTITY, &HeaderMap::new(), &body);
+    assert_eq!(told, Verdict::Unfit("x".repeat(300)));
+}
+
+#[test]
 fn retry_after_has_a_longest_time() {
     let mut headers = HeaderMap::new();
     headers.insert(RETRY_AFTER, "7".parse().unwrap());

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
@@ -19,6 +19,7 @@ use bytemuck::Zeroable;
 use futures_util::future::BoxFuture;
 use solana_instruction::Instruction;
 use solana_signature::Signature;
+use tokio::sync::Notify;
 
 use crate::chain::{Chain, ChainError};
 
@@ -36,6 +37,10 @@ pub struct MemoryChain {
     pub forget: AtomicBool,
     /// The next transaction lands, and its sender is told that it cannot any more.
     pub expire: AtomicBool,
+    /// The next transaction lands, and its sender learns of it only then.
+    pub late: Mutex<Option<Arc<Notify>>>,
+    /// Told of each transaction that has landed.
+    pub landed: Notify,
     pub submitted: Mutex<Vec<&'static str>>,
 }
 
@@ -143,6 +148,11 @@ impl Chain for MemoryChain {
             self.answer()?;
             instructions.iter().for_each(|each| self.execute(each));
             self.submitted.lock().unwrap().push(purpose);
+            self.landed.notify_one();
+            let late = self.late.lock().unwrap().take();
+            if let Some(late) = late {
+                late.notified().await;
+            }
             if self.forget.swap(false, Ordering::SeqCst) {
                 return Err(ChainError::Unknown {
                     purpose,

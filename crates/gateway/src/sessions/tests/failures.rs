@@ -1,16 +1,17 @@
 //! Providers that fail or lie: the request goes elsewhere, and nothing is paid that was not agreed to.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use assay_client::session::Price;
+use assay_client::{protocol::UnixSeconds, session::Price};
 use futures_util::StreamExt;
 use tokio::sync::Notify;
 
 use super::{
     FLAT, PATIENCE, World, config, prompt,
     provider::{Deed, MODEL},
+    settled,
 };
-use crate::{Upstream, UpstreamError, store::State};
+use crate::{Config, Upstream, UpstreamError, providers::Outcome, store::State};
 
 /// A provider that is asked after the other one.
 const DEARER: Price = Price {
@@ -164,7 +165,7 @@ async fn honest_provider_that_restarted_gives_the_answer_again_and_is_paid() {
     let sessions = world.sessions(config()).await;
     let ran = sessions.run(MODEL, vec![1].into()).await.unwrap();
     assert_eq!(ran.price, 150);
-    assert_eq!(sessions.drain(PATIENCE).await, 0);
+    settled(&sessions).await;
     assert_eq!(*provider.asked.lock().unwrap(), [1, 1, 1]);
     assert_eq!(sessions.spending().spent, 150 + 100);
     let rows = world.rows();
@@ -175,6 +176,11 @@ async fn honest_provider_that_restarted_gives_the_answer_again_and_is_paid() {
     assert_eq!((row.state, row.doubt), (State::Open, None));
     assert_eq!(world.charged(row), 100);
     assert_eq!(world.store().breaches().unwrap(), []);
+    // Two were paid for one answer: one in time does not make good for that at once.
+    let answered = Outcome::Answered(Duration::from_millis(1));
+    sessions.directory().note(&provider.account, answered);
+    let ran = sessions.run(MODEL, vec![1].into()).await.unwrap();
+    assert_eq!(ran.price, 150);
 }
 
 /// It breaks off after two tokens and charges for twelve.
@@ -201,6 +207,112 @@ async fn generation_is_not_paid_beyond_what_came() {
     assert_eq!(sessions.drain(PATIENCE).await, 0);
     assert_eq!((thief.paid(), sessions.spending().spent), (0, 0));
     assert_eq!(world.row().state, State::Broken);
+}
+
+/// The reader leaves at the first of two tokens; the provider charges for all that it asked for, and has them.
+#[tokio::test]
+async fn generation_whose_reader_left_is_not_paid_beyond_what_was_on_its_way() {
+    for (asked, paid) in [(50, 50), (2_000, 0)] {
+        let world = World::new();
+        let price = Price {
+            output_token: 1,
+            ..Price::default()
+        };
+        let provider = world.provider(1, price).await;
+        *provider.gate.lock().unwrap() = Some(Arc::default());
+        provider.plan(&[Deed::ChargeAll]);
+        let sessions = world.sessions(config()).await;
+        let mut pieces = sessions.generate(MODEL, prompt(&[1], asked)).await.unwrap();
+        assert!(matches!(pieces.next().await, Some(Ok(_))));
+        drop(pieces);
+        provider.dropped.notified().await;
+        assert_eq!(sessions.drain(PATIENCE).await, 0);
+        let spending = sessions.spending();
+        assert_eq!((spending.spent, spending.reserved), (paid, 0));
+        let (row, breaches) = (world.row(), world.store().breaches().unwrap());
+        let is_broken = row.state == State::Broken;
+        assert_eq!(
+            (is_broken, breaches.len()),
+            (paid == 0, usize::from(paid == 0))
+        );
+    }
+}
+
+/// A close by the requester, or a worker that has no room for the answer, is nothing to be blamed for.
+#[tokio::test]
+async fn refusal_to_give_an_answer_again_is_no_breach() {
+    for is_closing in [true, false] {
+        let world = World::new();
+        let price = Price {
+            output_token: 1,
+            ..Price::default()
+        };
+        let provider = world.provider(1, price).await;
+        *provider.gate.lock().unwrap() = Some(Arc::default());
+        provider.plan(&[Deed::ChargeAll]);
+        *provider.always.lock().unwrap() = Deed::Busy;
+        let mut config = config();
+        config.bounds.asks = 1;
+        let sessions = world.sessions(config).await;
+        let mut pieces = sessions.generate(MODEL, prompt(&[1], 50)).await.unwrap();
+        assert!(matches!(pieces.next().await, Some(Ok(_))));
+        if is_closing {
+            for data in world.chain.sessions.lock().unwrap().values_mut() {
+                data.request_close(UnixSeconds(1)).unwrap();
+            }
+        }
+        drop(pieces);
+        assert_eq!(sessions.drain(PATIENCE).await, 0);
+        assert_eq!(world.row().state, State::Broken);
+        assert_eq!(sessions.spending().spent, 0);
+        assert_eq!(world.store().breaches().unwrap(), []);
+    }
+}
+
+/// The reader of the first request left, and its provider notices only after it has refused another.
+#[tokio::test]
+async fn request_refused_while_another_is_under_way_does_not_hide_that_one() {
+    let world = World::new();
+    let provider = world.provider(1, FLAT).await;
+    *provider.gate.lock().unwrap() = Some(Arc::default());
+    provider.plan(&[Deed::Unaware]);
+    let sessions = world
+        .sessions(Config {
+            lanes: 1,
+            ..config()
+        })
+        .await;
+    let mut pieces = sessions.generate(MODEL, prompt(&[1], 20)).await.unwrap();
+    assert!(matches!(pieces.next().await, Some(Ok(_))));
+    drop(pieces);
+    *provider.gate.lock().unwrap() = None;
+    sessions.run(MODEL, vec![1].into()).await.unwrap_err();
+    settled(&sessions).await;
+    provider.notices.notify_one();
+    provider.dropped.notified().await;
+    let answered = Outcome::Answered(Duration::from_millis(1));
+    sessions.directory().note(&provider.account, answered);
+    sessions.run(MODEL, vec![2].into()).await.unwrap();
+    assert_eq!(world.charged(&world.row()), 200);
+    assert_eq!(world.store().breaches().unwrap(), []);
+}
+
+/// Who charges for failures one after the other is left alone, though each may be the input's fault.
+#[tokio::test]
+async fn provider_that_charges_for_failures_loses_its_customer() {
+    let world = World::new();
+    let first = world.provider(1, FLAT).await;
+    let other = world.provider(2, DEARER).await;
+    *first.always.lock().unwrap() = Deed::ModelFailed;
+    first.plan(&[Deed::ModelFailed, Deed::ModelFailed, Deed::Honest]);
+    let sessions = world.sessions(config()).await;
+    let mut answered = Vec::new();
+    for _ in 0..7 {
+        let ran = sessions.run(MODEL, vec![1].into()).await;
+        answered.push(ran.map_or(0, |ran| ran.price));
+    }
+    assert_eq!(answered, [0, 0, 100, 0, 0, 0, 150]);
+    assert_eq!(other.asked.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]

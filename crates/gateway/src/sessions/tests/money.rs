@@ -1,14 +1,19 @@
 //! Limits, top-ups, restarts, and a chain that is away.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use assay_client::session::Price;
+use futures_util::StreamExt;
+use tokio::sync::Notify;
 
 use super::{
-    FLAT, PATIENCE, World, config,
+    FLAT, PATIENCE, World, config, prompt,
     provider::{Deed, MODEL},
 };
-use crate::{Config, Upstream, UpstreamError, store::State};
+use crate::{
+    Config, Upstream, UpstreamError,
+    store::{SessionRow, State},
+};
 
 #[tokio::test]
 async fn spending_stops_at_the_limit() {
@@ -110,39 +115,44 @@ async fn restart_goes_on_with_the_sessions_of_before() {
     assert_eq!((provider.paid(), world.charged(&world.row())), (100, 200));
 }
 
+/// A session with one answer, and a second request, `[2]`, of which the ledger has the intent, the provider perhaps an
+/// answer.
+async fn killed_after_sending(world: &World, deed: Deed) -> SessionRow {
+    let provider = world.provider(1, FLAT).await;
+    let sessions = world.sessions(config()).await;
+    sessions.run(MODEL, vec![1].into()).await.unwrap();
+    drop(sessions);
+    let row = world.row();
+    let request = crate::lane::wire::Request::run(MODEL, vec![2].into());
+    let store = world.store();
+    let doubt = crate::lane::Doubt {
+        sequence: 2,
+        model: MODEL,
+        request: request.digest,
+        max_price: 100,
+    };
+    store.set_doubt(&row.address, &doubt, 100).unwrap();
+    let wire = crate::lane::wire::Wire::new(config().bounds).unwrap();
+    let voucher = assay_client::protocol::Voucher {
+        session: row.address,
+        cumulative: 100,
+        expires_at: i64::MAX,
+    };
+    let key = solana_keypair::Keypair::new_from_array(row.key);
+    let payment = assay_client::session::Payment::sign(voucher, &key).unwrap();
+    provider.plan(&[deed]);
+    let sent = wire
+        .send(&row.endpoint, &row.address, &request, &doubt, &payment)
+        .await;
+    assert!(sent.is_err() || wire.whole(sent.unwrap()).await.is_err());
+    world.row()
+}
+
 #[tokio::test]
 async fn request_in_doubt_at_the_end_is_settled_after_the_restart() {
     for (charged, deed) in [(true, Deed::ChargeAndBreak), (false, Deed::Break)] {
         let world = World::new();
-        let provider = world.provider(1, FLAT).await;
-        let sessions = world.sessions(config()).await;
-        sessions.run(MODEL, vec![1].into()).await.unwrap();
-        drop(sessions);
-        // As if it had been killed after sending: the ledger has the intent, the provider perhaps an answer.
-        let row = world.row();
-        let request = crate::lane::wire::Request::run(MODEL, vec![2].into());
-        let store = world.store();
-        let doubt = crate::lane::Doubt {
-            sequence: 2,
-            model: MODEL,
-            request: request.digest,
-            max_price: 100,
-        };
-        store.set_doubt(&row.address, &doubt, 100).unwrap();
-        let wire = crate::lane::wire::Wire::new(config().bounds).unwrap();
-        let voucher = assay_client::protocol::Voucher {
-            session: row.address,
-            cumulative: 100,
-            expires_at: i64::MAX,
-        };
-        let key = solana_keypair::Keypair::new_from_array(row.key);
-        let payment = assay_client::session::Payment::sign(voucher, &key).unwrap();
-        provider.plan(&[deed]);
-        let sent = wire
-            .send(&row.endpoint, &row.address, &request, &doubt, &payment)
-            .await;
-        assert!(sent.is_err() || wire.whole(sent.unwrap()).await.is_err());
-
+        killed_after_sending(&world, deed).await;
         let sessions = world.sessions(config()).await;
         sessions.run(MODEL, vec![3].into()).await.unwrap();
         assert_eq!(sessions.drain(PATIENCE).await, 0);
@@ -155,6 +165,50 @@ async fn request_in_doubt_at_the_end_is_settled_after_the_restart() {
                 .all(|row| row.doubt.is_none() && row.state == State::Open)
         );
     }
+}
+
+/// The ledger has less than came, or nothing of a request that was held to be free: a claim of it is no lie.
+#[tokio::test]
+async fn claim_of_before_the_start_that_the_ledger_does_not_explain_is_not_paid_and_no_breach() {
+    for is_noted in [true, false] {
+        let world = World::new();
+        let row = killed_after_sending(&world, Deed::ChargeAndBreak).await;
+        let store = world.store();
+        if is_noted {
+            store.bound_doubt(&row.address, 99).unwrap();
+        } else {
+            store.clear_doubt(&row.address).unwrap();
+        }
+        let sessions = world.sessions(config()).await;
+        let ran = sessions.run(MODEL, vec![3].into()).await;
+        assert_eq!((ran.is_ok(), sessions.drain(PATIENCE).await), (is_noted, 0));
+        let before = store.session(&row.address).unwrap().unwrap();
+        assert_eq!((before.state, world.charged(&before)), (State::Broken, 100));
+        assert_eq!(store.breaches().unwrap(), []);
+    }
+}
+
+/// Nobody answers for a session that is gone: its request's share of the limit and its lane come back.
+#[tokio::test]
+async fn request_in_doubt_ends_with_its_session() {
+    let world = World::new();
+    let provider = world.provider(1, FLAT).await;
+    *provider.gate.lock().unwrap() = Some(Arc::default());
+    provider.mute.store(true, Ordering::SeqCst);
+    let sessions = world.sessions(config()).await;
+    let mut pieces = sessions.generate(MODEL, prompt(&[1], 20)).await.unwrap();
+    assert!(matches!(pieces.next().await, Some(Ok(_))));
+    world.chain.sessions.lock().unwrap().clear();
+    world.chain.slot.store(151, Ordering::SeqCst);
+    sessions.inner.look().await.unwrap();
+    assert_eq!(world.row().state, State::Closed);
+    let changed = sessions.inner.pool.changed.notified();
+    tokio::pin!(changed);
+    changed.as_mut().enable();
+    drop(pieces);
+    tokio::time::timeout(PATIENCE, changed).await.unwrap();
+    assert_eq!(sessions.drain(PATIENCE).await, 0);
+    assert_eq!(sessions.spending().reserved, 0);
 }
 
 #[tokio::test]
@@ -177,6 +231,30 @@ async fn session_whose_opening_was_lost_sight_of_is_found_again() {
     assert_eq!(*provider.asked.lock().unwrap(), [1]);
 }
 
+/// The tending finds the session before the sender of its opening knows that it landed.
+#[tokio::test]
+async fn session_found_while_it_is_opened_has_one_lane() {
+    let world = World::new();
+    let provider = world.provider(1, FLAT).await;
+    let late = Arc::<Notify>::default();
+    *world.chain.late.lock().unwrap() = Some(Arc::clone(&late));
+    let sessions = world.sessions(config()).await;
+    let finding = async {
+        world.chain.landed.notified().await;
+        sessions.inner.look().await.unwrap();
+    };
+    let (ran, ()) = tokio::join!(sessions.run(MODEL, vec![1].into()), finding);
+    ran.unwrap();
+    let changed = sessions.inner.pool.changed.notified();
+    tokio::pin!(changed);
+    changed.as_mut().enable();
+    late.notify_one();
+    changed.await;
+    sessions.run(MODEL, vec![2].into()).await.unwrap();
+    assert_eq!(*provider.asked.lock().unwrap(), [1, 2]);
+    assert_eq!(world.store().breaches().unwrap(), []);
+}
+
 #[tokio::test]
 async fn session_whose_opening_was_called_expired_too_early_is_found_again() {
     let world = World::new();
@@ -185,9 +263,10 @@ async fn session_whose_opening_was_called_expired_too_early_is_found_again() {
     let sessions = world.sessions(config()).await;
     sessions.run(MODEL, vec![1].into()).await.unwrap_err();
     assert_eq!(world.row().state, State::Opening);
-    drop(sessions);
-    drop(world.sessions(config()).await);
+    assert_eq!(sessions.spending().deposited, 10_000);
+    sessions.inner.look().await.unwrap();
     assert_eq!(world.row().state, State::Open);
+    assert_eq!(sessions.spending().deposited, 10_000);
 }
 
 #[tokio::test]
@@ -198,26 +277,36 @@ async fn opening_that_never_landed_is_given_up_when_it_no_longer_can() {
     let sessions = world.sessions(config()).await;
     sessions.run(MODEL, vec![1].into()).await.unwrap_err();
     world.chain.sessions.lock().unwrap().clear();
-    drop(sessions);
-    drop(world.sessions(config()).await);
-    assert_eq!(world.row().state, State::Opening);
-    world.chain.slot.store(151, Ordering::SeqCst);
-    drop(world.sessions(config()).await);
-    assert_eq!(world.row().state, State::Failed);
+    for (slot, state, deposited) in [(0, State::Opening, 10_000), (151, State::Failed, 0)] {
+        world.chain.slot.store(slot, Ordering::SeqCst);
+        sessions.inner.look().await.unwrap();
+        assert_eq!(world.row().state, state);
+        assert_eq!(sessions.spending().deposited, deposited);
+    }
 }
 
 #[tokio::test]
-async fn session_that_is_closing_is_left_and_another_opened() {
+async fn session_that_is_closing_is_left_and_none_opened_with_its_provider_for_that_request() {
     let world = World::new();
     let provider = world.provider(1, FLAT).await;
+    let other = Price {
+        request: 150,
+        ..FLAT
+    };
+    world.provider(2, other).await;
     let sessions = world.sessions(config()).await;
     sessions.run(MODEL, vec![1].into()).await.unwrap();
     for data in world.chain.sessions.lock().unwrap().values_mut() {
         data.request_close(assay_client::protocol::UnixSeconds(1))
             .unwrap();
     }
-    sessions.run(MODEL, vec![2].into()).await.unwrap();
-    assert_eq!(*provider.asked.lock().unwrap(), [1, 1]);
-    let states: Vec<State> = world.rows().iter().map(|row| row.state).collect();
-    assert!(states.contains(&State::Closing) && states.contains(&State::Open));
+    for number in [2, 3] {
+        let ran = sessions.run(MODEL, vec![number].into()).await.unwrap();
+        assert_eq!(ran.price, 150);
+    }
+    assert_eq!(*provider.asked.lock().unwrap(), [1]);
+    let of = |row: &SessionRow| (row.provider == provider.account, row.state);
+    let states: Vec<_> = world.rows().iter().map(of).collect();
+    assert_eq!(states.len(), 2);
+    assert!(states.contains(&(true, State::Closing)) && states.contains(&(false, State::Open)));
 }

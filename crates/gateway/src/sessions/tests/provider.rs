@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     io,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use assay_client::{
@@ -30,33 +33,13 @@ use tokio::sync::Notify;
 
 use super::chain::MemoryChain;
 
+mod deed;
 mod generate;
 mod run;
 
-pub const MODEL: Digest = Digest([77; 32]);
+pub use deed::Deed;
 
-/// What it does with the next request, or with all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
-    Honest,
-    Busy,
-    /// An answer of something in between.
-    Proxy,
-    Mismatch,
-    ModelFailed,
-    /// Charges, and the connection breaks before the answer is whole.
-    ChargeAndBreak,
-    /// The same, and whoever asks again gets nothing at all.
-    ChargeAndKeep,
-    /// The connection breaks and nothing is charged.
-    Break,
-    Price,
-    Request,
-    Answer,
-    Sum,
-    Fork,
-    NoReceipt,
-}
+pub const MODEL: Digest = Digest([77; 32]);
 
 #[derive(Default)]
 pub struct Account {
@@ -85,6 +68,10 @@ pub struct Provider {
     pub peak: Mutex<(usize, usize)>,
     /// Told of each token that could not be sent.
     pub dropped: Notify,
+    /// An unaware provider notices now that its reader left.
+    pub notices: Notify,
+    /// Says nothing of sessions.
+    pub mute: AtomicBool,
 }
 
 impl Provider {
@@ -106,6 +93,8 @@ impl Provider {
             gate: Mutex::default(),
             peak: Mutex::default(),
             dropped: Notify::new(),
+            notices: Notify::new(),
+            mute: AtomicBool::new(false),
         });
         let router = Router::new()
             .route("/v1/sessions/offer", get(offer))
@@ -152,38 +141,7 @@ impl Provider {
         let mut accounts = self.accounts.lock().unwrap();
         let account = accounts.get_mut(&asked.session).unwrap();
         let good = self.receipt(account, asked, Digest::of(&[body]), price);
-        let told = match deed {
-            Deed::Price => Receipt {
-                price: price + 1,
-                cumulative: good.cumulative + 1,
-                ..good
-            },
-            Deed::Request => Receipt {
-                request: Digest([1; 32]),
-                ..good
-            },
-            Deed::Answer => Receipt {
-                response: Digest([1; 32]),
-                ..good
-            },
-            Deed::Sum => Receipt {
-                cumulative: good.cumulative + 7,
-                ..good
-            },
-            Deed::Fork => Receipt {
-                previous: Digest([1; 32]),
-                ..good
-            },
-            Deed::Honest
-            | Deed::Busy
-            | Deed::Proxy
-            | Deed::Mismatch
-            | Deed::ModelFailed
-            | Deed::ChargeAndBreak
-            | Deed::ChargeAndKeep
-            | Deed::Break
-            | Deed::NoReceipt => good,
-        };
+        let told = deed.forge(good);
         let signed = told.sign(&self.operator).unwrap();
         (account.sequence, account.due) = (asked.sequence, told.cumulative);
         account.receipt = Some(signed);
@@ -197,6 +155,7 @@ impl Provider {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Asked {
     session: Address,
     sequence: u64,
@@ -240,6 +199,9 @@ async fn offer(State(provider): Shared) -> Json<Offer> {
 }
 
 async fn standing(State(provider): Shared, Path(session): Path<String>) -> Response {
+    if provider.mute.load(Ordering::SeqCst) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
     let accounts = provider.accounts.lock().unwrap();
     match accounts.get(&session.parse().unwrap()) {
         Some(account) => Json(Standing {

@@ -28,8 +28,11 @@ struct Shown {
     asked: Asked,
     prompt: u64,
     tokens: Vec<u8>,
+    /// Bytes of the tokens that were asked for.
+    all: usize,
+    deed: Deed,
     ended: bool,
-    _under_way: UnderWay,
+    under_way: Option<UnderWay>,
 }
 
 impl Shown {
@@ -55,7 +58,20 @@ impl Shown {
 
 impl Drop for Shown {
     fn drop(&mut self) {
-        if !self.ended {
+        if !self.ended && self.deed == Deed::Unaware {
+            let (provider, asked) = (Arc::clone(&self.provider), self.asked);
+            let (tokens, under_way) = (self.tokens.clone(), self.under_way.take());
+            let price = provider.price.of(self.usage()).unwrap();
+            tokio::spawn(async move {
+                provider.notices.notified().await;
+                provider.charge(&asked, &tokens, price, Deed::Honest);
+                drop(under_way);
+                provider.dropped.notify_one();
+            });
+        } else if !self.ended {
+            if self.deed == Deed::ChargeAll {
+                self.tokens.resize(self.all, 0);
+            }
             self.end(Deed::Honest);
             self.provider.dropped.notify_one();
         }
@@ -89,7 +105,8 @@ fn token(id: u32) -> Line {
     })
 }
 
-/// Counts upwards from the last token of the prompt.
+/// Counts upwards from the last token of the prompt. After two tokens it waits for the gate, if there is one: they are on
+/// their way before the connection breaks.
 pub async fn generate(
     State(provider): Shared,
     Path(session): Path<String>,
@@ -116,8 +133,10 @@ pub async fn generate(
         asked,
         prompt: request.tokens.len() as u64,
         tokens: Vec::new(),
+        all: request.max_tokens as usize * 4,
+        deed,
         ended: false,
-        _under_way: under_way,
+        under_way: Some(under_way),
     };
     let lines = stream::unfold(Some(shown), move |shown| {
         let first = request.tokens.last().copied().unwrap();
@@ -125,10 +144,11 @@ pub async fn generate(
         async move {
             let mut shown = shown?;
             let count = u32::try_from(shown.tokens.len() / 4).unwrap();
+            let gate = shown.provider.gate.lock().unwrap().clone();
+            if let (2, Some(gate)) = (count, gate) {
+                gate.notified().await;
+            }
             if count == 2 && matches!(deed, Deed::Break | Deed::ChargeAndKeep) {
-                // What was shown is on its way before the connection breaks.
-                let gate = shown.provider.gate.lock().unwrap().clone();
-                gate.unwrap().notified().await;
                 shown.ended = true;
                 if deed == Deed::ChargeAndKeep {
                     // For tokens that nobody was shown.

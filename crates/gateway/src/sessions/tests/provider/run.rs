@@ -44,6 +44,8 @@ pub async fn run(
         | Deed::ModelFailed
         | Deed::ChargeAndBreak
         | Deed::ChargeAndKeep
+        | Deed::ChargeAll
+        | Deed::Unaware
         | Deed::Price
         | Deed::Request
         | Deed::Answer

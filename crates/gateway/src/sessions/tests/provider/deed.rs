@@ -1,0 +1,70 @@
+//! What the provider of the tests can do.
+
+use assay_client::{protocol::Digest, session::Receipt};
+
+/// What it does with the next request, or with all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    Honest,
+    Busy,
+    /// An answer of something in between.
+    Proxy,
+    Mismatch,
+    ModelFailed,
+    /// Charges, and the connection breaks before the answer is whole.
+    ChargeAndBreak,
+    /// The same, and whoever asks again gets nothing at all.
+    ChargeAndKeep,
+    /// Its reader leaves and is charged for everything that was asked for.
+    ChargeAll,
+    /// Its reader leaves, and it goes on until it notices.
+    Unaware,
+    /// The connection breaks and nothing is charged.
+    Break,
+    Price,
+    Request,
+    Answer,
+    Sum,
+    Fork,
+    NoReceipt,
+}
+
+impl Deed {
+    /// The receipt that it signs in place of the right one.
+    pub fn forge(self, good: Receipt) -> Receipt {
+        match self {
+            Self::Price => Receipt {
+                price: good.price + 1,
+                cumulative: good.cumulative + 1,
+                ..good
+            },
+            Self::Request => Receipt {
+                request: Digest([1; 32]),
+                ..good
+            },
+            Self::Answer => Receipt {
+                response: Digest([1; 32]),
+                ..good
+            },
+            Self::Sum => Receipt {
+                cumulative: good.cumulative + 7,
+                ..good
+            },
+            Self::Fork => Receipt {
+                previous: Digest([1; 32]),
+                ..good
+            },
+            Self::Honest
+            | Self::Busy
+            | Self::Proxy
+            | Self::Mismatch
+            | Self::ModelFailed
+            | Self::ChargeAndBreak
+            | Self::ChargeAndKeep
+            | Self::ChargeAll
+            | Self::Unaware
+            | Self::Break
+            | Self::NoReceipt => good,
+        }
+    }
+}
