@@ -8,6 +8,7 @@ use assay_gateway::{
     api::{Options, Packages, router},
     front::{self, Guard},
     store::Store,
+    templates::Processes,
 };
 use solana_signer::Signer;
 use tokio::net::TcpListener;
@@ -46,7 +47,9 @@ pub async fn serve(arguments: &[&str]) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let guard = Guard::new(listener.local_addr()?, None)?;
     let packages = Arc::new(Packages::new([])?);
-    let router = router(Arc::new(sessions), packages, Options::default());
+    // Without a package nothing is rendered.
+    let renderer = Arc::new(Processes::of_this_executable()?);
+    let router = router(Arc::new(sessions), packages, renderer, Options::default());
     child::says(listener.local_addr()?)?;
     front::serve(listener, router, guard, std::future::pending()).await?;
     Ok(())
