@@ -129,6 +129,10 @@ pub struct Channel {
     slot: u64,
     /// Of the first reading that showed no account, of those since it was last seen.
     missing_since: Option<u64>,
+    /// Of the earliest reading that took back what was known, of those since one agreed with it.
+    doubted_since: Option<u64>,
+    /// Of the reading that changed the account; none once another has agreed with it.
+    changed_at: Option<u64>,
     /// A settlement or a close is being sent.
     sending: bool,
     /// Of those, in a row.
@@ -156,6 +160,8 @@ impl Channel {
             used_at: now,
             slot: 0,
             missing_since: None,
+            doubted_since: None,
+            changed_at: None,
             sending: false,
             failures: 0,
             not_before: UnixSeconds(i64::MIN),
