@@ -22,9 +22,6 @@ pub use sight::Seen;
 
 /// Times that an answer which is not in memory any more is computed again, since it is paid for once.
 const REPEATS: u8 = 2;
-/// Lost runs after which a session is served no more: each costs far more than what is paid for it. Counted from the
-/// start of the process, so that nothing of it is to be kept.
-const LOST_RUNS: u8 = 3;
 
 /// What a session must be to be served.
 #[derive(Clone, Copy, Debug)]
@@ -221,22 +218,23 @@ impl Channel {
     /// # Errors
     /// Why it is not taken; then nothing has changed.
     pub fn begin(&mut self, ask: &Ask, now: UnixSeconds) -> Result<Begun, Refused> {
-        if self.is_close_requested() {
-            return Err(Refused::Closing);
+        self.require_served()?;
+        self.take(ask, now)
+    }
+
+    /// The same for an answer that is in memory. It was charged for, so it is given even where nothing more is served.
+    ///
+    /// # Errors
+    /// Those of [`Channel::begin`].
+    pub fn begin_again(&mut self, ask: &Ask, now: UnixSeconds) -> Result<Begun, Refused> {
+        if self.sequence() == ask.sequence {
+            self.take(ask, now)
+        } else {
+            self.begin(ask, now)
         }
-        if self.missing_since.is_some() {
-            return Err(Refused::Unknown);
-        }
-        if self.lost_runs >= LOST_RUNS {
-            return Err(Refused::LostRuns {
-                runs: self.lost_runs,
-            });
-        }
-        // Vouchers up to what is settled are worth nothing: books that do not know of it would take them for pay.
-        let (settled, known) = (self.account.settled, self.due().max(self.paid()));
-        if settled > known {
-            return Err(Refused::Forgotten { settled, known });
-        }
+    }
+
+    fn take(&mut self, ask: &Ask, now: UnixSeconds) -> Result<Begun, Refused> {
         if self.under_way {
             return Err(Refused::UnderWay);
         }
