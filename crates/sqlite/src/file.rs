@@ -6,6 +6,7 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::Path,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -17,6 +18,8 @@ use crate::Error;
 const MODE: u32 = 0o600;
 /// How long a call waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
+
+static CREATING: Mutex<()> = Mutex::new(());
 
 /// What a call that returned is safe from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,18 +68,13 @@ pub fn open_read_only(path: &Path, layout: Layout) -> Result<Connection, Error> 
     Ok(connection)
 }
 
-/// Opens or creates a file that only its owner can use, in folders of the same kind.
+/// Opens or creates a file that only its owner can use, in folders of the same kind. None that SQLite uses: see
+/// [`restrict`].
 ///
 /// # Errors
 /// When the file system refuses.
 pub fn private(path: &Path) -> io::Result<File> {
-    let folder = path.parent();
-    if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-    }
+    make_folder(path)?;
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -89,13 +87,37 @@ pub fn private(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// SQLite makes the log like the file; one that was left behind may be open to others.
+fn make_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent();
+    let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Sees to it that SQLite's file is there, for its owner alone. SQLite makes the log like the file; one that was left
+/// behind may be open to others.
+///
+/// A file that is there is not opened: to close any descriptor of it drops the locks that all of this process's
+/// connections have on it. Another process would then take itself for the last user and remove the log under them.
 fn restrict(path: &Path) -> io::Result<()> {
-    private(path)?;
+    make_folder(path)?;
+    let mode = || Permissions::from_mode(MODE);
+    {
+        // Another thread must not have opened the new file before this descriptor of it is closed.
+        let _alone = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut new = OpenOptions::new();
+        match new.write(true).create_new(true).mode(MODE).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                fs::set_permissions(path, mode())?;
+            }
+            created => drop(created?),
+        }
+    }
     for end in ["-wal", "-shm"] {
         let mut beside = OsString::from(path);
         beside.push(end);
-        match fs::set_permissions(&beside, Permissions::from_mode(MODE)) {
+        match fs::set_permissions(&beside, mode()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
@@ -139,6 +161,8 @@ impl Layout {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     const LAYOUT: Layout = Layout(&["CREATE TABLE one (a INTEGER) STRICT"]);
@@ -170,6 +194,47 @@ mod tests {
         drop(first);
     }
 
+    /// Names the file to a process that is to visit it, and how many rows it must find.
+    const VISIT: (&str, &str) = ("ASSAY_TEST_VISIT", "ASSAY_TEST_ROWS");
+
+    /// Another process reads the file, writes a row and closes it.
+    fn visit(path: &Path, rows: i64) {
+        let name = "file::tests::log_outlives_other_processes_whoever_opens_the_file_twice";
+        let visitor = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env(VISIT.0, path)
+            .env(VISIT.1, rows.to_string())
+            .output()
+            .unwrap();
+        assert!(visitor.status.success(), "{visitor:?}");
+    }
+
+    fn rows(connection: &Connection) -> i64 {
+        let count = connection.query_row("SELECT count(*) FROM one", [], |row| row.get(0));
+        count.unwrap()
+    }
+
+    #[test]
+    fn log_outlives_other_processes_whoever_opens_the_file_twice() {
+        const ROW: &str = "INSERT INTO one VALUES (1)";
+        if let (Some(path), Ok(expected)) = (std::env::var_os(VISIT.0), std::env::var(VISIT.1)) {
+            let connection = Connection::open(path).unwrap();
+            assert_eq!(rows(&connection).to_string(), expected);
+            connection.execute(ROW, []).unwrap();
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.sqlite");
+        let first = open(&path, LAYOUT, Durability::Process).unwrap();
+        first.execute(ROW, []).unwrap();
+        let _second = open(&path, LAYOUT, Durability::Process).unwrap();
+        visit(&path, 1);
+        assert!(path.with_file_name("file.sqlite-wal").exists());
+        first.execute(ROW, []).unwrap();
+        visit(&path, 3);
+        assert_eq!(rows(&first), 4);
+    }
+
     #[test]
     fn layout_grows_by_the_steps_that_are_missing_and_never_shrinks() {
         let folder = tempfile::tempdir().unwrap();
@@ -177,8 +242,7 @@ mod tests {
         drop(open(&path, LAYOUT, Durability::Power).unwrap());
         for _ in 0..2 {
             let later = open(&path, LATER, Durability::Power).unwrap();
-            let count = later.query_row("SELECT count(*) FROM one", [], |row| row.get::<_, i64>(0));
-            assert_eq!(count.unwrap(), 1, "a step runs once");
+            assert_eq!(rows(&later), 1, "a step runs once");
         }
         for refused in [
             open(&path, LAYOUT, Durability::Power),

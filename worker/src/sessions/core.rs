@@ -22,9 +22,6 @@ pub use sight::Seen;
 
 /// Times that an answer which is not in memory any more is computed again, since it is paid for once.
 const REPEATS: u8 = 2;
-/// Lost runs after which a session is served no more: each costs far more than what is paid for it. Counted from the
-/// start of the process, so that nothing of it is to be kept.
-const LOST_RUNS: u8 = 3;
 
 /// What a session must be to be served.
 #[derive(Clone, Copy, Debug)]
@@ -129,6 +126,10 @@ pub struct Channel {
     slot: u64,
     /// Of the first reading that showed no account, of those since it was last seen.
     missing_since: Option<u64>,
+    /// Of the earliest reading that took back what was known, of those since one agreed with it.
+    doubted_since: Option<u64>,
+    /// Of the reading that changed the account; none once another has agreed with it.
+    changed_at: Option<u64>,
     /// A settlement or a close is being sent.
     sending: bool,
     /// Of those, in a row.
@@ -156,6 +157,8 @@ impl Channel {
             used_at: now,
             slot: 0,
             missing_since: None,
+            doubted_since: None,
+            changed_at: None,
             sending: false,
             failures: 0,
             not_before: UnixSeconds(i64::MIN),
@@ -215,22 +218,23 @@ impl Channel {
     /// # Errors
     /// Why it is not taken; then nothing has changed.
     pub fn begin(&mut self, ask: &Ask, now: UnixSeconds) -> Result<Begun, Refused> {
-        if self.is_close_requested() {
-            return Err(Refused::Closing);
+        self.require_served()?;
+        self.take(ask, now)
+    }
+
+    /// The same for an answer that is in memory. It was charged for, so it is given even where nothing more is served.
+    ///
+    /// # Errors
+    /// Those of [`Channel::begin`].
+    pub fn begin_again(&mut self, ask: &Ask, now: UnixSeconds) -> Result<Begun, Refused> {
+        if self.sequence() == ask.sequence {
+            self.take(ask, now)
+        } else {
+            self.begin(ask, now)
         }
-        if self.missing_since.is_some() {
-            return Err(Refused::Unknown);
-        }
-        if self.lost_runs >= LOST_RUNS {
-            return Err(Refused::LostRuns {
-                runs: self.lost_runs,
-            });
-        }
-        // Vouchers up to what is settled are worth nothing: books that do not know of it would take them for pay.
-        let (settled, known) = (self.account.settled, self.due().max(self.paid()));
-        if settled > known {
-            return Err(Refused::Forgotten { settled, known });
-        }
+    }
+
+    fn take(&mut self, ask: &Ask, now: UnixSeconds) -> Result<Begun, Refused> {
         if self.under_way {
             return Err(Refused::UnderWay);
         }

@@ -24,6 +24,8 @@ pub struct Request<C: Chain> {
     pub session: Address,
     pub model: Arc<OfferedModel>,
     begun: Begun,
+    /// The answer that was given before, if it is in memory.
+    kept: Option<Answer>,
     /// Of the path's last word and the body.
     digest: Digest,
     /// Lamports, at most.
@@ -46,7 +48,14 @@ impl<C: Chain> Request<C> {
         let checked = sessions.terms.check(&ask.payment, &session, &key, now);
         checked.map_err(Refused::from)?;
         let begin = || {
-            let begun = sessions.with(&session, |channel| channel.begin(&ask, now));
+            let begun = sessions.with(&session, |channel| {
+                let kept = sessions.answers.get(&session, ask.sequence);
+                let begun = match &kept {
+                    Some(_) => channel.begin_again(&ask, now),
+                    None => channel.begin(&ask, now),
+                };
+                begun.map(|begun| (begun, kept))
+            });
             begun.unwrap_or(Err(Refused::Closing))
         };
         let mut begun = begin();
@@ -55,11 +64,13 @@ impl<C: Chain> Request<C> {
         {
             begun = begin();
         }
+        let (begun, kept) = begun?;
         Ok(Self {
             sessions: Arc::clone(sessions),
             session,
             model,
-            begun: begun?,
+            begun,
+            kept,
             digest: Digest([0; 32]),
             most: 0,
             places: Vec::new(),
@@ -119,9 +130,7 @@ impl<C: Chain> Request<C> {
         let last = self
             .sessions
             .with(&self.session, |channel| channel.last().copied());
-        let answers = &self.sessions.answers;
-        let answer = answers.get(&self.session, self.begun.ask.sequence);
-        last.flatten().map(|last| (last, answer))
+        last.flatten().map(|last| (last, self.kept.clone()))
     }
 
     /// Whether it was answered before: then what was charged stays as it is unless the answer is whole again.

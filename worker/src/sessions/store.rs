@@ -320,6 +320,11 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> Result<(), SessionStor
                 "UPDATE sessions SET account = ?2 WHERE session = ?1",
                 params![session.as_ref(), bytemuck::bytes_of(account.as_ref())],
             )?;
+            // What an earlier reading took for settled and was not, or is not any more.
+            transaction.execute(
+                "DELETE FROM income WHERE session = ?1 AND settled > ?2",
+                params![session.as_ref(), account.settled.cast_signed()],
+            )?;
             if let Some(income) = income {
                 save_income(transaction, income)?;
             }

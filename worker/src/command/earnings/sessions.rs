@@ -106,7 +106,10 @@ mod tests {
             };
             let seen = Write::Account {
                 session,
-                account: Box::new(SessionData::zeroed()),
+                account: Box::new(SessionData {
+                    settled,
+                    ..SessionData::zeroed()
+                }),
                 income: Some(income),
             };
             sessions.write(seen).await.unwrap();

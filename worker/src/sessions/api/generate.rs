@@ -63,15 +63,13 @@ pub async fn answer<C: Chain>(
                 return Ok(response(status, bytes, &last.receipt));
             }
             None => {
-                // What was not charged for is not given.
-                let charged = last.usage.output_tokens;
-                if charged == 0 {
+                if last.receipt.receipt.response == response_digest(&[]) {
                     return again(&[], Finish::Length, last);
                 }
                 request.repeat()?;
-                asked.max_tokens = asked
-                    .max_tokens
-                    .min(u32::try_from(charged).unwrap_or(u32::MAX));
+                // What was not charged for is not given; a model that failed before its first token is asked for one.
+                let charged = u32::try_from(last.usage.output_tokens).unwrap_or(u32::MAX);
+                asked.max_tokens = asked.max_tokens.min(charged.max(1));
             }
         }
     }
@@ -252,14 +250,10 @@ impl Production {
         finish: Finish,
     ) -> Result<Answered, Failure> {
         let usage = self.usage();
-        let ids: Vec<u8> = self
-            .shown
-            .iter()
-            .flat_map(|token| token.id.to_le_bytes())
-            .collect();
+        let response = response_digest(&self.shown);
         let tokens = self.shown.into();
         let answer = Answer::Tokens { tokens, finish };
-        request.complete(Digest::of(&[&ids]), usage, answer).await
+        request.complete(response, usage, answer).await
     }
 
     fn usage(&self) -> Usage {
@@ -276,6 +270,12 @@ impl Production {
             let _ = begin.send(start);
         }
     }
+}
+
+/// Of the tokens' numbers, one after the other.
+fn response_digest(tokens: &[Token]) -> Digest {
+    let ids = tokens.iter().flat_map(|token| token.id.to_le_bytes());
+    Digest::of(&[&ids.collect::<Vec<u8>>()])
 }
 
 async fn send(lines: &mpsc::Sender<Bytes>, last: &Line) {

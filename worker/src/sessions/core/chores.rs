@@ -54,8 +54,12 @@ impl Channel {
 
     /// Nothing is to be expected of it: it need not be read before its next request.
     pub fn is_at_rest(&self, now: UnixSeconds, policy: &SettlePolicy) -> bool {
-        let quiet = !self.under_way && !self.sending && self.missing_since.is_none();
+        let quiet = !self.under_way && !self.sending;
+        let certain = self.missing_since.is_none()
+            && self.doubted_since.is_none()
+            && self.changed_at.is_none();
         quiet
+            && certain
             && self.is_idle(now, policy)
             && !self.is_worth_settling(now)
             && !self.is_close_requested()
@@ -82,6 +86,8 @@ impl Channel {
     pub fn settle(&mut self, cumulative: u64) -> u64 {
         let more = cumulative.saturating_sub(self.account.settled);
         self.account.settled = self.account.settled.saturating_add(more);
+        // Nodes may not know of it yet.
+        self.doubted_since = None;
         more
     }
 

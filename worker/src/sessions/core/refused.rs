@@ -2,6 +2,12 @@
 
 use assay_client::session::{PaymentError, code};
 
+use super::Channel;
+
+/// Lost runs after which a session is served no more: each costs far more than what is paid for it. Counted from the
+/// start of the process, so that nothing of it is to be kept.
+const LOST_RUNS: u8 = 3;
+
 /// Why a session's request is not served. It costs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -81,5 +87,28 @@ impl Refused {
             | Self::Repeated { .. } => 409,
             Self::Closing | Self::Forgotten { .. } | Self::LostRuns { .. } => 410,
         }
+    }
+}
+
+impl Channel {
+    /// Whether requests are served at all.
+    pub(super) fn require_served(&self) -> Result<(), Refused> {
+        if self.is_close_requested() {
+            return Err(Refused::Closing);
+        }
+        if self.missing_since.is_some() {
+            return Err(Refused::Unknown);
+        }
+        if self.lost_runs >= LOST_RUNS {
+            return Err(Refused::LostRuns {
+                runs: self.lost_runs,
+            });
+        }
+        // Vouchers up to what is settled are worth nothing: books that do not know of it would take them for pay.
+        let (settled, known) = (self.account.settled, self.due().max(self.paid()));
+        if settled > known {
+            return Err(Refused::Forgotten { settled, known });
+        }
+        Ok(())
     }
 }

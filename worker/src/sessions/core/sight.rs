@@ -4,6 +4,9 @@ use assay_client::protocol::{SessionData, limits::OPEN_SLOT_AGE};
 
 use super::Channel;
 
+/// Slots, about a minute: no node that is of use is further behind.
+const LAG: u64 = 150;
+
 /// What a reading of a session showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
@@ -18,24 +21,35 @@ pub enum Seen {
 impl Channel {
     /// A reading of the account at this slot; none if there is none.
     ///
-    /// A node that lags or answers wrongly must not cost what is owed. As with jobs, gone is only what two readings miss,
-    /// both after the slot from which the account can be closed, and as far apart as an account lives at least where
-    /// vouchers are not settled: time in which that is tried.
+    /// A node that lags or answers wrongly must not cost what is owed. What takes back what was known, a lower sum or an
+    /// earlier status, is believed once readings have shown it for longer than a node lags: either the chain has rolled
+    /// back, or an earlier reading was wrong. As with jobs, gone is only what two readings miss, both after the slot from
+    /// which the account can be closed, and as far apart as an account lives at least where vouchers are not settled:
+    /// time in which that is tried.
     pub fn see(&mut self, read: Option<&SessionData>, slot: u64) -> Seen {
         self.slot = self.slot.max(slot);
         let Some(read) = read else {
             return self.miss(slot);
         };
         self.missing_since = None;
-        // A node that is behind shows what was.
-        let old = read.deposit < self.account.deposit
+        let takes_back = read.deposit < self.account.deposit
             || read.settled < self.account.settled
             || read.status < self.account.status;
-        if old || *read == self.account {
+        if takes_back {
+            // By its own slots: a node that stands still proves nothing, nor does a slot that is far too high.
+            let since = self.doubted_since.map_or(slot, |since| since.min(slot));
+            self.doubted_since = Some(since);
+            if slot <= since.saturating_add(LAG) {
+                return Seen::Same;
+            }
+        }
+        self.doubted_since = None;
+        if *read == self.account {
+            self.changed_at.take_if(|changed_at| *changed_at != slot);
             return Seen::Same;
         }
         let settled = read.settled.saturating_sub(self.account.settled);
-        self.account = *read;
+        (self.account, self.changed_at) = (*read, Some(slot));
         Seen::Changed { settled }
     }
 
@@ -51,5 +65,77 @@ impl Channel {
         };
         let is_gone = slot > since.saturating_add(patience) && !self.under_way && !self.sending;
         if is_gone { Seen::Gone } else { Seen::Same }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use assay_client::protocol::{SessionStatus, UnixSeconds};
+
+    use super::{
+        super::{
+            chores::Chore,
+            tests::{NOW, SESSION, account, pays, policy},
+        },
+        *,
+    };
+
+    const IDLE: UnixSeconds = UnixSeconds(NOW.0 + 3_600);
+
+    fn owing(account: SessionData) -> Channel {
+        let payment = pays(900_000, i64::MAX);
+        Channel::new(SESSION, account, Some(payment), None, NOW)
+    }
+
+    #[test]
+    fn wrong_reading_is_taken_back_and_what_is_owed_is_settled() {
+        let truth = account(1_000_000);
+        let settled = SessionData {
+            settled: 900_000,
+            ..truth
+        };
+        let closing = SessionData {
+            settled: 900_000,
+            status: SessionStatus::CloseRequested as u8,
+            ..truth
+        };
+        for wrong in [settled, closing] {
+            let mut channel = owing(truth);
+            let settled = 900_000;
+            assert_eq!(channel.see(Some(&wrong), 1_000), Seen::Changed { settled });
+            assert!(!channel.is_at_rest(IDLE, &policy()), "one reading shows it");
+            for slot in [1_001, 1_001 + LAG] {
+                assert_eq!(channel.see(Some(&truth), slot), Seen::Same);
+                assert!(!channel.is_at_rest(IDLE, &policy()));
+            }
+            let believed = channel.see(Some(&truth), 1_002 + LAG);
+            assert_eq!(believed, Seen::Changed { settled: 0 });
+            assert_eq!(channel.account(), &truth);
+            let chore = channel.chore(IDLE, &policy(), false);
+            assert_eq!(chore, Some(Chore::Settle));
+        }
+    }
+
+    #[test]
+    fn node_that_is_behind_takes_nothing_back() {
+        let old = account(1_000_000);
+        let settled = SessionData {
+            settled: 900_000,
+            ..old
+        };
+        let mut channel = owing(old);
+        channel.see(Some(&settled), 1_000);
+        channel.see(Some(&settled), 1_001);
+        assert!(channel.is_at_rest(IDLE, &policy()), "two agree");
+        // It stands still; it is told a slot that is far too high; another one agrees with what is known.
+        for slot in [u64::MAX, 990, 990, 990 + LAG] {
+            assert_eq!(channel.see(Some(&old), slot), Seen::Same);
+        }
+        channel.see(Some(&settled), 1_150);
+        assert_eq!(channel.see(Some(&old), 1_151), Seen::Same);
+        // A settlement of our own is not known everywhere at once.
+        channel.settle(950_000);
+        assert_eq!(channel.see(Some(&settled), 1_150 + 2 * LAG), Seen::Same);
+        assert_eq!(channel.account().settled, 950_000);
     }
 }

@@ -4,7 +4,11 @@ use assay_client::session::{Line, Usage};
 use futures_util::StreamExt;
 use serde_json::json;
 
-use super::{kit::PRICE, model::HOLD_FIRST, *};
+use super::{
+    kit::PRICE,
+    model::{FAILS_AT_ONCE, HOLD_FIRST},
+    *,
+};
 
 fn price(input: u64, output: u64) -> u64 {
     let usage = Usage {
@@ -79,4 +83,45 @@ async fn requester_that_leaves_before_the_first_token_pays_for_its_prompt() {
     world.model.release();
     rests(&world).await;
     assert_eq!(world.standing().await.due, price(2, 0));
+    // It was shown nothing, which is not computed again.
+    world.sessions.answers.forget(&SESSION);
+    let again = world.call(&call).await;
+    let line = again.bytes().await.unwrap();
+    assert!(matches!(
+        serde_json::from_slice(&line),
+        Ok(Line::Done { .. })
+    ));
+    assert_eq!(world.model.runs(), 1);
+}
+
+#[tokio::test]
+async fn failure_before_the_first_token_is_told_again() {
+    let world = World::start().await;
+    let call = Call::generate(1, 0, &json!({ "tokens": [FAILS_AT_ONCE], "max_tokens": 9 }));
+    let first = world.call(&call).await;
+    let charged = (first.status().as_u16(), receipt(&first));
+    assert_eq!(charged.0, 422);
+    world.sessions.answers.forget(&SESSION);
+    let again = world.call(&call).await;
+    assert_eq!((again.status().as_u16(), receipt(&again)), charged);
+    assert_eq!(refusal(again).await, refused(422, code::MODEL_FAILED));
+}
+
+#[tokio::test]
+async fn answer_in_memory_is_given_whatever_became_of_the_session() {
+    let world = World::start().await;
+    let call = Call::run(1, 0, b"abc");
+    let first = world.call(&call).await;
+    let charged = receipt(&first);
+    world.change(&SESSION, |account| {
+        account.status = SessionStatus::CloseRequested as u8
+    });
+    world.sessions.look().await;
+    let again = world.call(&call).await;
+    assert_eq!((again.status().as_u16(), receipt(&again)), (200, charged));
+    assert_eq!(again.bytes().await.unwrap(), first.bytes().await.unwrap());
+    assert_eq!(world.model.runs(), 1);
+    world.sessions.answers.forget(&SESSION);
+    let computed = world.call(&call).await;
+    assert_eq!(refusal(computed).await, refused(410, code::SESSION_CLOSING));
 }

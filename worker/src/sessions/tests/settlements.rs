@@ -189,3 +189,21 @@ async fn settlement_that_would_fail_is_not_sent_and_not_tried_at_once() {
     assert_eq!(world.node.count("simulateTransaction"), 1);
     assert_eq!(world.account(&SESSION).unwrap().deposit, DEPOSIT);
 }
+
+#[tokio::test]
+async fn settlement_that_never_was_is_no_income_and_is_made_good() {
+    let world = paid(50_000).await;
+    let incomes = || income(&world.file(), UnixSeconds(0)).unwrap();
+    for (slot, settled) in [(1_000, 50_000), (1_001, 0)] {
+        world.change(&SESSION, |account| account.settled = settled);
+        world.node.world().slot = slot;
+        world.sessions.look().await;
+        assert_eq!(incomes().len(), 1, "one reading takes nothing back");
+    }
+    world.node.world().slot = 1_152;
+    world.sessions.look().await;
+    assert_eq!(incomes(), []);
+    world.sessions.end(kit::PATIENCE).await;
+    assert_eq!(world.account(&SESSION).unwrap().settled, 50_000);
+    assert_eq!(incomes()[0].gross, 50_000);
+}
