@@ -105,13 +105,24 @@ pub enum EngineError {
     #[error("the engine was stopped while it was to {doing}")]
     Stopped { doing: &'static str },
     #[error(
-        "the engine gave its memory up to claimed work while it was to {doing}; it is tried again, or raise \
+        "the engine gave its memory up to other work while it was to {doing}; it is tried again, or raise \
          `engine.memory_bytes`"
     )]
     GaveWay { doing: &'static str },
 }
 
 impl EngineError {
+    /// What a run's failure is on an engine that holds memory for others, if it does: for want of memory it has given
+    /// way to them, whatever its own input.
+    pub(crate) fn where_memory_is_shared(self, shares: bool) -> Self {
+        let is_want = matches!(self, Self::Runtime(RuntimeFault::OutOfMemory { .. }));
+        if !is_want || !shares {
+            return self;
+        }
+        let doing = "run the model";
+        Self::GaveWay { doing }
+    }
+
     /// A stable name, for logs and metrics.
     pub fn code(&self) -> &'static str {
         match self {

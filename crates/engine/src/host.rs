@@ -1,7 +1,8 @@
 //! The near end of the pipe: starts engines, keeps the useful ones, kills the rest.
 //!
 //! One child holds one model for all its life, so a model that takes over its process meets no other
-//! job's data. All calls are async over tokio's processes; nothing blocks a runtime thread. A call
+//! model's data. A job's data it meets alone; for sessions a child keeps what it has made of several requesters'
+//! inputs at once, and such a model could tell one of them what another asked. All calls are async over tokio's processes; nothing blocks a runtime thread. A call
 //! whose future is dropped takes its child with it, so no child is ever left in the middle of an
 //! exchange.
 //!
@@ -32,7 +33,6 @@ use super::{
     carry::Carrying,
     config::{EngineConfig, Provider},
     error::EngineError,
-    info::ModelInfo,
     runtime::Runtime,
     sandbox::Confinement,
     settings::Mode,
@@ -191,23 +191,6 @@ impl Host {
         Ok(probe)
     }
 
-    /// Loads and warms up a model, unless it is already, and says what it takes and gives.
-    pub async fn load(&self, model: &Model) -> Result<ModelInfo, EngineError> {
-        self.load_for(Work::Claimed, model).await
-    }
-
-    pub async fn load_for(&self, work: Work, model: &Model) -> Result<ModelInfo, EngineError> {
-        self.inner.check_size(model)?;
-        match self.inner.lease(model, (work, Want::Loaded)).await? {
-            Granted::Info(info) => Ok(ModelInfo::clone(&info)),
-            Granted::Engine(lease) => {
-                let info = lease.info().clone();
-                lease.keep();
-                Ok(info)
-            }
-        }
-    }
-
     /// Runs a model on a safetensors file. The file is checked first, and an input that does not
     /// fit costs the engine nothing. `limit` bounds the inference alone; loading has its own.
     pub async fn run(
@@ -227,7 +210,8 @@ impl Host {
         limit: Duration,
     ) -> Result<Outcome, EngineError> {
         let lease = self.inner.lease_to_run(work, model).await?;
-        self.inner.run_on(lease, model, (input, None), limit).await
+        let ran = self.inner.run_on(lease, model, (input, (None, 0)), limit);
+        ran.await
     }
 
     /// What every engine is doing, and what the models took that were run here.
@@ -281,11 +265,12 @@ impl Inner {
         }
     }
 
+    /// `kept` bytes are the run's own of what its engine keeps for sequences.
     async fn run_on(
         &self,
         mut lease: Lease,
         model: &Model,
-        (input, carrying): (&[u8], Option<Carrying>),
+        (input, (carrying, kept)): (&[u8], (Option<Carrying>, u64)),
         limit: Duration,
     ) -> Result<Outcome, EngineError> {
         let most = self.config.engine.limits.input_bytes;
@@ -297,8 +282,11 @@ impl Inner {
                 return Err(mismatch.into());
             }
         };
+        // None are added meanwhile: the engine is lent.
+        let shares = self.floor().pool.keeps_beside(lease.number(), kept);
         let running = lease.run(&inputs, carrying, Deadline::within(limit));
-        let (outcome, took) = self.unless_stopped(RUN, running).await?;
+        let ran = self.unless_stopped(RUN, running).await;
+        let (outcome, took) = ran.map_err(|error| error.where_memory_is_shared(shares))?;
         lease.keep();
         let input_bytes = u64::try_from(input.len()).unwrap_or(u64::MAX);
         let sample = Sample { input_bytes, took };

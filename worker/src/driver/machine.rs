@@ -12,6 +12,10 @@ use crate::core::Fresh;
 /// What runs models.
 pub trait Engines: Send + Sync {
     fn load<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<ModelInfo, EngineError>>;
+    /// The same in an engine that has not had the model: that another one has it shows nothing of this machine.
+    fn load_anew<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<ModelInfo, EngineError>> {
+        self.load(model)
+    }
     /// `limit` bounds the inference alone.
     fn run<'a>(
         &'a self,
@@ -64,6 +68,10 @@ pub trait Engines: Send + Sync {
 impl Engines for Host {
     fn load<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<ModelInfo, EngineError>> {
         Box::pin(self.load(model))
+    }
+
+    fn load_anew<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<ModelInfo, EngineError>> {
+        Box::pin(self.load_anew(model))
     }
 
     fn run<'a>(

@@ -3,8 +3,8 @@
 use std::{fs, os::unix::fs::PermissionsExt, process::Command, time::Duration};
 
 use assay_engine::{
-    EngineConfig, EngineError, EngineState, EngineStatus, Fault, Host, Model, ModelRefused, Work,
-    to_safetensors,
+    EngineConfig, EngineError, EngineState, EngineStatus, Fault, Host, Model, ModelRefused, Step,
+    Work, to_safetensors,
 };
 
 use crate::kit::{LONG, floats, host_with, integers, model, outputs, read_floats, run};
@@ -232,6 +232,20 @@ async fn run_that_takes_more_memory_than_there_may_be_is_ended() {
     let error = host.run(&fill, &input, LONG).await.unwrap_err();
     assert_eq!(error.code(), "out_of_memory", "{error}");
     assert_eq!(host.ps().engines, []);
+    // Beside what the engine keeps for others, the input is not at fault; alone it is.
+    let sequence = host.sequence(1 << 20).unwrap();
+    let begun = || Step {
+        goes_on: false,
+        carries: Vec::new(),
+        last: Vec::new(),
+    };
+    let little = to_safetensors(&[integers("shape", &[1], &[4])]).unwrap();
+    let ran = host.run_step(&fill, (&sequence, begun()), &little, LONG);
+    assert!(ran.await.unwrap().is_some());
+    let error = host.run(&fill, &input, LONG).await.unwrap_err();
+    assert_eq!(error.code(), "engine_gave_way", "{error}");
+    let ran = host.run_step(&fill, (&sequence, begun()), &input, LONG);
+    assert_eq!(ran.await.unwrap_err().code(), "out_of_memory");
     let short = Duration::from_millis(1);
     let _ = host.run(&fill, &input, short).await.unwrap_err();
 }

@@ -51,7 +51,7 @@ impl Inner {
         (work, want): (Work, Want),
     ) -> Result<Granted, EngineError> {
         let doing = match want {
-            Want::Loaded => "load the model",
+            Want::Loaded | Want::Anew => "load the model",
             Want::Run => "run the model",
         };
         self.unless_stopped(doing, async {
@@ -63,7 +63,7 @@ impl Inner {
                 match grant {
                     Grant::Ready(info) => return Ok(Granted::Info(info)),
                     Grant::Refuse(needs) => return Err(self.too_large(needs)),
-                    // Nobody asked for a certain one.
+                    // Nobody asked for a certain one: no new one can be had.
                     Grant::Gone => return Err(EngineError::Stopped { doing }),
                     Grant::Load(number) => {
                         let lease = self.lend(number, None);
@@ -201,7 +201,7 @@ impl Lease {
             floor.pool.loaded(self.number, memory, now);
             if let Some(known) = floor.engines.get_mut(&self.number) {
                 known.info = Some(Arc::clone(&self.info));
-                if want == Want::Loaded {
+                if want != Want::Run {
                     known.idle = self.engine.take();
                     self.held = false;
                 }
@@ -212,7 +212,7 @@ impl Lease {
         inner.sweep();
         Ok(match want {
             Want::Run => Granted::Engine(self),
-            Want::Loaded => Granted::Info(Arc::clone(&self.info)),
+            Want::Loaded | Want::Anew => Granted::Info(Arc::clone(&self.info)),
         })
     }
 }

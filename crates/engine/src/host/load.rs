@@ -5,19 +5,52 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
-    Deadline, Inner, Model,
+    Deadline, Host, Inner, Model,
     engine::Engine,
+    lease::Granted,
     memory,
     optimised::{Found, Key, OptimisedModels},
+    pool::{Want, Work},
     ps::{EngineState, Hex},
 };
-use crate::{backend::ModelRefused, error::EngineError};
+use crate::{backend::ModelRefused, error::EngineError, info::ModelInfo};
 
 /// Least time that is left to a model whose kept form does not load.
 const LEAST_RESERVE: Duration = Duration::from_secs(2);
 /// Between two looks at what an engine at work holds in memory. What it can take in between is
 /// bounded by its sandbox.
 const LOOK: Duration = Duration::from_millis(200);
+
+impl Host {
+    /// Loads and warms up a model, unless it is already, and says what it takes and gives.
+    pub async fn load(&self, model: &Model) -> Result<ModelInfo, EngineError> {
+        self.load_for(Work::Claimed, model).await
+    }
+
+    pub async fn load_for(&self, work: Work, model: &Model) -> Result<ModelInfo, EngineError> {
+        self.load_as(model, (work, Want::Loaded)).await
+    }
+
+    /// Loads and warms up a model in an engine that has not had it, which shows that this machine can.
+    ///
+    /// # Errors
+    /// Also where there are as many engines with the model as there may be, all of them older.
+    pub async fn load_anew(&self, model: &Model) -> Result<ModelInfo, EngineError> {
+        self.load_as(model, (Work::Claimed, Want::Anew)).await
+    }
+
+    async fn load_as(&self, model: &Model, wish: (Work, Want)) -> Result<ModelInfo, EngineError> {
+        self.inner.check_size(model)?;
+        match self.inner.lease(model, wish).await? {
+            Granted::Info(info) => Ok(ModelInfo::clone(&info)),
+            Granted::Engine(lease) => {
+                let info = lease.info().clone();
+                lease.keep();
+                Ok(info)
+            }
+        }
+    }
+}
 
 impl Inner {
     /// A process with the model loaded: as it was optimised before, where that was kept and is still

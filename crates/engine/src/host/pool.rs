@@ -13,6 +13,7 @@ pub use work::{Want, Work};
 
 mod ending;
 mod keeping;
+mod places;
 mod work;
 
 /// An idle engine of this age may be ended for a model that is only being prepared. Between the
@@ -21,7 +22,8 @@ pub const HOLD: Duration = Duration::from_secs(30);
 /// Whoever waits for memory is overtaken this long by those who need none.
 const OVERTAKEN: Duration = Duration::from_secs(10);
 
-/// Least memory that an engine is taken to need before it was measured.
+/// Least memory that an engine is taken to need before it was measured, and that is left for a run beside what engines
+/// keep.
 const LEAST_NEED: u64 = 48 << 20;
 
 #[derive(Clone, Debug)]
@@ -50,7 +52,7 @@ pub enum Order {
     Load { ticket: u64, engine: u64 },
     /// No engine may be so large.
     Refuse { ticket: u64, needs: u64 },
-    /// The engine that was asked for is no more.
+    /// The engine that was asked for is no more, or there can be no new one.
     Gone { ticket: u64 },
     /// This engine is to end: it is idle, or must give way while it prepares.
     End { engine: u64 },
@@ -74,6 +76,8 @@ struct Engine {
     memory: u64,
     /// Bytes that are reserved for the sequences it keeps.
     kept: u64,
+    /// Sequences that it was told to forget and may hold still.
+    forgetting: u32,
     used: Instant,
 }
 
@@ -86,6 +90,8 @@ struct Waiter {
     want: Want,
     /// The only engine that will do.
     at: Option<u64>,
+    /// The first engine that will do where the model is only to be loaded.
+    from: u64,
     since: Instant,
 }
 
@@ -132,6 +138,10 @@ impl Pool {
         (work, want): (Work, Want),
         now: Instant,
     ) -> u64 {
+        let from = match want {
+            Want::Loaded | Want::Run => 0,
+            Want::Anew => self.first_loading(&model),
+        };
         self.queue(Waiter {
             ticket: 0,
             model,
@@ -139,6 +149,7 @@ impl Pool {
             work,
             want,
             at: None,
+            from,
             since: now,
         })
     }
@@ -173,7 +184,7 @@ impl Pool {
         entry.used = now;
         entry.state = match entry.state {
             State::Loading { want: Want::Run } | State::Running => State::Running,
-            State::Loading { want: Want::Loaded } | State::Idle => State::Idle,
+            State::Loading { .. } | State::Idle => State::Idle,
         };
     }
 
@@ -184,8 +195,11 @@ impl Pool {
 
     pub fn measured(&mut self, engine: u64, memory: u64) {
         if let Some(entry) = self.engines.get_mut(&engine) {
-            // What it keeps is counted by itself, as much as it may become.
-            entry.memory = memory.saturating_sub(entry.kept);
+            // What it keeps is counted by itself, as much as it may become. What of it is used already is not known:
+            // the model has not become smaller than it was.
+            let loaded = self.known.get(&entry.model).filter(|_| entry.kept > 0);
+            let least = loaded.copied().unwrap_or_default();
+            entry.memory = memory.saturating_sub(entry.kept).max(least);
         }
     }
 
@@ -248,8 +262,8 @@ impl Pool {
     ) -> Decision {
         let ticket = waiter.ticket;
         match waiter.want {
-            Want::Loaded => {
-                if let Some(engine) = self.look_at_loaded(&waiter.model, now) {
+            Want::Loaded | Want::Anew => {
+                if let Some(engine) = self.look_at_loaded(waiter, now) {
                     return Decision::Now(Order::Ready { ticket, engine });
                 }
             }
@@ -265,7 +279,13 @@ impl Pool {
                 }
             }
         }
-        if self.is_coming(waiter) || self.is_full(waiter) {
+        if self.is_coming(waiter) {
+            return Decision::ForAnEngine;
+        }
+        if waiter.want == Want::Anew && self.has_all_instances(&waiter.model) {
+            return Decision::Now(Order::Gone { ticket });
+        }
+        if self.is_full(waiter) {
             return Decision::ForAnEngine;
         }
         let budget = self.limits.memory;
@@ -292,9 +312,11 @@ impl Pool {
     }
 
     /// Where the model is loaded. That engine counts as used: a job will follow.
-    fn look_at_loaded(&mut self, model: &Digest, now: Instant) -> Option<u64> {
-        let loaded = |(_, engine): &(&u64, &mut Engine)| {
-            engine.model == *model && matches!(engine.state, State::Idle | State::Running)
+    fn look_at_loaded(&mut self, waiter: &Waiter, now: Instant) -> Option<u64> {
+        let loaded = |(number, engine): &(&u64, &mut Engine)| {
+            engine.model == waiter.model
+                && **number >= waiter.from
+                && matches!(engine.state, State::Idle | State::Running)
         };
         let (number, engine) = self.engines.iter_mut().find(loaded)?;
         engine.used = now;
@@ -314,46 +336,6 @@ impl Pool {
         Some(*number)
     }
 
-    /// Whether an engine that was only to be had is loading this model. It then loads for the waiter,
-    /// where there is a place for that: else nobody is there whom it could be in the way of.
-    fn is_coming(&mut self, waiter: &Waiter) -> bool {
-        let has_place = !self.has_no_place(waiter.work);
-        let coming = self.engines.values_mut().find(|engine| {
-            let want = waiter.want;
-            engine.model == waiter.model
-                && matches!(engine.state, State::Loading { want: for_whom }
-                    if for_whom == Want::Loaded || want == Want::Loaded)
-        });
-        if let Some(engine) = coming {
-            if has_place {
-                engine.work = engine.work.min(waiter.work);
-            }
-            return true;
-        }
-        false
-    }
-
-    /// Whether there is no place for another engine, whatever its memory.
-    fn is_full(&self, waiter: &Waiter) -> bool {
-        if self.engines_of(&waiter.model) >= self.limits.instances {
-            return true;
-        }
-        self.has_no_place(waiter.work)
-    }
-
-    fn has_no_place(&self, work: Work) -> bool {
-        if work != Work::Preparing {
-            return self.at_work() >= self.limits.runs;
-        }
-        let preparing = self.engines.values().filter(|engine| engine.is_preparing());
-        preparing.count() >= self.limits.preparing
-    }
-
-    fn at_work(&self) -> usize {
-        let at_work = |engine: &&Engine| !engine.is_idle() && !engine.is_preparing();
-        self.engines.values().filter(at_work).count()
-    }
-
     fn begin(&mut self, waiter: &Waiter, memory: u64, now: Instant) -> u64 {
         let number = self.number();
         let engine = Engine {
@@ -362,6 +344,7 @@ impl Pool {
             state: State::Loading { want: waiter.want },
             memory,
             kept: 0,
+            forgetting: 0,
             used: now,
         };
         self.engines.insert(number, engine);

@@ -47,6 +47,8 @@ impl Sequence {
             std::mem::replace(&mut *at, to)
         };
         let left = before.filter(|before| Some(*before) != to);
+        // While the runtime ends, engines do too.
+        let left = left.zip(Handle::try_current().ok());
         {
             let pool = &mut self.inner.floor().pool;
             if let Some(before) = before {
@@ -55,11 +57,16 @@ impl Sequence {
             if let Some(to) = to {
                 pool.attach(to, self.bytes);
             }
+            if let Some((before, _)) = &left {
+                pool.forgets(*before);
+            }
         }
-        // While the runtime ends, engines do too.
-        if let (Some(before), Ok(runtime)) = (left, Handle::try_current()) {
+        if let Some((before, runtime)) = left {
             let (inner, number) = (Arc::clone(&self.inner), self.number);
-            runtime.spawn(async move { inner.forget(before, number).await });
+            runtime.spawn(async move {
+                inner.forget(before, number).await;
+                inner.floor().pool.forgot(before);
+            });
         }
     }
 }
@@ -124,7 +131,8 @@ impl Host {
             carries,
             last,
         };
-        let ran = inner.run_on(lease, model, (input, Some(carrying)), limit);
+        let carried = (Some(carrying), sequence.bytes);
+        let ran = inner.run_on(lease, model, (input, carried), limit);
         ran.await.map(Some)
     }
 }

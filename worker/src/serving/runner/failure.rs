@@ -31,8 +31,9 @@ impl Runner {
         }
         let code = error.code();
         tracing::warn!(model = hex::encode(served.model.digest().0), code, %error, "a session's run failed");
-        // Where the model loads again at once, nothing is wrong with the machine: it was this input.
-        if may_be_the_inputs(error) && self.host.load(&served.model).await.is_ok() {
+        // It was this input if nothing is wrong with the machine: a new engine loads the model and warms it up, in the
+        // memory and the time that are left, and the one that failed held nothing for others.
+        if may_be_the_inputs(error) && self.host.load_anew(&served.model).await.is_ok() {
             return ServeError::RunLost(format!(
                 "the model did not get to an answer for this input ({code}), with {} s and the memory that a run may \
                  have here; ask for less at once",

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{Decision, Order, Pool, State, Waiter, Want, Work};
+use super::{Decision, LEAST_NEED, Order, Pool, State, Waiter, Want, Work};
 
 impl Pool {
     /// Reserves memory for a new sequence, and numbers it; none if engines and other sequences leave not as much. No
@@ -11,7 +11,7 @@ impl Pool {
         let engines = self.engines.values().map(|engine| engine.memory);
         let held = engines.fold(self.reserved, u64::saturating_add);
         let kept = self.kept.checked_add(bytes)?;
-        if held.checked_add(kept)? > self.limits.memory {
+        if held.checked_add(kept)?.checked_add(LEAST_NEED)? > self.limits.memory {
             return None;
         }
         self.kept = kept;
@@ -37,6 +37,26 @@ impl Pool {
         }
     }
 
+    /// The engine is told to forget a sequence that is not its any more.
+    pub fn forgets(&mut self, engine: u64) {
+        if let Some(entry) = self.engines.get_mut(&engine) {
+            entry.forgetting = entry.forgetting.saturating_add(1);
+        }
+    }
+
+    /// It has.
+    pub fn forgot(&mut self, engine: u64) {
+        if let Some(entry) = self.engines.get_mut(&engine) {
+            entry.forgetting = entry.forgetting.saturating_sub(1);
+        }
+    }
+
+    /// Whether it holds anything for others than the sequence of so many bytes.
+    pub fn keeps_beside(&self, engine: u64, bytes: u64) -> bool {
+        let entry = self.engines.get(&engine);
+        entry.is_some_and(|entry| entry.kept > bytes || entry.forgetting > 0)
+    }
+
     /// Queues a wish for a certain engine.
     pub fn ask_at(&mut self, engine: u64, now: Instant) -> u64 {
         let model = self.engines.get(&engine).map(|entry| entry.model);
@@ -47,6 +67,7 @@ impl Pool {
             work: Work::Claimed,
             want: Want::Run,
             at: Some(engine),
+            from: 0,
             since: now,
         })
     }

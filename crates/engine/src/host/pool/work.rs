@@ -15,6 +15,8 @@ pub enum Work {
 pub enum Want {
     /// To have the model loaded.
     Loaded,
+    /// To have it loaded from now on: that it was before says nothing of this machine as it is.
+    Anew,
     /// To run it.
     Run,
 }

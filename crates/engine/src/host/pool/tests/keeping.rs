@@ -29,12 +29,13 @@ fn sequence_gets_its_own_engine_or_hears_that_it_is_gone() {
 fn sequence_takes_no_memory_that_others_have_and_gives_its_own_back() {
     let mut world = World::new(limits());
     world.idle(1, 600);
-    assert_eq!(world.pool.keep(401 * MB), None);
+    // Room for a run is left.
+    assert_eq!(world.pool.keep(353 * MB), None);
     assert!(world.pool.keep(300 * MB).is_some());
-    assert_eq!(world.pool.keep(101 * MB), None);
+    assert_eq!(world.pool.keep(53 * MB), None);
     assert_eq!(world.pool.keep(u64::MAX), None);
     world.pool.release(300 * MB);
-    assert!(world.pool.keep(400 * MB).is_some());
+    assert!(world.pool.keep(352 * MB).is_some());
     assert_eq!(world.step(), [], "no engine ends for it");
 }
 
@@ -52,6 +53,54 @@ fn model_that_needs_the_memory_of_sequences_ends_an_idle_engine() {
         panic!("{orders:?}");
     };
     assert_eq!((ended, to), (engine, ticket));
+}
+
+#[test]
+fn model_is_not_taken_for_smaller_than_it_was_while_little_of_what_is_kept_is_used() {
+    let mut world = World::new(limits());
+    let engine = world.idle(1, 500);
+    world.pool.keep(400 * MB).unwrap();
+    world.pool.attach(engine, 400 * MB);
+    world.pool.measured(engine, 510 * MB);
+    assert_eq!(world.pool.keep(53 * MB), None);
+    // Nor for smaller than it has become.
+    world.pool.measured(engine, 940 * MB);
+    assert_eq!(world.pool.keep(13 * MB), None);
+    assert!(world.pool.keep(12 * MB).is_some());
+}
+
+#[test]
+fn engine_shares_its_memory_until_it_has_forgotten_what_was_anothers() {
+    let mut world = World::new(limits());
+    let engine = world.idle(1, 1);
+    world.pool.attach(engine, 5);
+    assert!(!world.pool.keeps_beside(engine, 5));
+    world.pool.attach(engine, 7);
+    assert!(world.pool.keeps_beside(engine, 5));
+    world.pool.detach(engine, 7);
+    world.pool.forgets(engine);
+    assert!(world.pool.keeps_beside(engine, 5));
+    world.pool.forgot(engine);
+    assert!(!world.pool.keeps_beside(engine, 5));
+}
+
+#[test]
+fn model_that_is_wanted_anew_is_loaded_though_another_engine_has_it() {
+    let mut world = World::new(limits());
+    let old = world.idle(1, 1);
+    let asked = world.ask(1, Work::Claimed, Want::Anew);
+    let engine = world.loading(asked);
+    // Whoever comes meanwhile learns the same by it.
+    let (ticket, orders) = world.ask(1, Work::Claimed, Want::Anew);
+    assert_eq!(orders, []);
+    world.pool.loaded(engine, Some(MB), world.now);
+    assert_eq!(world.step(), [Order::Ready { ticket, engine }]);
+    // And later nobody, where there can be no other.
+    let (ticket, orders) = world.ask(1, Work::Claimed, Want::Anew);
+    assert_eq!(orders, [Order::Gone { ticket }]);
+    world.pool.gone(old);
+    let asked = world.ask(1, Work::Claimed, Want::Anew);
+    world.loading(asked);
 }
 
 #[test]
