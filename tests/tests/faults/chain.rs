@@ -199,12 +199,12 @@ impl Chain for SimChain {
 
     async fn sessions(&self, sessions: &[Address]) -> Result<SessionsRead, ChainError> {
         self.ask(Call::Sessions, |sight, _| {
-            let newest = sight.net.view();
-            let shown = |address: &Address| {
-                let newest = newest.sessions.get(address)?;
-                Some(*sight.view.sessions.get(address).unwrap_or(newest))
+            let hidden = sight.hidden.map(|hidden| hidden % sessions.len().max(1));
+            let shown = |(place, address): (usize, &Address)| {
+                let account = sight.view.sessions.get(address).copied();
+                (*address, account.filter(|_| Some(place) != hidden))
             };
-            let read = sessions.iter().map(|address| (*address, shown(address)));
+            let read = sessions.iter().enumerate().map(shown);
             (sight.slot, read.collect())
         })
         .await

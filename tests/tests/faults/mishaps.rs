@@ -132,8 +132,9 @@ pub fn choices(mood: Mood, call: Call) -> &'static [Fault] {
         (_, Call::Load | Call::Run) => &[],
         (Mood::Cut, Call::Send) => &[Refused, AnswerLost, Slow, Swallowed],
         (Mood::Cut, _) => &[Refused, AnswerLost, Slow],
-        (Mood::Behind, Call::Snapshot | Call::Jobs | Call::Panels) => &[Stale, Missing, Slow],
-        (Mood::Behind, Call::Sessions) => &[Stale, Slow],
+        (Mood::Behind, Call::Snapshot | Call::Jobs | Call::Panels | Call::Sessions) => {
+            &[Stale, Missing, Slow]
+        }
         (
             Mood::Behind,
             Call::OpenJobs | Call::JudgedJobs | Call::ProviderJobs | Call::Providers,

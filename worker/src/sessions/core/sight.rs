@@ -1,6 +1,6 @@
 //! What readings of a session's account change.
 
-use assay_client::protocol::{SessionData, limits::OPEN_SLOT_AGE};
+use assay_client::protocol::SessionData;
 
 use super::Channel;
 
@@ -23,9 +23,8 @@ impl Channel {
     ///
     /// A node that lags or answers wrongly must not cost what is owed. What takes back what was known, a lower sum or an
     /// earlier status, is believed once readings have shown it for longer than a node lags: either the chain has rolled
-    /// back, or an earlier reading was wrong. As with jobs, gone is only what two readings miss, both after the slot from
-    /// which the account can be closed, and as far apart as an account lives at least where vouchers are not settled:
-    /// time in which that is tried.
+    /// back, or an earlier reading was wrong. Gone is only what readings have missed for as long, from the slot on from
+    /// which the account can be closed: time in which what is owed is tried to be settled.
     pub fn see(&mut self, read: Option<&SessionData>, slot: u64) -> Seen {
         self.slot = self.slot.max(slot);
         let Some(read) = read else {
@@ -58,12 +57,7 @@ impl Channel {
             return Seen::Same;
         }
         let since = *self.missing_since.get_or_insert(slot);
-        let patience = if self.unsettled() > 0 {
-            OPEN_SLOT_AGE
-        } else {
-            0
-        };
-        let is_gone = slot > since.saturating_add(patience) && !self.under_way && !self.sending;
+        let is_gone = slot > since.saturating_add(LAG) && !self.under_way && !self.sending;
         if is_gone { Seen::Gone } else { Seen::Same }
     }
 }

@@ -308,7 +308,7 @@ fn failed_settlement_is_tried_again_later_and_later() {
 }
 
 #[test]
-fn session_is_gone_only_when_it_may_be_and_two_readings_miss_it() {
+fn session_is_gone_only_when_it_may_be_and_readings_miss_it_for_a_minute() {
     let mut channel = open(1_000);
     // Too young to be closed by anybody.
     assert!((0..9).all(|_| channel.see(None, 150) == Seen::Same));
@@ -320,9 +320,12 @@ fn session_is_gone_only_when_it_may_be_and_two_readings_miss_it() {
     );
     channel.see(Some(&account(1_000)), 152);
     channel.begin(&ask(2, 40), NOW).unwrap();
-    assert!((153..160).all(|slot| channel.see(None, slot) == Seen::Same));
+    assert!((153..310).all(|slot| channel.see(None, slot) == Seen::Same));
     channel.release();
-    assert_eq!(channel.see(None, 160), Seen::Gone);
+    assert_eq!(channel.see(None, 310), Seen::Gone);
+    channel.see(Some(&account(1_000)), 311);
+    assert!((312..=462).all(|slot| channel.see(None, slot) == Seen::Same));
+    assert_eq!(channel.see(None, 463), Seen::Gone);
 }
 
 #[test]
