@@ -102,7 +102,7 @@ impl Inner {
             }
         };
         self.store
-            .call(move |store| store.set_state(&session, state, &reason))
+            .call(move |store| store.set_opened(&session, state, &reason))
             .await
             .map_err(|error| unavailable(&error))?;
         result

@@ -192,6 +192,31 @@ impl Store {
         })
     }
 
+    /// Notes how a session's opening came out, unless it went further meanwhile: the chain may show it first.
+    ///
+    /// # Errors
+    /// When the file fails.
+    pub fn set_opened(
+        &self,
+        address: &Address,
+        state: State,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        self.with(|connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE sessions SET state = ?, reason = ? WHERE address = ? AND state = ?",
+                )?
+                .execute(params![
+                    state.name(),
+                    reason,
+                    address.as_ref(),
+                    State::Opening.name()
+                ])?;
+            Ok(())
+        })
+    }
+
     /// Notes what the chain says of a session's money.
     ///
     /// # Errors

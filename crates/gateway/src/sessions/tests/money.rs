@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use tokio::sync::Notify;
 
 use super::{
-    FLAT, PATIENCE, World, config, prompt,
+    FLAT, PATIENCE, Sessions, World, config, prompt,
     provider::{Deed, MODEL},
 };
 use crate::{
@@ -231,28 +231,51 @@ async fn session_whose_opening_was_lost_sight_of_is_found_again() {
     assert_eq!(*provider.asked.lock().unwrap(), [1]);
 }
 
-/// The tending finds the session before the sender of its opening knows that it landed.
-#[tokio::test]
-async fn session_found_while_it_is_opened_has_one_lane() {
-    let world = World::new();
-    let provider = world.provider(1, FLAT).await;
+/// The tending finds a session, and a request takes it, before the sender of its opening knows that it landed.
+async fn found_while_opened(world: &World, sessions: &Sessions) -> Arc<Notify> {
     let late = Arc::<Notify>::default();
     *world.chain.late.lock().unwrap() = Some(Arc::clone(&late));
-    let sessions = world.sessions(config()).await;
     let finding = async {
         world.chain.landed.notified().await;
         sessions.inner.look().await.unwrap();
     };
-    let (ran, ()) = tokio::join!(sessions.run(MODEL, vec![1].into()), finding);
-    ran.unwrap();
+    let _ = tokio::join!(sessions.run(MODEL, vec![1].into()), finding);
+    late
+}
+
+/// Now the sender learns of it.
+async fn late_news(sessions: &Sessions, late: &Notify) {
     let changed = sessions.inner.pool.changed.notified();
     tokio::pin!(changed);
     changed.as_mut().enable();
     late.notify_one();
     changed.await;
+}
+
+#[tokio::test]
+async fn session_found_while_it_is_opened_has_one_lane() {
+    let world = World::new();
+    let provider = world.provider(1, FLAT).await;
+    let sessions = world.sessions(config()).await;
+    let late = found_while_opened(&world, &sessions).await;
+    late_news(&sessions, &late).await;
     sessions.run(MODEL, vec![2].into()).await.unwrap();
     assert_eq!(*provider.asked.lock().unwrap(), [1, 2]);
+    assert_eq!(world.charged(&world.row()), 200);
     assert_eq!(world.store().breaches().unwrap(), []);
+}
+
+/// It lies before the sender of its opening knows that it landed, which then is no news.
+#[tokio::test]
+async fn session_broken_while_it_is_opened_stays_broken() {
+    let world = World::new();
+    let provider = world.provider(1, FLAT).await;
+    provider.plan(&[Deed::Price]);
+    let sessions = world.sessions(config()).await;
+    let late = found_while_opened(&world, &sessions).await;
+    assert_eq!(world.row().state, State::Broken);
+    late_news(&sessions, &late).await;
+    assert_eq!(world.row().state, State::Broken);
 }
 
 #[tokio::test]
