@@ -38,6 +38,11 @@ pub enum RuntimeFault {
     SandboxTooTight { said: String },
     #[error("not enough memory: {reason}; lower `engine.concurrency` or refuse such jobs")]
     OutOfMemory { reason: String },
+    #[error(
+        "the engine was killed from outside while it was to {doing}, as the kernel does when the machine has no memory \
+         left; lower `engine.memory_bytes`"
+    )]
+    Killed { doing: String },
     #[error("the device failed: {reason}; look at its driver's log")]
     Device { reason: String },
     #[error("the outputs have {size} bytes and this worker gives at most {limit}")]
@@ -133,7 +138,9 @@ impl EngineError {
             Self::Runtime(RuntimeFault::ProviderUnavailable { .. }) => "provider_unavailable",
             Self::Runtime(RuntimeFault::Unconfined { .. }) => "unconfined",
             Self::Runtime(RuntimeFault::SandboxTooTight { .. }) => "sandbox_too_tight",
-            Self::Runtime(RuntimeFault::OutOfMemory { .. }) => "out_of_memory",
+            Self::Runtime(RuntimeFault::OutOfMemory { .. } | RuntimeFault::Killed { .. }) => {
+                "out_of_memory"
+            }
             Self::Runtime(RuntimeFault::Device { .. }) => "device_failed",
             Self::Runtime(RuntimeFault::OutputTooLarge { .. }) => "output_too_large",
             Self::Runtime(RuntimeFault::Unexpected { .. }) => "runtime_unexpected",
@@ -166,6 +173,7 @@ impl EngineError {
             | Self::Spawn { .. } => Fault::Setup,
             Self::Runtime(
                 RuntimeFault::OutOfMemory { .. }
+                | RuntimeFault::Killed { .. }
                 | RuntimeFault::Device { .. }
                 | RuntimeFault::Unexpected { .. },
             )

@@ -21,11 +21,8 @@ pub fn explain(doing: &'static str, status: ExitStatus, said: String, shown: boo
         Cause::Sandbox if shown => EngineError::BrokeOut { doing },
         Cause::Sandbox => RuntimeFault::SandboxTooTight { said }.into(),
         Cause::Time => EngineError::UsedUpTime { doing },
-        Cause::Killed => RuntimeFault::OutOfMemory {
-            reason: format!(
-                "the engine was killed from outside while it was to {doing}, as the kernel does when the \
-                 machine has no memory left"
-            ),
+        Cause::Killed => RuntimeFault::Killed {
+            doing: doing.to_owned(),
         }
         .into(),
         Cause::Other if NO_MEMORY.iter().any(|words| said.contains(words)) => {

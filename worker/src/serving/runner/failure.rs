@@ -66,7 +66,9 @@ fn may_be_the_inputs(error: &EngineError) -> bool {
             | RuntimeFault::ProviderUnavailable { .. }
             | RuntimeFault::Unconfined { .. }
             | RuntimeFault::SandboxTooTight { .. }
-            | RuntimeFault::OutputTooLarge { .. },
+            | RuntimeFault::OutputTooLarge { .. }
+            // By the kernel or its operator: an input that takes more than it may is ended by us.
+            | RuntimeFault::Killed { .. },
         )
         | EngineError::Model(_)
         | EngineError::Input(_)

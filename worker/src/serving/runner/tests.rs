@@ -1,8 +1,8 @@
 use std::{sync::atomic::AtomicBool, task::Poll};
 
 use assay_engine::{
-    DType, Dimension, EngineError, Model, ModelInfo, Outcome, TensorInfo, from_safetensors,
-    to_safetensors,
+    DType, Dimension, EngineError, Model, ModelInfo, Outcome, RuntimeFault, TensorInfo,
+    from_safetensors, to_safetensors,
 };
 use futures_util::{FutureExt, future::BoxFuture, poll};
 use tokio::sync::Semaphore;
@@ -21,6 +21,8 @@ struct Adding {
 
 /// An input that uses up the time of its run.
 const LONG: u8 = 255;
+/// One in whose run the engine is killed from outside.
+const KILLED: u8 = 254;
 
 impl Adding {
     fn runs(&self) -> Vec<usize> {
@@ -61,6 +63,10 @@ impl Engines for Adding {
                     doing: "run the model",
                     limit: Duration::from_secs(9),
                 });
+            }
+            if tensors[0].data.contains(&KILLED) {
+                let doing = "run the model".to_owned();
+                return Err(RuntimeFault::Killed { doing }.into());
             }
             tensors[0].data.iter_mut().for_each(|byte| *byte += 1);
             Ok(Outcome::Outputs(tensors))
@@ -196,8 +202,10 @@ async fn run_that_its_input_ended_is_lost_unless_the_machine_is_at_fault() {
     let lost = bench.ask(LONG).await;
     assert!(matches!(lost, Err(ServeError::RunLost(_))), "{lost:?}");
     // What is not of the run itself costs nothing.
-    let stopped = bench.ask(0).await;
-    assert!(matches!(stopped, Err(ServeError::Unavailable(_))));
+    for byte in [0, KILLED] {
+        let ended = bench.ask(byte).await;
+        assert!(matches!(ended, Err(ServeError::Unavailable(_))));
+    }
     bench.engines.loads.store(false, Ordering::SeqCst);
     let ours = bench.ask(LONG).await;
     assert!(matches!(ours, Err(ServeError::Unavailable(_))), "{ours:?}");
