@@ -1,10 +1,12 @@
 //! The near end of the pipe: starts engines, keeps the useful ones, kills the rest.
 //!
 //! One child holds one model for all its life, so a model that takes over its process meets no other
-//! model's data. A job's data it meets alone; for sessions a child keeps what it has made of several requesters'
-//! inputs at once, and such a model could tell one of them what another asked. All calls are async over tokio's processes; nothing blocks a runtime thread. A call
-//! whose future is dropped takes its child with it, so no child is ever left in the middle of an
-//! exchange.
+//! model's data. It does meet what other requesters give this model: runs follow one another in a child,
+//! and for sessions it keeps what it has made of several requesters' inputs at once. Such a model could
+//! tell one of them what another asked.
+//!
+//! All calls are async over tokio's processes; nothing blocks a runtime thread. A call whose future is
+//! dropped takes its child with it, so no child is ever left in the middle of an exchange.
 //!
 //! | module | does |
 //! |---|---|
