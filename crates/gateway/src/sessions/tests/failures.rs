@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::{
     FLAT, PATIENCE, World, config, prompt,
-    provider::{Deed, MODEL},
+    provider::{Deed, MODEL, Provider},
     settled,
 };
 use crate::{Config, Upstream, UpstreamError, providers::Outcome, store::State};
@@ -209,18 +209,24 @@ async fn generation_is_not_paid_beyond_what_came() {
     assert_eq!(world.row().state, State::Broken);
 }
 
+/// One whose next generation stays at its first token, and is then charged whole.
+async fn provider_that_charges_all(world: &World) -> Arc<Provider> {
+    let price = Price {
+        output_token: 1,
+        ..Price::default()
+    };
+    let provider = world.provider(1, price).await;
+    *provider.gate.lock().unwrap() = Some(Arc::default());
+    provider.plan(&[Deed::ChargeAll]);
+    provider
+}
+
 /// The reader leaves at the first of two tokens; the provider charges for all that it asked for, and has them.
 #[tokio::test]
 async fn generation_whose_reader_left_is_not_paid_beyond_what_was_on_its_way() {
     for (asked, paid) in [(50, 50), (2_000, 0)] {
         let world = World::new();
-        let price = Price {
-            output_token: 1,
-            ..Price::default()
-        };
-        let provider = world.provider(1, price).await;
-        *provider.gate.lock().unwrap() = Some(Arc::default());
-        provider.plan(&[Deed::ChargeAll]);
+        let provider = provider_that_charges_all(&world).await;
         let sessions = world.sessions(config()).await;
         let mut pieces = sessions.generate(MODEL, prompt(&[1], asked)).await.unwrap();
         assert!(matches!(pieces.next().await, Some(Ok(_))));
@@ -243,13 +249,7 @@ async fn generation_whose_reader_left_is_not_paid_beyond_what_was_on_its_way() {
 async fn refusal_to_give_an_answer_again_is_no_breach() {
     for is_closing in [true, false] {
         let world = World::new();
-        let price = Price {
-            output_token: 1,
-            ..Price::default()
-        };
-        let provider = world.provider(1, price).await;
-        *provider.gate.lock().unwrap() = Some(Arc::default());
-        provider.plan(&[Deed::ChargeAll]);
+        let provider = provider_that_charges_all(&world).await;
         *provider.always.lock().unwrap() = Deed::Busy;
         let mut config = config();
         config.bounds.asks = 1;
