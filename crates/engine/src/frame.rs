@@ -29,7 +29,7 @@ pub const PREAMBLE: usize = 16;
 const MAX_HEADER: u32 = 4 << 20;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "request", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Request {
     /// Before everything else, where memory can be shared.
     Share { sizes: Sizes },
@@ -71,7 +71,7 @@ pub enum Request {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "response", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Response {
     /// The numbers of the files that hold what is given and what is made, until the next request.
     Sharing {
@@ -268,7 +268,7 @@ mod tests {
         long[7] = 1;
         assert!(refused(&long, 7).contains("a header of 16777"));
         let mut unknown = Vec::new();
-        write(&mut unknown, &serde_json::json!({"request": "escape"}), b"").unwrap();
+        write(&mut unknown, &serde_json::json!({"escape": {}}), b"").unwrap();
         assert!(refused(&unknown, 7).contains("unknown variant"));
     }
 }

@@ -14,10 +14,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long what was seen of the machine's other work counts.
+/// How long a machine without other work counts as one, and the longest that one with other work does.
 const SEEN: Duration = Duration::from_millis(100);
+/// How long other work counts that was seen once. Much of what a moment shows is gone in the next: a
+/// daemon that looked at its clock. So it is soon looked for again, and less and less often while it stays.
+const SEEN_ONCE: Duration = Duration::from_millis(2);
 /// Whoever looks and looks and is kept from it for so long shares its core with others.
 const KEPT_FROM_IT: Duration = Duration::from_micros(500);
+/// How long a caller keeps its thread of the runtime from other tasks at once. Whenever it lets them go
+/// first the runtime wakes one more thread, which takes a core from an engine.
+const TURN: Duration = Duration::from_millis(1);
 
 /// Of this process.
 pub static CORES: LazyLock<Cores> =
@@ -33,6 +39,8 @@ pub struct Cores {
     others: AtomicUsize,
     /// Until when that counts, in microseconds from the beginning.
     others_until: AtomicU64,
+    /// How long it counts this time, in microseconds, where there were others.
+    others_for: AtomicU64,
 }
 
 impl Cores {
@@ -43,6 +51,7 @@ impl Cores {
             began: Instant::now(),
             others: AtomicUsize::new(0),
             others_until: AtomicU64::new(0),
+            others_for: AtomicU64::new(0),
         }
     }
 
@@ -87,8 +96,17 @@ impl Cores {
     }
 
     fn note(&self, others: usize, now: u64) {
+        let (shortest, longest) = (micros(SEEN_ONCE), micros(SEEN));
+        let before = self.others_for.load(Ordering::Relaxed);
+        let (again, counts) = if others == 0 {
+            (0, longest)
+        } else {
+            let longer = before.saturating_mul(2).clamp(shortest, longest);
+            (longer, longer)
+        };
         self.others.store(others, Ordering::Relaxed);
-        let until = now.saturating_add(micros(SEEN));
+        self.others_for.store(again, Ordering::Relaxed);
+        let until = now.saturating_add(counts);
         self.others_until.store(until, Ordering::Relaxed);
     }
 
@@ -116,6 +134,8 @@ pub struct Looking<'a> {
     core: Taken<'a>,
     began: Instant,
     last: Duration,
+    /// When its turn on this thread began.
+    turn: Duration,
     limit: Duration,
 }
 
@@ -125,6 +145,7 @@ impl<'a> Looking<'a> {
             core,
             began: Instant::now(),
             last: Duration::ZERO,
+            turn: Duration::ZERO,
             limit,
         }
     }
@@ -140,6 +161,15 @@ impl<'a> Looking<'a> {
             return false;
         }
         now < self.limit && !self.core.cores.is_short()
+    }
+
+    /// Whether the other tasks of this thread go first now.
+    pub fn lets_others_go(&mut self) -> bool {
+        let over = self.last.saturating_sub(self.turn) >= TURN;
+        if over {
+            self.turn = self.last;
+        }
+        over
     }
 }
 
@@ -213,6 +243,36 @@ mod tests {
         assert!(!looking.goes_on());
         drop(looking);
         assert!(cores.take_idle(1, alone).is_none());
+    }
+
+    #[test]
+    fn others_that_stay_are_looked_for_less_and_less_often() {
+        let cores = Cores::new(2);
+        let counts = |others, now| {
+            cores.note(others, now);
+            cores.others_until.load(Ordering::Relaxed) - now
+        };
+        let first: Vec<u64> = (0..8).map(|now| counts(1, now)).collect();
+        assert_eq!(
+            first,
+            [
+                2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 100_000, 100_000
+            ]
+        );
+        assert_eq!(counts(0, 9), 100_000);
+        assert_eq!(counts(3, 10), 2_000, "they are new");
+    }
+
+    #[test]
+    fn other_tasks_of_a_thread_go_first_once_in_a_turn() {
+        let cores = Cores::new(2);
+        let mut looking = Looking::on(cores.take_idle(1, alone).unwrap(), Duration::MAX);
+        let mut at = |last| {
+            looking.last = last;
+            looking.lets_others_go()
+        };
+        let due: Vec<bool> = [TURN / 2, TURN, TURN * 3 / 2, TURN * 2].map(&mut at).into();
+        assert_eq!(due, [false, true, false, true]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io,
+    io::{self, ErrorKind},
     ops::Range,
     os::{
         fd::{AsRawFd, OwnedFd},
@@ -11,7 +11,11 @@ use std::{
 };
 
 use memmap2::{Mmap, MmapMut, MmapOptions};
-use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, memfd_create};
+use rustix::{
+    buffer::spare_capacity,
+    fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, memfd_create},
+    io::{Errno, pread},
+};
 
 use super::Sizes;
 
@@ -116,8 +120,17 @@ impl Shared {
 
     /// A copy of what the engine has made.
     pub fn made(&self, range: Range<usize>) -> io::Result<Vec<u8>> {
-        let mut data = vec![0; range.len()];
-        self.made.read_exact_at(&mut data, offset(range.start)?)?;
+        let mut data = Vec::with_capacity(range.len());
+        while data.len() < range.len() {
+            let at = offset(range.start.saturating_add(data.len()))?;
+            match pread(&self.made, spare_capacity(&mut data), at) {
+                Ok(1..) | Err(Errno::INTR) => {}
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // There may be room for more than was asked for.
+        data.truncate(range.len());
         Ok(data)
     }
 

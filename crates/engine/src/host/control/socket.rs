@@ -67,15 +67,19 @@ impl Socket {
         to.reserve(PIECE);
         if looking.is_some() {
             let socket = self.unwatched()?;
-            while looking.as_mut().is_some_and(Looking::goes_on) {
+            while let Some(looking) = looking.as_mut()
+                && looking.goes_on()
+            {
                 match read(&*socket, spare_capacity(to)) {
                     Ok(read) => return Ok(read),
                     Err(Errno::AGAIN | Errno::INTR) => {}
                     Err(error) => return Err(error.into()),
                 }
-                // Whoever else wants this core gets it, and what else this thread has to do is done.
+                // Whoever else wants this core gets it, and now and then what else this thread has to do is done.
                 thread::yield_now();
-                task::yield_now().await;
+                if looking.lets_others_go() {
+                    task::yield_now().await;
+                }
             }
             *looking = None;
         }
