@@ -43,13 +43,13 @@ fn run() -> Result<ExitCode> {
     let mut host = UnixStream::from(io::stdout().as_fd().try_clone_to_owned()?);
     while let Some((header, mut body)) = frame(&mut host)? {
         let asked: serde_json::Value = serde_json::from_slice(&header)?;
-        if asked["request"] == "share" {
+        if asked.get("share").is_some() {
             // What lies in shared memory would pass us by.
-            let refusal = serde_json::json!({ "response": "not_sharing", "reason": "it is cheap" });
+            let refusal = serde_json::json!({ "not_sharing": { "reason": "it is cheap" } });
             send(&mut host, refusal.to_string().as_bytes(), &[])?;
             continue;
         }
-        if asked["request"] == "load" {
+        if asked.get("load").is_some() {
             body = rounded_to_int8(&body)?;
         }
         send(&mut requests, &header, &body)?;

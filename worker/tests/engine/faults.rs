@@ -144,7 +144,7 @@ async fn engine_that_misbehaves_is_a_typed_error() {
 
     // A failure that is told at length would fill logs and journals.
     let words = "a".repeat(20_000);
-    let response = format!(r#"{{"response":"failed","failure":{{"message":"{words}"}}}}"#);
+    let response = format!(r#"{{"failed":{{"failure":{{"message":"{words}"}}}}}}"#);
     let folder = tempfile::tempdir().unwrap();
     let frame = folder.path().join("frame");
     let length = u32::try_from(response.len()).unwrap().to_le_bytes();

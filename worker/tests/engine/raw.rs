@@ -31,7 +31,7 @@ impl Raw {
             .unwrap();
         let mut raw = Self { pipe, process };
         let config = EngineConfig::default();
-        raw.send(&json!({"request": "start", "config": config}), b"");
+        raw.send(&json!({"start": {"config": config}}), b"");
         raw.is_answered("started");
         raw
     }
@@ -63,18 +63,19 @@ impl Raw {
 
     fn load(&mut self, name: &str) {
         let model = fs::read(models().join(name)).unwrap();
-        self.send(&json!({"request": "load", "shared": null}), &model);
+        self.send(&json!({"load": {"shared": null}}), &model);
         self.is_answered("loaded");
     }
 
     fn is_answered(&mut self, kind: &str) {
         let (response, _) = self.receive();
-        assert_eq!(response.get("response"), Some(&kind.into()), "{response}");
+        let is_it = response.get(kind).is_some() || response == kind;
+        assert!(is_it, "{response}");
     }
 
     fn run(&mut self, shapes: &Value, shared: bool, body: &[u8]) {
         self.send(
-            &json!({"request": "run", "shapes": shapes, "shared": shared}),
+            &json!({"run": {"shapes": shapes, "shared": shared}}),
             body,
         );
     }
@@ -91,7 +92,7 @@ fn engine_without_shared_memory_takes_and_gives_all_through_the_pipe() {
     inputs.extend(floats([3.0, 5.0, 0.5]));
     engine.run(&json!([[1, 3], [1, 3]]), false, &inputs);
     let (response, body) = engine.receive();
-    let outputs = json!({"response": "outputs", "shapes": [[1, 3]], "shared": false});
+    let outputs = json!({"outputs": {"shapes": [[1, 3]], "shared": false}});
     assert_eq!(response, outputs);
     assert_eq!(body, floats([4.0, 7.0, 1.0]));
     for (shapes, shared) in [
@@ -123,15 +124,13 @@ fn engine_goes_on_with_what_it_kept_until_it_is_to_forget() {
         } else {
             (json!([[1, 3], [1, 3]]), &both[..])
         };
-        let request = json!({
-            "request": "run", "shapes": shapes, "shared": false, "carrying": carrying,
-        });
-        engine.send(&request, body);
+        let run = json!({"shapes": shapes, "shared": false, "carrying": carrying});
+        engine.send(&json!({"run": run}), body);
         engine.is_answered(kind);
         if kind == "fault" {
             return;
         }
-        let request = json!({"request": "forget", "sequence": sequence + 1});
+        let request = json!({"forget": {"sequence": sequence + 1}});
         engine.send(&request, b"");
         engine.is_answered("forgotten");
     };

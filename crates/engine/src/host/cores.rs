@@ -8,7 +8,7 @@
 use std::{
     sync::{
         LazyLock,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -16,9 +16,10 @@ use std::{
 
 /// How long a machine without other work counts as one, and the longest that one with other work does.
 const SEEN: Duration = Duration::from_millis(100);
-/// How long other work counts that was seen once. Much of what a moment shows is gone in the next: a
-/// daemon that looked at its clock. So it is soon looked for again, and less and less often while it stays.
-const SEEN_ONCE: Duration = Duration::from_millis(2);
+/// How soon a second look is taken. Much of what a moment shows is gone in the next: a daemon that looked
+/// at its clock. So other work counts where it is seen twice, and is looked for less and less often while
+/// it stays.
+const AGAIN: Duration = Duration::from_millis(1);
 /// Whoever looks and looks and is kept from it for so long shares its core with others.
 const KEPT_FROM_IT: Duration = Duration::from_micros(500);
 /// How long a caller keeps its thread of the runtime from other tasks at once. Whenever it lets them go
@@ -39,8 +40,8 @@ pub struct Cores {
     others: AtomicUsize,
     /// Until when that counts, in microseconds from the beginning.
     others_until: AtomicU64,
-    /// How long it counts this time, in microseconds, where there were others.
-    others_for: AtomicU64,
+    /// How often in a row there were any.
+    in_a_row: AtomicU32,
 }
 
 impl Cores {
@@ -51,7 +52,7 @@ impl Cores {
             began: Instant::now(),
             others: AtomicUsize::new(0),
             others_until: AtomicU64::new(0),
-            others_for: AtomicU64::new(0),
+            in_a_row: AtomicU32::new(0),
         }
     }
 
@@ -96,22 +97,29 @@ impl Cores {
     }
 
     fn note(&self, others: usize, now: u64) {
-        let (shortest, longest) = (micros(SEEN_ONCE), micros(SEEN));
-        let before = self.others_for.load(Ordering::Relaxed);
-        let (again, counts) = if others == 0 {
-            (0, longest)
+        let before = self.in_a_row.load(Ordering::Relaxed);
+        let in_a_row = if others == 0 {
+            0
         } else {
-            let longer = before.saturating_mul(2).clamp(shortest, longest);
-            (longer, longer)
+            before.saturating_add(1)
         };
+        self.in_a_row.store(in_a_row, Ordering::Relaxed);
+        let others = if in_a_row > 1 { others } else { 0 };
         self.others.store(others, Ordering::Relaxed);
-        self.others_for.store(again, Ordering::Relaxed);
-        let until = now.saturating_add(counts);
+        let until = now.saturating_add(micros(counts_for(in_a_row)));
         self.others_until.store(until, Ordering::Relaxed);
     }
 
     fn now(&self) -> u64 {
         micros(self.began.elapsed())
+    }
+}
+
+/// How long it counts that others were seen so often in a row.
+fn counts_for(in_a_row: u32) -> Duration {
+    match in_a_row.checked_sub(1) {
+        None => SEEN,
+        Some(more) => AGAIN.saturating_mul(1 << more.min(16)).min(SEEN),
     }
 }
 
@@ -225,6 +233,7 @@ mod tests {
         let taken = |running| {
             let cores = Cores::new(2);
             let _engine = cores.take(1);
+            cores.in_a_row.store(1, Ordering::Relaxed);
             cores.take_idle(2, || running).is_some()
         };
         assert!(taken(Some(2)), "the caller and its engine");
@@ -235,32 +244,40 @@ mod tests {
     #[test]
     fn caller_that_is_kept_from_looking_gives_up_for_all() {
         let cores = Cores::new(2);
-        let mut looking = Looking::on(cores.take_idle(1, alone).unwrap(), Duration::MAX);
-        assert!(looking.goes_on());
-        // As if it had been kept from looking from the beginning.
-        looking.last = Duration::ZERO;
-        looking.began = looking.began.checked_sub(KEPT_FROM_IT * 2).unwrap();
-        assert!(!looking.goes_on());
-        drop(looking);
-        assert!(cores.take_idle(1, alone).is_none());
+        let kept = || {
+            let mut looking = Looking::on(cores.take_idle(1, alone).unwrap(), Duration::MAX);
+            assert!(looking.goes_on());
+            // As if it had been kept from looking from the beginning.
+            looking.last = Duration::ZERO;
+            looking.began = looking.began.checked_sub(KEPT_FROM_IT * 2).unwrap();
+            assert!(!looking.goes_on());
+        };
+        kept();
+        kept();
+        assert!(cores.take_idle(1, alone).is_none(), "twice in a row");
     }
 
     #[test]
     fn others_that_stay_are_looked_for_less_and_less_often() {
+        let times = (0..10).map(|in_a_row| counts_for(in_a_row).as_millis());
+        let times: Vec<u128> = times.collect();
+        assert_eq!(times, [100, 1, 2, 4, 8, 16, 32, 64, 100, 100]);
+        assert_eq!(counts_for(u32::MAX), SEEN);
+    }
+
+    #[test]
+    fn others_count_that_are_seen_twice_in_a_row() {
         let cores = Cores::new(2);
-        let counts = |others, now| {
-            cores.note(others, now);
-            cores.others_until.load(Ordering::Relaxed) - now
+        let idle = |running| {
+            cores.others_until.store(0, Ordering::Relaxed);
+            cores.take_idle(1, || Some(running)).is_some()
         };
-        let first: Vec<u64> = (0..8).map(|now| counts(1, now)).collect();
+        let seen = [3, 3, 3, 1, 3, 1, 3, 3].map(idle);
         assert_eq!(
-            first,
-            [
-                2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 100_000, 100_000
-            ]
+            seen,
+            [true, false, false, true, true, true, true, false],
+            "a glance does not count"
         );
-        assert_eq!(counts(0, 9), 100_000);
-        assert_eq!(counts(3, 10), 2_000, "they are new");
     }
 
     #[test]
