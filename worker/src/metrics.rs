@@ -57,9 +57,20 @@ pub const SESSIONS_RUN_REQUESTS: &str = "assay_worker_sessions_run_requests";
 /// Seconds that requests of sessions waited for their run.
 pub const SESSIONS_WAIT_SECONDS: &str = "assay_worker_sessions_wait_seconds";
 
-/// Starts collecting; the handle renders the page.
+/// Between two times that what was measured is added up. Until then each measurement is kept.
+const ADDED_UP_EVERY: Duration = Duration::from_secs(5);
+
+/// Starts collecting, in a runtime; the handle renders the page.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new().install_recorder()?;
+    let adding = handle.clone();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(ADDED_UP_EVERY);
+        loop {
+            ticks.tick().await;
+            adding.run_upkeep();
+        }
+    });
     describe_counter!(JOBS, "What became of jobs, by report");
     describe_counter!(EARNED, "Lamports earned by settled jobs");
     describe_counter!(

@@ -74,10 +74,7 @@ impl Raw {
     }
 
     fn run(&mut self, shapes: &Value, shared: bool, body: &[u8]) {
-        self.send(
-            &json!({"run": {"shapes": shapes, "shared": shared}}),
-            body,
-        );
+        self.send(&json!({"run": {"shapes": shapes, "shared": shared}}), body);
     }
 }
 

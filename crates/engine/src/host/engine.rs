@@ -114,7 +114,7 @@ impl Engine {
             program: config.program.clone(),
             source,
         };
-        let mut command = Command::new(&config.program);
+        let mut command = Command::new(spawner::program(&config.program));
         command
             .args(&config.arguments)
             .env_clear()

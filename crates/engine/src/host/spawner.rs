@@ -5,6 +5,7 @@
 
 use std::{
     io,
+    path::{Path, PathBuf},
     sync::{LazyLock, mpsc},
     thread,
 };
@@ -37,4 +38,59 @@ pub fn spawn(command: Command) -> io::Result<Child> {
     let order = (command, Handle::current(), answer);
     orders.send(order).map_err(|_| gone())?;
     answered.recv().map_err(|_| gone())?
+}
+
+/// The program to start where this one is named. Once a new version is installed over the program that runs,
+/// its engines would not be understood; the old one is still there for this process.
+#[cfg(target_os = "linux")]
+pub fn program(named: &Path) -> &Path {
+    const RUNNING: &str = "/proc/self/exe";
+    // So Linux shows a file that another one has taken the place of.
+    let replaced = |own: PathBuf| own.to_str()?.strip_suffix(" (deleted)").map(PathBuf::from);
+    let own = std::env::current_exe().ok().and_then(replaced);
+    if own.as_deref() == Some(named) {
+        Path::new(RUNNING)
+    } else {
+        named
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn program(named: &Path) -> &Path {
+    named
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::{env, fs, process::Command};
+
+    use super::*;
+
+    const COPY: &str = "ASSAY_TEST_REPLACED_COPY";
+
+    /// Runs a copy of this test, which is replaced while it runs.
+    #[test]
+    fn program_that_was_replaced_is_started_as_it_was() {
+        let Some(copy) = env::var_os(COPY).map(PathBuf::from) else {
+            let folder = tempfile::tempdir().unwrap();
+            let copy = folder.path().join("copy");
+            fs::copy(env::current_exe().unwrap(), &copy).unwrap();
+            let name = "host::spawner::tests::program_that_was_replaced_is_started_as_it_was";
+            let mut test = Command::new(&copy);
+            let ran = test
+                .args([name, "--exact"])
+                .env(COPY, &copy)
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&ran.stdout);
+            assert!(ran.status.success() && said.contains("1 passed"), "{ran:?}");
+            return;
+        };
+        assert_eq!(program(&copy), copy);
+        fs::remove_file(&copy).unwrap();
+        fs::write(&copy, "another version").unwrap();
+        let listed = Command::new(program(&copy)).arg("--list").output().unwrap();
+        assert!(listed.status.success());
+        assert_eq!(program(Path::new("another")), Path::new("another"));
+    }
 }
