@@ -1,11 +1,11 @@
 //! What must hold at the end of a run.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use assay_client::protocol::UnixSeconds;
 use assay_worker::store::Store;
 
-use super::{link::Link, node::Node, sim::Sim};
+use super::{link::Link, net::short, node::Node, sim::Sim};
 
 /// A node to which nothing happens for so long does everything that is due: longer than a blockhash lives, which
 /// is how long a transaction that was lost may keep its step waiting. What is missed with good reason had less than
@@ -15,16 +15,35 @@ const REACTION_MS: u64 = 75_000;
 /// have been quicker between simulation and landing.
 const MOST_FAILED: u32 = 3;
 
-/// Everything that is wrong. A chain that takes back what it had confirmed may cost deadlines, fees and second tries:
-/// then commitments, books on chain and recovery are what is left to be held.
+/// A transaction as a journal has it.
+#[derive(Debug)]
+struct Booked {
+    landed: bool,
+    fee: u64,
+    /// None as long as the chain's record was not read.
+    rent: Option<i64>,
+}
+
+impl Default for Booked {
+    fn default() -> Self {
+        Self {
+            landed: false,
+            fee: 0,
+            rent: Some(0),
+        }
+    }
+}
+
+/// Everything that is wrong. What a rollback took back is not among it, nor what was late before the node was started
+/// again after it (see [`Link::longest_calm`]); what was done and missed since then is.
 pub fn faults(sim: &Sim, nodes: &[Arc<Node>]) -> Vec<String> {
     let mut faults = sim.tabs().wrongs(&sim.net());
-    if sim.plan.rollbacks.is_empty() {
-        faults.extend(steps(sim, nodes));
-        faults.extend(missed(sim, nodes));
-        faults.extend(nodes.iter().flat_map(|node| costs(sim, node)));
+    faults.extend(steps(sim, nodes));
+    faults.extend(missed(sim, nodes));
+    for node in nodes {
+        faults.extend(costs(sim, node));
+        faults.extend(journal(sim, node));
     }
-    faults.extend(nodes.iter().flat_map(|node| journal(sim, node)));
     faults
 }
 
@@ -93,29 +112,45 @@ fn journal(sim: &Sim, node: &Node) -> Vec<String> {
     faults
 }
 
-/// Fees and rent in the journal that are not what the chain charged.
+/// Transactions in the journal that did not end there as on chain, or at another price.
+///
+/// One that a rollback took back stays in the journal as the worker saw it. Whether it succeeded and what it lent cannot
+/// be held against the chain then: it may have landed again and failed, or not at all. Its fee is the same either way.
 fn costs(sim: &Sim, node: &Node) -> Vec<String> {
-    let (mut faults, name) = (Vec::new(), &node.link.name);
     let store = Store::open_read_only(&node.link.journal()).expect("a journal opens");
-    let spent = sim.net().trail.spent.get(&node.provider.operator).copied();
-    let spent = spent.unwrap_or_default();
-    let booked = store.totals().expect("a journal is read").fees;
-    if booked != spent.fees {
-        let charged = spent.fees;
-        faults.push(format!(
-            "{name} booked {booked} lamports of fees, was charged {charged}"
-        ));
+    let mut booked: BTreeMap<[u8; 64], Booked> = BTreeMap::new();
+    for row in store.costs(UnixSeconds(0)).expect("a journal is read") {
+        let known = booked.entry(row.signature).or_default();
+        known.fee += row.fee;
+        known.landed = row.landed;
+        known.rent = known.rent.zip(row.rent).map(|(sum, more)| sum + more);
     }
-    let costs = store.costs(UnixSeconds(0));
-    let costs = costs.expect("a journal is read");
-    if let Some(rent) = costs.iter().map(|cost| cost.rent).sum::<Option<i64>>() {
-        if rent != spent.rent {
-            let lent = spent.rent;
+    let (net, name) = (sim.net(), &node.link.name);
+    let (mut faults, mut owed) = (Vec::new(), false);
+    let ours = net.statuses.iter();
+    for (signature, status) in ours.filter(|(_, status)| status.payer == node.provider.operator) {
+        let Some(known) = booked.remove(signature) else {
+            let signature = short(signature);
+            faults.push(format!("{name} did not book {signature}: {status:?}"));
+            continue;
+        };
+        owed |= known.rent.is_none();
+        let same = known.landed == status.error.is_none()
+            && known.rent.is_none_or(|rent| rent == status.rent);
+        if known.fee != status.fee || !(same || net.undone.contains_key(signature)) {
+            faults.push(format!("{name} booked {known:?}, charged were {status:?}"));
+        }
+    }
+    for (signature, known) in booked {
+        let undone = net.undone.get(&signature);
+        if undone.is_none_or(|status| status.fee != known.fee) {
+            let signature = short(&signature);
             faults.push(format!(
-                "{name} booked {rent} lamports of rent, lent {lent}"
+                "{name} booked {signature}, which the chain does not have: {known:?}"
             ));
         }
-    } else {
+    }
+    if owed {
         sim.count("journal: a cost is still owed");
     }
     faults

@@ -11,6 +11,7 @@ use assay_worker::halt::HaltPoint;
 use tokio::sync::Notify;
 
 use super::{
+    calendar::SLOT_MS,
     disk,
     mishaps::{self, Call, Fault, Mood},
     plan::{Storm, within},
@@ -251,6 +252,17 @@ impl Link {
         bad.extend(storms.map(|storm| (storm.from_ms, storm.until_ms)));
         bad.extend(plan.halts.iter().map(|halt| (halt.from_ms, halt.until_ms)));
         bad.extend(plan.forks.iter().map(|fork| self.sim.fork_ms(fork)));
+        // What it saw confirmed it does not ask for again before it is started again.
+        bad.extend(plan.rollbacks.iter().map(|back| {
+            let (from, until) = self.sim.fork_ms(back);
+            // What is undone there was confirmed, and has to be again.
+            let until = until + (2 * plan.lag + 1) * SLOT_MS;
+            let mut starts = state.down.iter().map(|(_, start)| *start);
+            (
+                from,
+                starts.find(|start| *start >= until).unwrap_or(u64::MAX),
+            )
+        }));
         bad.sort_unstable();
         let (mut at, mut longest) = (from_ms, 0);
         for (from, until) in bad {

@@ -36,6 +36,7 @@ const HISTORY: usize = 64;
 /// How a transaction that is in a confirmed block ended.
 #[derive(Clone, Debug)]
 pub struct Status {
+    pub payer: Address,
     pub error: Option<TransactionError>,
     pub fee: u64,
     pub units: u64,
@@ -58,10 +59,11 @@ pub struct Net {
     rollbacks: Rollbacks,
     /// Sessions that were closed, as they were last.
     pub closed: BTreeMap<Address, SessionData>,
-    /// Those that a rollback made what they were before. What was settled counts as settled for their workers, and what
-    /// was closed as gone: a reading that shows less is a node's that is behind.
+    /// Those that a rollback made what they were before.
     pub revived: BTreeSet<Address>,
-    statuses: BTreeMap<[u8; 64], Status>,
+    pub statuses: BTreeMap<[u8; 64], Status>,
+    /// How those ended that a rollback took back, whatever became of them since.
+    pub undone: BTreeMap<[u8; 64], Status>,
     /// Of every blockhash that was given out, the last slot that it is good for.
     hashes: BTreeMap<[u8; 32], u64>,
     dice: Dice,
@@ -101,6 +103,7 @@ impl Net {
             closed: BTreeMap::new(),
             revived: BTreeSet::new(),
             statuses: BTreeMap::new(),
+            undone: BTreeMap::new(),
             hashes: BTreeMap::new(),
             dice: Dice::new(plan.seed, 2),
             census: Census::default(),
@@ -191,6 +194,7 @@ impl Net {
                 world: self.world.clone(),
                 view: Arc::clone(&self.view),
                 history: self.history.clone(),
+                closed: self.closed.clone(),
                 statuses: self.statuses.clone(),
                 trail: self.trail.clone(),
             };
@@ -212,6 +216,7 @@ impl Net {
             world,
             view,
             history,
+            closed,
             statuses,
             trail,
         } = *past;
@@ -219,7 +224,10 @@ impl Net {
         let back = sessions.filter(|(session, data)| self.view.sessions.get(session) != Some(data));
         self.revived.extend(back.map(|(session, _)| *session));
         (self.world, self.view, self.history) = (world, view, history);
-        (self.statuses, self.trail) = (statuses, trail);
+        (self.closed, self.trail) = (closed, trail);
+        let confirmed = std::mem::replace(&mut self.statuses, statuses).into_iter();
+        let undone = confirmed.filter(|(signature, _)| !self.statuses.contains_key(signature));
+        self.undone.extend(undone);
         // A blockhash of what is gone is good for nothing.
         self.hashes.retain(|_, last| *last <= from + HASH_LIFE);
         self.rollbacks.done += 1;
@@ -261,9 +269,9 @@ impl Net {
         );
         let fee = outcome.fee;
         let rent = paid - fee.cast_signed();
-        self.trail.spent.entry(mail.payer).or_default().rent += rent;
         self.rollbacks.executed(&mail);
         let status = Status {
+            payer: mail.payer,
             error: outcome.error.clone(),
             fee,
             units: outcome.compute_units,

@@ -55,7 +55,8 @@ impl Requester {
         tokio::time::sleep_until(self.sim.at(self.plan.at_ms)).await;
         let job = self.create();
         let mut handed = vec![false; self.nodes.len()];
-        let (mut disputed, mut done, mut acknowledged) = (false, false, false);
+        // The commitment whose result was acknowledged, and whether in time.
+        let mut acknowledged = None;
         loop {
             for (node, handed) in handed.iter_mut().enumerate() {
                 *handed = *handed || self.hand_over(node).await;
@@ -64,26 +65,27 @@ impl Requester {
                 return;
             };
             let status = data.status().expect("the program writes known statuses");
-            if status == JobStatus::Committed && !done {
+            // A rollback may bring another commitment, or the same one again.
+            let known = acknowledged.filter(|(commitment, _)| *commitment == data.commitment);
+            if status == JobStatus::Committed {
                 match self.plan.manner {
-                    Manner::Kind => {
-                        done = self.acknowledge(&job, &data).await;
-                        // Later, what finalizes it without may be on its way.
-                        let deadline = data.challenge_deadline().expect("small");
-                        acknowledged = done && deadline.allows(self.now());
+                    Manner::Kind if known.is_none() => {
+                        if self.acknowledge(&job, &data).await {
+                            // Later, what finalizes it without may be on its way.
+                            let deadline = data.challenge_deadline().expect("small");
+                            let in_time = deadline.allows(self.now());
+                            acknowledged = Some((data.commitment, in_time));
+                        }
                     }
-                    Manner::Silent => done = true,
-                    Manner::Disputing => {
-                        disputed = disputed || self.dispute(&job, &data);
-                        done = disputed;
-                    }
+                    Manner::Kind | Manner::Silent => {}
+                    Manner::Disputing => self.dispute(&job, &data),
                 }
-            }
-            let lost = acknowledged && data.flags & JOB_ACKNOWLEDGED == 0;
-            if lost && status != JobStatus::Committed && self.sim.plan.rollbacks.is_empty() {
+            } else if known.is_some_and(|(_, in_time)| in_time)
+                && data.flags & JOB_ACKNOWLEDGED == 0
+            {
                 let wrong = format!("job {}: its acknowledgement was lost", job.account);
                 self.sim.net().trail.wrongs.push(wrong);
-                acknowledged = false;
+                acknowledged = None;
             }
             self.end_what_is_late(&job, &data, status);
             if status.is_terminal() && data.live_panels == 0 {
@@ -173,17 +175,16 @@ impl Requester {
         answer.is_some_and(|(status, _)| status == StatusCode::OK)
     }
 
-    fn dispute(&self, job: &Job, data: &JobData) -> bool {
-        let in_time = data.challenge_deadline().expect("small").allows(self.now());
-        if !in_time {
-            return true;
+    fn dispute(&self, job: &Job, data: &JobData) {
+        if !data.challenge_deadline().expect("small").allows(self.now()) {
+            return;
         }
         let dispute = self
             .sim
             .net()
             .world(self.sim.ms(), &self.sim.log)
             .job_dispute(job);
-        self.sim.act(job.requester, dispute)
+        self.sim.act(job.requester, dispute);
     }
 
     /// What anybody may end when its time is over.

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use assay_client::protocol::{Address, SessionData};
 use assay_tests::World;
 
 use super::{mail::Mail, net::Status, plan::Fork, trail::Trail, view::View};
@@ -14,6 +15,7 @@ pub struct Past {
     pub world: World,
     pub view: Arc<View>,
     pub history: VecDeque<(u64, Arc<View>)>,
+    pub closed: BTreeMap<Address, SessionData>,
     pub statuses: BTreeMap<[u8; 64], Status>,
     pub trail: Trail,
 }

@@ -1,4 +1,4 @@
-//! What transactions did: who paid what, what was done twice, and which deadlines were missed.
+//! What transactions did: what was done twice, and which deadlines were missed. A rollback takes back what it knows too.
 
 use std::collections::BTreeMap;
 
@@ -45,19 +45,10 @@ pub struct Miss {
     pub until_ms: u64,
 }
 
-/// Lamports that left a wallet.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Spent {
-    pub fees: u64,
-    /// Rent lent, less rent that came back.
-    pub rent: i64,
-}
-
 #[derive(Clone, Debug)]
 pub struct Trail {
     calendar: Calendar,
     pub tries: BTreeMap<Intent, Tries>,
-    pub spent: BTreeMap<Address, Spent>,
     pub misses: Vec<Miss>,
     /// What can have no excuse.
     pub wrongs: Vec<String>,
@@ -72,7 +63,6 @@ impl Trail {
         Self {
             calendar,
             tries: BTreeMap::new(),
-            spent: BTreeMap::new(),
             misses: Vec::new(),
             wrongs: Vec::new(),
             census: Census::default(),
@@ -89,8 +79,6 @@ impl Trail {
         [before, after]: [&View; 2],
     ) -> String {
         let ms = self.calendar.made_at(slot);
-        let spent = self.spent.entry(mail.payer).or_default();
-        spent.fees += outcome.fee;
         let mut line = String::new();
         for instruction in &mail.instructions {
             let Some(act) = Act::of(instruction) else {
