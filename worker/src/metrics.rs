@@ -50,6 +50,8 @@ pub const SESSIONS_SETTLED: &str = "assay_worker_sessions_settled_lamports_total
 /// Sessions that are known, and lamports of their vouchers that are not settled.
 pub const SESSIONS_OPEN: &str = "assay_worker_sessions";
 pub const SESSIONS_UNSETTLED: &str = "assay_worker_sessions_unsettled_lamports";
+/// Runs of sessions that used up their time or took their engine along.
+pub const SESSIONS_LOST_RUNS: &str = "assay_worker_sessions_lost_runs_total";
 /// 1 while what sessions owe cannot be written, and none is served.
 pub const SESSIONS_UNWRITTEN: &str = "assay_worker_sessions_unwritten";
 /// Requests of sessions that shared a run, or were alone in it.
@@ -112,6 +114,10 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         SESSIONS_UNSETTLED,
         "Lamports of sessions' vouchers that are not settled"
     );
+    describe_counter!(
+        SESSIONS_LOST_RUNS,
+        "Runs of sessions that used up their time or took their engine along"
+    );
     describe_gauge!(
         SESSIONS_UNWRITTEN,
         "1 while sessions.sqlite cannot be written and no session is served"
@@ -122,6 +128,10 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         "Seconds that requests of sessions waited for their run"
     );
     Ok(handle)
+}
+
+pub fn sessions_lost_run() {
+    counter!(SESSIONS_LOST_RUNS).increment(1);
 }
 
 pub fn sessions_unwritten(unwritten: bool) {

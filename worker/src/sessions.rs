@@ -26,6 +26,7 @@ use crate::{
     config::{ConfigError, SessionsConfig},
     core::Pause,
     driver::Shared,
+    metrics,
     serving::Serve,
 };
 
@@ -45,7 +46,7 @@ mod tests;
 pub use api::router;
 pub use store::{Income, Kept, SessionStore, SessionStoreError, Write, income};
 
-use self::core::{Channel, SettlePolicy, Terms};
+use self::core::{Channel, LostRun, LostRuns, SettlePolicy, Terms};
 use answers::Answers;
 use bodies::Bodies;
 use known::Lookups;
@@ -80,6 +81,7 @@ pub struct Sessions<C> {
     poll_every: Duration,
     offering: Offering,
     open: Mutex<BTreeMap<Address, Entry>>,
+    lost_runs: Mutex<LostRuns>,
     lookups: Lookups,
     answers: Answers,
     /// Requests at the same time.
@@ -120,7 +122,8 @@ impl<C: Chain> Sessions<C> {
             margin_secs: config.min_voucher_secs / 2,
             idle_secs: config.settle_idle_secs,
         };
-        let (ours, lost): (Kept, Kept) = kept
+        let (ours, lost): (Vec<_>, Vec<_>) = kept
+            .sessions
             .into_iter()
             .partition(|(_, channel)| terms.settles(channel.account()));
         if !lost.is_empty() {
@@ -133,7 +136,7 @@ impl<C: Chain> Sessions<C> {
                 "sessions of a former account of this provider are not served: their vouchers cannot be settled"
             );
         }
-        let kept = ours.into_iter().map(|(session, channel)| {
+        let open = ours.into_iter().map(|(session, channel)| {
             let read = None;
             (session, Entry { channel, read })
         });
@@ -143,7 +146,8 @@ impl<C: Chain> Sessions<C> {
             policy,
             poll_every: Duration::from_secs(config.poll_secs),
             offering: Offering::new(config)?,
-            open: Mutex::new(kept.collect()),
+            open: Mutex::new(open.collect()),
+            lost_runs: Mutex::new(kept.lost_runs),
             lookups: Lookups::new(ground.client_header.clone()),
             answers: Answers::default(),
             slots: Arc::new(Semaphore::new(config.max_concurrent)),
@@ -205,6 +209,36 @@ impl<C: Chain> Sessions<C> {
     fn stands(&self, against: impl Fn(Pause) -> bool) -> bool {
         let snapshot = self.ground.shared.snapshot.borrow();
         snapshot.reasons.iter().any(|reason| against(reason.pause))
+    }
+
+    /// Counts a run that was lost against who pays for the session.
+    async fn lose_a_run(&self, session: &Address) {
+        let payer = self.with(session, |channel| channel.account().requester);
+        let Some(payer) = payer else {
+            return;
+        };
+        let lost = LostRun {
+            payer,
+            at: self.now(),
+        };
+        metrics::sessions_lost_run();
+        let refused = {
+            let mut lost_runs = self.lost_runs();
+            lost_runs.note(lost);
+            lost_runs.check(&payer, lost.at).err()
+        };
+        if let Some(why) = refused {
+            tracing::warn!(%payer, %why, "a requester's sessions are not served for a while");
+        }
+        if let Err(error) = self.store.write(Write::Lost(lost)).await {
+            tracing::warn!(%error, "a lost run is not kept, and forgotten at the next start");
+        }
+    }
+
+    fn lost_runs(&self) -> MutexGuard<'_, LostRuns> {
+        self.lost_runs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Address, Entry>> {

@@ -78,6 +78,9 @@ pub mod code {
     pub const MODEL_FAILED: &str = "model_failed";
     /// 429 or 503 with Retry-After: the queue is full.
     pub const BUSY: &str = "busy";
+    /// 429 with Retry-After: too many requests that this session's requester paid for used up the time of a run or broke an
+    /// engine; none of its sessions is served until then.
+    pub const LOST_RUNS: &str = "lost_runs";
     /// 503: the worker is about to stop.
     pub const DRAINING: &str = "draining";
 }

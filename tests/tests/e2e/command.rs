@@ -107,6 +107,23 @@ impl Desk {
         Ok(command)
     }
 
+    /// One of the worker's commands that need its settings.
+    fn set_up(&self, name: &str) -> Result<Command> {
+        let mut command = self.worker()?;
+        command.arg(name);
+        for setting in [
+            format!("chain.rpc=[\"{}\"]", self.rpc.url()),
+            format!("chain.websocket={}", self.ws_url),
+            format!("api.listen={}", self.place),
+            format!("api.public_url=http://{}", self.place),
+            "control.listen=127.0.0.1:0".to_owned(),
+            "artifacts.allow_file=true".to_owned(),
+        ] {
+            command.args(["--set", &setting]);
+        }
+        Ok(command)
+    }
+
     /// Registers model and provider and starts the worker, by the commands that `assay localnet` names.
     fn settle_in(&self) -> Result<Process> {
         let uri = format!(
@@ -140,18 +157,7 @@ impl Desk {
         self.done("provider", &register)?;
         self.done("provider", &["provider", "fund", "0.05"])?;
         self.done("provider", &["stake", "deposit", "1"])?;
-        let mut run = self.worker()?;
-        run.arg("run");
-        for setting in [
-            format!("chain.rpc=[\"{}\"]", self.rpc.url()),
-            format!("chain.websocket={}", self.ws_url),
-            format!("api.listen={}", self.place),
-            format!("api.public_url={endpoint}"),
-            "control.listen=127.0.0.1:0".to_owned(),
-            "artifacts.allow_file=true".to_owned(),
-        ] {
-            run.args(["--set", &setting]);
-        }
+        let mut run = self.set_up("run")?;
         let worker = Process::start("assay-worker run", &mut run)?;
         worker.wait_line("that it is ready", |line| line.contains("ready"))?;
         Ok(worker)
@@ -203,6 +209,15 @@ fn documented_way_ends_with_a_verified_digit() -> Result<()> {
     let desk = Desk::open()?;
     let before = desk.balance("requester")?;
     let worker = desk.settle_in()?;
+    let mut doctor = desk.set_up("doctor")?;
+    let examined = Process::run("assay-worker doctor", doctor.arg("--json"))?;
+    let examined: Value = serde_json::from_str(&examined.stdout)?;
+    for name in ["rpc", "clock", "market", "account", "stake", "landing"] {
+        let checks = examined["checks"].as_array().context("checks")?;
+        let found = checks.iter().find(|check| check["name"] == name);
+        let state = found.map(|check| &check["state"]);
+        assert_eq!(state, Some(&Value::from("good")), "{name}: {examined:#}");
+    }
     let (out, receipt) = (desk.path("out.safetensors"), desk.path("receipt.json"));
     let (out_text, receipt_text) = (out.display().to_string(), receipt.display().to_string());
     let files = ["--out", &out_text, "--receipt", &receipt_text];

@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use assay_client::{PROGRAM_ID, program::CLOCK_SYSVAR, protocol::Address};
+use assay_client::{
+    PROGRAM_ID,
+    program::{CLOCK_SYSVAR, SYSTEM_PROGRAM},
+    protocol::Address,
+};
 use axum::{
     Json, Router,
     body::Bytes,
@@ -79,12 +83,19 @@ impl Default for World {
             data: vec![0; 36],
             executable: true,
         };
+        // An account like any other on every cluster, and nobody's of ours.
+        let system = Account {
+            owner: Address::from_str_const("NativeLoader1111111111111111111111111111111"),
+            lamports: 1,
+            data: b"system_program".to_vec(),
+            executable: true,
+        };
         Self {
             genesis: bs58::encode([1; 32]).into_string(),
             slot: 1_000,
             time: 1_700_000_000,
             height: 900,
-            accounts: BTreeMap::from([(PROGRAM_ID, program)]),
+            accounts: BTreeMap::from([(PROGRAM_ID, program), (SYSTEM_PROGRAM, system)]),
             statuses: BTreeMap::new(),
             metas: BTreeMap::new(),
             fees: Vec::new(),
@@ -108,7 +119,7 @@ impl World {
             data.extend([0; 24]);
             data.extend(self.time.to_le_bytes());
             return account_json(&Account {
-                owner: address,
+                owner: Address::from_str_const("Sysvar1111111111111111111111111111111111111"),
                 lamports: 1,
                 data,
                 executable: false,

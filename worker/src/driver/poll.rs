@@ -313,6 +313,7 @@ mod tests {
         let listing = list(&chain, [true; 2], Vec::new()).await;
         assert!(listing.open.is_err() && listing.judged.is_err());
         let wanted = Wanted {
+            provider: Address::new_from_array([9; 32]),
             jobs: vec![job],
             ..Wanted::default()
         };

@@ -8,6 +8,7 @@ use assay_client::{
 };
 
 mod chores;
+mod lost;
 mod refused;
 mod sight;
 
@@ -17,6 +18,7 @@ mod random;
 pub(crate) mod tests;
 
 pub use chores::{Chore, SettlePolicy};
+pub use lost::{LostRun, LostRuns};
 pub use refused::Refused;
 pub use sight::Seen;
 
@@ -118,8 +120,6 @@ pub struct Channel {
     under_way: bool,
     /// Times that the last answer was computed again.
     repeats: u8,
-    /// Runs that used up their time or took their engine along.
-    lost_runs: u8,
     /// Of the last request, or of the start.
     used_at: UnixSeconds,
     /// Of the newest reading; 0 if there was none since the start.
@@ -153,7 +153,6 @@ impl Channel {
             last,
             under_way: false,
             repeats: 0,
-            lost_runs: 0,
             used_at: now,
             slot: 0,
             missing_since: None,
@@ -226,15 +225,7 @@ impl Channel {
     ///
     /// # Errors
     /// Those of [`Channel::begin`].
-    pub fn begin_again(&mut self, ask: &Ask, now: UnixSeconds) -> Result<Begun, Refused> {
-        if self.sequence() == ask.sequence {
-            self.take(ask, now)
-        } else {
-            self.begin(ask, now)
-        }
-    }
-
-    fn take(&mut self, ask: &Ask, now: UnixSeconds) -> Result<Begun, Refused> {
+    pub fn take(&mut self, ask: &Ask, now: UnixSeconds) -> Result<Begun, Refused> {
         if self.under_way {
             return Err(Refused::UnderWay);
         }
@@ -306,11 +297,6 @@ impl Channel {
         }
         self.repeats = self.repeats.saturating_add(1);
         Ok(())
-    }
-
-    /// Counts a run that used up its time or took its engine along.
-    pub fn lose_a_run(&mut self) {
-        self.lost_runs = self.lost_runs.saturating_add(1);
     }
 
     /// Notes a voucher that is kept.

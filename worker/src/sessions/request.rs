@@ -50,9 +50,13 @@ impl<C: Chain> Request<C> {
         let begin = || {
             let begun = sessions.with(&session, |channel| {
                 let kept = sessions.answers.get(&session, ask.sequence);
-                let begun = match &kept {
-                    Some(_) => channel.begin_again(&ask, now),
-                    None => channel.begin(&ask, now),
+                let begun = if kept.is_some() && channel.sequence() == ask.sequence {
+                    channel.take(&ask, now)
+                } else {
+                    let payer = channel.account().requester;
+                    let lost_runs = sessions.lost_runs();
+                    let able = lost_runs.check(&payer, now);
+                    able.and_then(|()| channel.begin(&ask, now))
                 };
                 begun.map(|begun| (begun, kept))
             });
@@ -144,14 +148,13 @@ impl<C: Chain> Request<C> {
         Ok(leave.unwrap_or(Err(Refused::Closing))?)
     }
 
-    /// Why there is no answer; a run that is lost counts against the session.
+    /// Why there is no answer; a run that is lost counts against who pays.
     ///
     /// # Errors
     /// As [`Failure::of`].
-    pub fn failed(&self, error: ServeError) -> Result<Failure, String> {
+    pub async fn failed(&self, error: ServeError) -> Result<Failure, String> {
         if matches!(error, ServeError::RunLost(_)) {
-            self.sessions
-                .with(&self.session, super::Channel::lose_a_run);
+            self.sessions.lose_a_run(&self.session).await;
         }
         Failure::of(error)
     }

@@ -15,14 +15,18 @@ use std::{
 
 use assay_client::{
     protocol::{Address, SessionData, UnixSeconds},
-    session::{Payment, SignedReceipt, Usage},
+    session::Payment,
 };
 use assay_sqlite::{Durability, Layout};
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 use tokio::sync::oneshot;
 
-use super::core::{Answered, Channel};
+use super::core::{Answered, LostRun, LostRuns};
 use crate::store::{Disk, StoreError};
+
+mod kept;
+
+pub use kept::Kept;
 
 /// Writes in one transaction, at most.
 const MOST: usize = 256;
@@ -30,6 +34,10 @@ const MOST: usize = 256;
 const CHECKPOINT_EVERY: u32 = 500;
 /// Pages of the log at which the writer moves them itself, should it never be idle: 64 MiB.
 const LOG_PAGES: u32 = 16_000;
+
+/// Rows of lost runs.
+#[expect(clippy::cast_possible_wrap, reason = "it is a few thousand")]
+const MOST_LOST: i64 = LostRuns::MOST as i64;
 
 const LAYOUT: Layout = Layout(&["
     -- account as the program has it; payment, receipt as in their headers.
@@ -44,6 +52,9 @@ const LAYOUT: Layout = Layout(&["
         at INTEGER NOT NULL, PRIMARY KEY (session, settled)
     ) STRICT;
     CREATE INDEX income_at ON income (at);
+", "
+    -- Runs that used up their time or took their engine along, by who paid; the newest alone are kept.
+    CREATE TABLE lost_runs (number INTEGER PRIMARY KEY, payer BLOB NOT NULL, at INTEGER NOT NULL) STRICT;
 "]);
 
 /// Why the file does not answer.
@@ -84,6 +95,8 @@ pub enum Write {
         income: Option<Income>,
     },
     Forget(Address),
+    /// A run that was lost, before its answer is given.
+    Lost(LostRun),
     /// Nothing: to see whether the file can be written again.
     Trial,
 }
@@ -200,9 +213,6 @@ impl SessionStore {
     }
 }
 
-/// Sessions as they were kept.
-pub type Kept = Vec<(Address, Channel)>;
-
 /// Everything that was settled since then, oldest first; also while a worker runs.
 ///
 /// # Errors
@@ -224,7 +234,7 @@ pub fn income(path: &Path, since: UnixSeconds) -> Result<Vec<Income>, SessionSto
     rows.map(|row| {
         let (session, settled, gross, net, at) = row?;
         Ok(Income {
-            session: address(&session)?,
+            session: kept::address(&session)?,
             settled: settled.cast_unsigned(),
             gross: gross.cast_unsigned(),
             net: net.cast_unsigned(),
@@ -242,7 +252,7 @@ fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Session
 /// The file with its layout up to date, and what it holds.
 fn take_up(path: &Path, now: UnixSeconds) -> Result<(Connection, Kept), SessionStoreError> {
     let connection = connect(path)?;
-    let kept = channels(&connection, now)?;
+    let kept = Kept::read(&connection, now)?;
     Ok((connection, kept))
 }
 
@@ -333,6 +343,16 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> Result<(), SessionStor
             let statement = "DELETE FROM sessions WHERE session = ?1";
             transaction.execute(statement, params![session.as_ref()])?;
         }
+        Write::Lost(LostRun { payer, at }) => {
+            transaction.execute(
+                "INSERT INTO lost_runs (payer, at) VALUES (?1, ?2)",
+                params![payer.as_ref(), at.0],
+            )?;
+            transaction.execute(
+                "DELETE FROM lost_runs WHERE number <= ?1",
+                [transaction.last_insert_rowid().saturating_sub(MOST_LOST)],
+            )?;
+        }
         // The page that holds it is written, whatever it was.
         Write::Trial => transaction.pragma_update(None, "user_version", LAYOUT.known())?,
     }
@@ -352,44 +372,6 @@ fn save_income(transaction: &Transaction<'_>, income: &Income) -> Result<(), Ses
         ],
     )?;
     Ok(())
-}
-
-fn channels(connection: &Connection, now: UnixSeconds) -> Result<Kept, SessionStoreError> {
-    let mut statement = connection.prepare(
-        "SELECT session, account, payment, receipt, input_bytes, input_tokens, output_tokens FROM sessions",
-    )?;
-    let rows = statement.query_map([], |row| Ok(channel(row, now)))?;
-    rows.map(|row| row?).collect()
-}
-
-fn channel(row: &Row<'_>, now: UnixSeconds) -> Result<(Address, Channel), SessionStoreError> {
-    let corrupt = |what| move || SessionStoreError::Corrupt { what };
-    let session = address(&row.get::<_, Vec<u8>>(0)?)?;
-    let account: Vec<u8> = row.get(1)?;
-    let account = bytemuck::try_pod_read_unaligned::<SessionData>(&account)
-        .map_err(|_| corrupt("a session's account")())?;
-    let payment = row.get::<_, Option<String>>(2)?;
-    let payment = payment.map(|text| Payment::from_header(&text));
-    let payment = payment.transpose().map_err(|_| corrupt("a voucher")())?;
-    let receipt = row.get::<_, Option<String>>(3)?;
-    let receipt = receipt.map(|text| SignedReceipt::from_header(&text));
-    let receipt = receipt.transpose().map_err(|_| corrupt("a receipt")())?;
-    let usage = Usage {
-        input_bytes: row.get::<_, i64>(4)?.cast_unsigned(),
-        input_tokens: row.get::<_, i64>(5)?.cast_unsigned(),
-        output_tokens: row.get::<_, i64>(6)?.cast_unsigned(),
-    };
-    let last = receipt.map(|receipt| Answered { receipt, usage });
-    let channel = Channel::new(session, account, payment, last, now);
-    Ok((session, channel))
-}
-
-fn address(bytes: &[u8]) -> Result<Address, SessionStoreError> {
-    let bytes = <[u8; 32]>::try_from(bytes);
-    let what = "a session's address";
-    bytes
-        .map(Address::new_from_array)
-        .map_err(|_| SessionStoreError::Corrupt { what })
 }
 
 #[cfg(test)]

@@ -316,7 +316,7 @@ pub fn verdict(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict 
     };
     match refusal.error.as_str() {
         code::INPUT_MISMATCH => Verdict::Unfit(cut(&refusal.message)),
-        code::BUSY | code::DRAINING => Verdict::Busy(retry_after(headers), text),
+        code::BUSY | code::DRAINING | code::LOST_RUNS => Verdict::Busy(retry_after(headers), text),
         code::MODEL_NOT_SERVED | code::PRICE_ABOVE_LIMIT => Verdict::OfferChanged(text),
         code::DEPOSIT_TOO_SMALL => Verdict::Deposit(text),
         code::SESSION_CLOSING => Verdict::Closing(text),

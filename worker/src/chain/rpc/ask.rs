@@ -107,15 +107,27 @@ impl RpcChain {
         Ok((position, snapshot))
     }
 
-    /// A clock that another endpoint shows.
-    pub(super) async fn other_clock(&self, candidates: &[usize]) -> Option<(usize, Clock)> {
+    /// The clock alone.
+    ///
+    /// # Errors
+    /// When no endpoint shows one.
+    pub async fn clock(&self) -> Result<Clock, ChainError> {
+        let (_, clock) = self.clock_of(&self.candidates().await).await?;
+        Ok(clock)
+    }
+
+    /// The clock that one of these endpoints shows.
+    pub(super) async fn clock_of(
+        &self,
+        candidates: &[usize],
+    ) -> Result<(usize, Clock), ChainError> {
         let parameters = json!([[CLOCK_SYSVAR.to_string()], encoding()]);
         let read = |answer| {
             let (_, accounts) = accounts(answer, 1)?;
             first_clock(accounts.first())
         };
-        let asked = self.ask_in_turn(candidates, "getMultipleAccounts", &parameters, read);
-        asked.await.ok()
+        self.ask_in_turn(candidates, "getMultipleAccounts", &parameters, read)
+            .await
     }
 
     fn unreadable(&self, position: usize, reason: String) -> ChainError {

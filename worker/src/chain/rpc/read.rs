@@ -48,7 +48,7 @@ impl Chain for RpcChain {
                 return Ok(snapshot);
             }
             let others = without(&candidates, position);
-            let Some((other, clock)) = self.other_clock(&others).await else {
+            let Ok((other, clock)) = self.clock_of(&others).await else {
                 return Ok(snapshot);
             };
             if near(clock, snapshot.clock.time.0) {
@@ -69,17 +69,17 @@ impl Chain for RpcChain {
             } else {
                 // Three times that differ: a third endpoint may decide, else nobody is believed.
                 let third = without(&others, other);
-                match self.other_clock(&third).await {
-                    Some((_, third)) if near(third, snapshot.clock.time.0) => {
+                match self.clock_of(&third).await {
+                    Ok((_, third)) if near(third, snapshot.clock.time.0) => {
                         self.doubt(other, name, reason(clock, third));
                         snapshot.agreed = true;
                         return Ok(snapshot);
                     }
-                    Some((_, third)) if near(third, clock.time.0) => {
+                    Ok((_, third)) if near(third, clock.time.0) => {
                         self.doubt(position, name, reason(snapshot.clock, third));
                         candidates = others;
                     }
-                    Some(_) | None => return Ok(snapshot),
+                    Ok(_) | Err(_) => return Ok(snapshot),
                 }
             }
         }

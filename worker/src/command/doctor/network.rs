@@ -4,7 +4,7 @@ use assay_client::delivery::MAX_SKEW_SECS;
 
 use super::{Patient, report::Report};
 use crate::{
-    chain::{Chain, Clock, EndpointHealth, EndpointState, Wanted, inspect},
+    chain::{Clock, EndpointHealth, EndpointState, inspect},
     wall_clock,
 };
 
@@ -25,8 +25,7 @@ pub async fn check(report: &mut Report, patient: &Patient) -> Option<Clock> {
     };
     // Two rounds: the first says who is there, the second gives slots and times to compare.
     chain.check().await;
-    let wanted = Wanted::default();
-    let snapshot = chain.snapshot(&wanted).await;
+    let clock = chain.clock().await;
     chain.check().await;
     let health = chain.health();
     let newest = health.endpoints.iter().filter_map(|one| one.slot).max();
@@ -36,10 +35,10 @@ pub async fn check(report: &mut Report, patient: &Patient) -> Option<Clock> {
     if let Some(genesis) = &health.genesis {
         report.good("chain", format!("genesis {genesis}"));
     }
-    let clock = match snapshot {
-        Ok(snapshot) => {
-            skew(report, snapshot.clock);
-            Some(snapshot.clock)
+    let clock = match clock {
+        Ok(clock) => {
+            skew(report, clock);
+            Some(clock)
         }
         Err(error) => {
             report.broken(

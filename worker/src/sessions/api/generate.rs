@@ -217,7 +217,7 @@ impl Production {
     }
 
     async fn fail<C: Chain>(mut self, request: Request<C>, error: ServeError) {
-        let failure = request.failed(error);
+        let failure = request.failed(error).await;
         if !self.shown.is_empty() {
             let refusal = failure.map_or_else(
                 |message| Refusal {

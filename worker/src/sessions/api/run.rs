@@ -46,7 +46,7 @@ pub async fn answer<C: Chain>(
         let serve = &request.sessions().ground.serve;
         let (status, bytes) = match serve.run(request.model.digest, body).await {
             Ok(bytes) => (200, bytes),
-            Err(error) => match request.failed(error) {
+            Err(error) => match request.failed(error).await {
                 Ok(failure) => return Err(failure),
                 Err(text) => (422, failed(text)?),
             },

@@ -4,10 +4,6 @@ use assay_client::session::{PaymentError, code};
 
 use super::Channel;
 
-/// Lost runs after which a session is served no more: each costs far more than what is paid for it. Counted from the
-/// start of the process, so that nothing of it is to be kept.
-const LOST_RUNS: u8 = 3;
-
 /// Why a session's request is not served. It costs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -27,10 +23,10 @@ pub enum Refused {
     )]
     Forgotten { settled: u64, known: u64 },
     #[error(
-        "{runs} requests of this session used up the time of a run or broke an engine, and no more of them are taken; \
-         open another, and ask for less at once"
+        "{runs} requests that this session's requester paid for used up the time of a run or broke an engine, and none of \
+         its sessions is served for the next {wait_secs} s; ask again then, and for less at once"
     )]
-    LostRuns { runs: u8 },
+    LostRuns { runs: usize, wait_secs: u64 },
     #[error("another request of this session is under way; wait for it, or open more sessions")]
     UnderWay,
     #[error(
@@ -63,7 +59,8 @@ impl Refused {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unknown | Self::Grace { .. } => code::SESSION_UNKNOWN,
-            Self::Closing | Self::Forgotten { .. } | Self::LostRuns { .. } => code::SESSION_CLOSING,
+            Self::Closing | Self::Forgotten { .. } => code::SESSION_CLOSING,
+            Self::LostRuns { .. } => code::LOST_RUNS,
             Self::UnderWay => code::REQUEST_UNDER_WAY,
             Self::Sequence { .. } | Self::OtherRequest { .. } | Self::Repeated { .. } => {
                 code::SEQUENCE_MISMATCH
@@ -85,7 +82,17 @@ impl Refused {
             | Self::Sequence { .. }
             | Self::OtherRequest { .. }
             | Self::Repeated { .. } => 409,
-            Self::Closing | Self::Forgotten { .. } | Self::LostRuns { .. } => 410,
+            Self::Closing | Self::Forgotten { .. } => 410,
+            Self::LostRuns { .. } => 429,
+        }
+    }
+
+    /// Seconds after which it is worth asking again, where time alone mends it.
+    pub fn retry_after(&self) -> Option<u64> {
+        if let Self::LostRuns { wait_secs, .. } = self {
+            Some(*wait_secs)
+        } else {
+            None
         }
     }
 }
@@ -98,11 +105,6 @@ impl Channel {
         }
         if self.missing_since.is_some() {
             return Err(Refused::Unknown);
-        }
-        if self.lost_runs >= LOST_RUNS {
-            return Err(Refused::LostRuns {
-                runs: self.lost_runs,
-            });
         }
         // Vouchers up to what is settled are worth nothing: books that do not know of it would take them for pay.
         let (settled, known) = (self.account.settled, self.due().max(self.paid()));

@@ -1,6 +1,9 @@
 use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
 
-use assay_client::{protocol::Digest, session::Receipt};
+use assay_client::{
+    protocol::Digest,
+    session::{Receipt, Usage},
+};
 
 use super::*;
 use crate::sessions::core::tests::{MODEL, NOW, SESSION, account, operator, pays};
@@ -38,7 +41,7 @@ async fn what_was_written_is_there_after_the_process_died() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sessions.sqlite");
     let (store, kept) = SessionStore::open(&path, NOW).unwrap();
-    assert!(kept.is_empty());
+    assert!(kept.sessions.is_empty());
     store.write(payment(0)).await.unwrap();
     store.write(Write::Answer(answered(1))).await.unwrap();
     store.write(payment(40)).await.unwrap();
@@ -60,7 +63,7 @@ async fn what_was_written_is_there_after_the_process_died() {
 
     // Opened beside the living one: nothing was left for a later moment.
     let (other, kept) = SessionStore::open(&path, NOW).unwrap();
-    let [(session, channel)] = kept.as_slice() else {
+    let [(session, channel)] = kept.sessions.as_slice() else {
         panic!("one session was kept");
     };
     assert_eq!(*session, SESSION);
@@ -76,7 +79,7 @@ async fn what_was_written_is_there_after_the_process_died() {
 
     other.write(Write::Forget(SESSION)).await.unwrap();
     let (_, kept) = SessionStore::open(&path, NOW).unwrap();
-    assert!(kept.is_empty());
+    assert!(kept.sessions.is_empty());
     assert_eq!(super::income(&path, UnixSeconds(0)).unwrap(), [income]);
 }
 
@@ -91,7 +94,26 @@ async fn many_writes_at_once_are_all_kept() {
         written.unwrap();
     }
     let (_, kept) = SessionStore::open(&path, NOW).unwrap();
-    assert_eq!(kept[0].1.paid(), 2_000);
+    assert_eq!(kept.sessions[0].1.paid(), 2_000);
+}
+
+#[tokio::test]
+async fn lost_runs_are_there_after_a_restart_and_only_the_newest() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions.sqlite");
+    let (store, kept) = SessionStore::open(&path, NOW).unwrap();
+    assert_eq!(kept.lost_runs, LostRuns::default());
+    let lost = |number: usize| LostRun {
+        payer: Address::new_from_array([u8::try_from(number % 200).unwrap(); 32]),
+        at: UnixSeconds(i64::try_from(number).unwrap()),
+    };
+    let all = LostRuns::MOST + 7;
+    let writes = (0..all).map(|number| store.write(Write::Lost(lost(number))));
+    for written in futures_util::future::join_all(writes).await {
+        written.unwrap();
+    }
+    let (_, kept) = SessionStore::open(&path, NOW).unwrap();
+    assert_eq!(kept.lost_runs, LostRuns::new((7..all).map(lost)));
 }
 
 #[test]
@@ -100,14 +122,14 @@ fn file_of_a_later_worker_is_refused() {
     let path = folder.path().join("sessions.sqlite");
     drop(SessionStore::open(&path, NOW).unwrap());
     let connection = Connection::open(&path).unwrap();
-    connection.pragma_update(None, "user_version", 2).unwrap();
+    connection.pragma_update(None, "user_version", 3).unwrap();
     let refused = SessionStore::open(&path, NOW).map(drop);
     let Err(SessionStoreError::Sqlite(refused)) = refused else {
         panic!("a later layout was taken");
     };
     assert!(matches!(
         *refused,
-        assay_sqlite::Error::Newer { found: 2, known: 1 }
+        assay_sqlite::Error::Newer { found: 3, known: 2 }
     ));
 }
 

@@ -9,7 +9,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn lost_run_is_charged_and_a_session_has_three_of_them() {
+async fn lost_run_is_charged_and_a_requester_has_three_of_them_an_hour() {
     let world = World::start().await;
     let mut due = 0;
     for sequence in 1..=2 {
@@ -27,14 +27,35 @@ async fn lost_run_is_charged_and_a_session_has_three_of_them() {
     assert_eq!(standing.sequence, 3, "what was shown is charged");
     let runs = world.model.runs();
     let next = world.call(&Call::run(4, standing.due, b"x")).await;
-    assert_eq!(refusal(next).await, refused(410, code::SESSION_CLOSING));
+    assert_eq!(next.headers()["retry-after"], "3600");
+    assert_eq!(refusal(next).await, refused(429, code::LOST_RUNS));
     // To ask again for what was lost is no way around it.
     let again = Call::generate(3, due, &asked);
     assert_eq!(world.call(&again).await.status(), 200, "it is in memory");
     world.sessions.answers.forget(&SESSION);
     let again = world.call(&again).await;
-    assert_eq!(refusal(again).await, refused(410, code::SESSION_CLOSING));
+    assert_eq!(refusal(again).await, refused(429, code::LOST_RUNS));
     assert_eq!(world.model.runs(), runs);
+}
+
+/// Another session costs a requester an opening's fee, and its provider's restart nothing.
+#[tokio::test]
+async fn requester_that_lost_three_runs_gets_no_more_by_another_session_or_after_a_restart() {
+    let world = World::start().await;
+    let mut call = Call::run(1, 0, LOST);
+    for number in 10..13 {
+        call.session = world.open(number);
+        assert_eq!(world.call(&call).await.status(), 422);
+    }
+    let (same, other) = (world.open(13), world.open(14));
+    world.change(&other, |account| account.requester = kit::NOBODY);
+    let world = world.restarted().await;
+    call.session = same;
+    let refused_to = world.call(&call).await;
+    assert_eq!(refusal(refused_to).await, refused(429, code::LOST_RUNS));
+    call.session = other;
+    assert_eq!(world.call(&call).await.status(), 422, "another requester");
+    assert_eq!(world.model.runs(), 1);
 }
 
 #[tokio::test]

@@ -28,11 +28,12 @@ fn land(world: &mut fake::World, bytes: &[u8]) {
     }
     if has(bytes, "session_close") {
         let named = |address: &Address| bytes.windows(32).any(|window| window == address.as_ref());
-        let session = *world
-            .accounts
-            .keys()
-            .find(|address| **address != assay_client::PROGRAM_ID && named(address))
+        let owned = |account: &fake::Account| account.owner == assay_client::PROGRAM_ID;
+        let mut accounts = world.accounts.iter();
+        let (session, _) = accounts
+            .find(|(address, account)| owned(account) && named(address))
             .unwrap();
+        let session = *session;
         world.accounts.remove(&session);
     }
     world.statuses.insert(signature, state(error));

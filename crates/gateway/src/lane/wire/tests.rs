@@ -18,7 +18,9 @@ fn of(status: u16, error: &str) -> Verdict {
 #[test]
 fn refusals_of_the_worker_are_told_from_those_of_a_proxy() {
     assert_eq!(of(422, code::INPUT_MISMATCH), Verdict::Unfit("why".into()));
-    assert!(matches!(of(503, code::DRAINING), Verdict::Busy(BUSY, _)));
+    for (status, code) in [(503, code::DRAINING), (429, code::LOST_RUNS)] {
+        assert!(matches!(of(status, code), Verdict::Busy(BUSY, _)));
+    }
     assert!(matches!(
         of(409, code::SEQUENCE_MISMATCH),
         Verdict::Count(_)
