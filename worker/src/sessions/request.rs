@@ -51,8 +51,8 @@ impl<C: Chain> Request<C> {
             let begun = sessions.with(&session, |channel| {
                 let kept = sessions.answers.get(&session, ask.sequence);
                 let begun = match &kept {
-                    Some(_) => channel.begin_again(&ask, now),
-                    None => channel.begin(&ask, now),
+                    Some(_) => channel.begin_again(&ask, now, &sessions.policy),
+                    None => channel.begin(&ask, now, &sessions.policy),
                 };
                 begun.map(|begun| (begun, kept))
             });

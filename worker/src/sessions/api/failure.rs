@@ -123,7 +123,10 @@ impl Failure {
 impl From<Refused> for Failure {
     fn from(why: Refused) -> Self {
         let status = StatusCode::from_u16(why.status()).unwrap_or(StatusCode::CONFLICT);
-        Self::new(status, why.code(), why)
+        Self {
+            retry_after: why.retry_after(),
+            ..Self::new(status, why.code(), why)
+        }
     }
 }
 

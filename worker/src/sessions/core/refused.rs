@@ -31,6 +31,11 @@ pub enum Refused {
          open another, and ask for less at once"
     )]
     LostRuns { runs: u8 },
+    #[error(
+        "{lamports} lamports of this session are to be settled first, which fails at present; ask again, or use another \
+         provider"
+    )]
+    Unsettled { lamports: u64 },
     #[error("another request of this session is under way; wait for it, or open more sessions")]
     UnderWay,
     #[error(
@@ -64,6 +69,7 @@ impl Refused {
         match self {
             Self::Unknown | Self::Grace { .. } => code::SESSION_UNKNOWN,
             Self::Closing | Self::Forgotten { .. } | Self::LostRuns { .. } => code::SESSION_CLOSING,
+            Self::Unsettled { .. } => code::BUSY,
             Self::UnderWay => code::REQUEST_UNDER_WAY,
             Self::Sequence { .. } | Self::OtherRequest { .. } | Self::Repeated { .. } => {
                 code::SEQUENCE_MISMATCH
@@ -86,7 +92,13 @@ impl Refused {
             | Self::OtherRequest { .. }
             | Self::Repeated { .. } => 409,
             Self::Closing | Self::Forgotten { .. } | Self::LostRuns { .. } => 410,
+            Self::Unsettled { .. } => 503,
         }
+    }
+
+    /// Seconds; none where asking again is in vain.
+    pub fn retry_after(&self) -> Option<u64> {
+        matches!(self, Self::Unsettled { .. }).then_some(30)
     }
 }
 
