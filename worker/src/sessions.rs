@@ -190,11 +190,12 @@ impl<C: Chain> Sessions<C> {
                 | Pause::PauseWindow
                 | Pause::GpuTemperature
                 | Pause::GpuPower
-                | Pause::CpuBusy => true,
+                | Pause::CpuBusy
+                // Nothing could be settled.
+                | Pause::Funds => true,
                 // None of them stands against runs that are paid one by one.
                 Pause::Starting
                 | Pause::ChainUnreachable
-                | Pause::Funds
                 | Pause::Failures
                 | Pause::RuntimeClass => false,
             })

@@ -10,8 +10,9 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::net::Net;
 
-/// Lamports: what a settlement costs its worker, which brings in more or is left alone.
+/// Lamports: what a settlement and a close cost the worker. What brings in less is left alone.
 const SETTLE_FEE: u64 = 10_000;
+const CLOSE_FEE: u64 = 5_000;
 
 /// A session as its requester knows it.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +86,8 @@ impl Tabs {
                 left.push(format!("session {session}: {unsettled} not settled"));
             }
             // Nothing is read of a session at rest: its requester's own close then waits for the grace time.
-            if row.closing && data.status == SessionStatus::CloseRequested as u8 {
+            let pays = earned(data.settled, data) > u128::from(CLOSE_FEE);
+            if pays && row.closing && data.status == SessionStatus::CloseRequested as u8 {
                 left.push(format!("session {session} is not closed"));
             }
         }
@@ -116,8 +118,14 @@ impl Tabs {
 }
 
 fn is_worth_settling(unsettled: u64, data: &SessionData) -> bool {
-    let fee = u128::from(unsettled) * u128::from(data.fee_bps) / 10_000;
-    u128::from(unsettled) - fee > u128::from(SETTLE_FEE)
+    let in_all = earned(data.settled.saturating_add(unsettled), data);
+    earned(unsettled, data) > u128::from(SETTLE_FEE) && in_all > u128::from(SETTLE_FEE + CLOSE_FEE)
+}
+
+/// What of so many lamports is the provider's.
+fn earned(lamports: u64, data: &SessionData) -> u128 {
+    let fee = u128::from(lamports) * u128::from(data.fee_bps) / 10_000;
+    u128::from(lamports) - fee
 }
 
 /// Every session in the file; nothing where there is none yet.

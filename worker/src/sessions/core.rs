@@ -131,7 +131,7 @@ pub struct Channel {
     /// Of the reading that changed the account; none once another has agreed with it.
     changed_at: Option<u64>,
     /// A settlement or a close is being sent.
-    sending: bool,
+    sending_since: Option<UnixSeconds>,
     /// Of those, in a row.
     failures: u32,
     not_before: UnixSeconds,
@@ -158,7 +158,7 @@ impl Channel {
             missing_since: None,
             doubted_since: None,
             changed_at: None,
-            sending: false,
+            sending_since: None,
             failures: 0,
             not_before: UnixSeconds(i64::MIN),
         }
@@ -216,8 +216,17 @@ impl Channel {
     ///
     /// # Errors
     /// Why it is not taken; then nothing has changed.
-    pub fn begin(&mut self, ask: &Ask, now: UnixSeconds) -> Result<Begun, Refused> {
+    pub fn begin(
+        &mut self,
+        ask: &Ask,
+        now: UnixSeconds,
+        policy: &SettlePolicy,
+    ) -> Result<Begun, Refused> {
         self.require_served()?;
+        if self.is_stuck(&ask.payment, now, policy) {
+            let lamports = self.unsettled();
+            return Err(Refused::Unsettled { lamports });
+        }
         self.take(ask, now)
     }
 

@@ -56,7 +56,7 @@ impl<C: Chain> Request<C> {
                     let payer = channel.account().requester;
                     let lost_runs = sessions.lost_runs();
                     let able = lost_runs.check(&payer, now);
-                    able.and_then(|()| channel.begin(&ask, now))
+                    able.and_then(|()| channel.begin(&ask, now, &sessions.policy))
                 };
                 begun.map(|begun| (begun, kept))
             });

@@ -13,7 +13,7 @@ use crate::{
         instructions::{self, Sender},
         submitter::Purpose,
     },
-    core::{Action, SessionStep, Submitted},
+    core::{Action, Pause, SessionStep, Submitted},
     metrics,
 };
 
@@ -103,6 +103,10 @@ impl<C: Chain> Sessions<C> {
         if !self.ground.shared.ready.load(Ordering::Relaxed) {
             return;
         }
+        // What the operator has left is for jobs that are claimed: their stake stands behind them.
+        if self.stands(|pause| pause == Pause::Funds) {
+            return;
+        }
         let (now, ending) = (self.now(), self.is_ending());
         let mut due = Vec::new();
         for (session, entry) in self.lock().iter_mut() {
@@ -111,7 +115,7 @@ impl<C: Chain> Sessions<C> {
                 continue;
             }
             if let Some(chore) = entry.channel.chore(now, &self.policy, ending) {
-                entry.channel.send();
+                entry.channel.send(now);
                 due.push((*session, chore));
             }
         }

@@ -4,13 +4,17 @@ use assay_client::protocol::{
     BasisPoints, Lamports, SessionStatus, UnixSeconds, amount::split_price,
 };
 
-use super::Channel;
+use super::{Channel, Payment};
 
 /// Lamports of a settlement: the operator's signature and the voucher's.
 const SETTLE_FEE: u64 = 10_000;
+/// Of a close: the operator's signature.
+const CLOSE_FEE: u64 = 5_000;
 /// Pauses between two tries of what failed: doubled each time, up to the longest.
 const FIRST_PAUSE_SECS: i64 = 10;
 const MOST_DOUBLINGS: u32 = 6;
+/// A transaction that did not end for so long is not about to land.
+const SLOW_SECS: u64 = 60;
 
 /// When to settle.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +37,7 @@ pub enum Chore {
 impl Channel {
     /// What is to be sent now. `ending`: this worker stops serving.
     pub fn chore(&self, now: UnixSeconds, policy: &SettlePolicy, ending: bool) -> Option<Chore> {
-        if self.sending || now < self.not_before {
+        if self.sending_since.is_some() || now < self.not_before {
             return None;
         }
         let (requested, missing) = (self.is_close_requested(), self.missing_since.is_some());
@@ -49,12 +53,12 @@ impl Channel {
         }
         // Sooner the program refuses it.
         let is_old = self.account.require_old_slot(self.slot).is_ok();
-        (requested && is_old && !missing && !self.under_way).then_some(Chore::Close)
+        (self.is_worth_closing() && is_old && !missing && !self.under_way).then_some(Chore::Close)
     }
 
     /// Nothing is to be expected of it: it need not be read before its next request.
     pub fn is_at_rest(&self, now: UnixSeconds, policy: &SettlePolicy) -> bool {
-        let quiet = !self.under_way && !self.sending;
+        let quiet = !self.under_way && self.sending_since.is_none();
         let certain = self.missing_since.is_none()
             && self.doubted_since.is_none()
             && self.changed_at.is_none();
@@ -62,17 +66,17 @@ impl Channel {
             && certain
             && self.is_idle(now, policy)
             && !self.is_worth_settling(now)
-            && !self.is_close_requested()
+            && !self.is_worth_closing()
     }
 
     /// Marks that it is being sent; nothing else is until [`Channel::sent`].
-    pub fn send(&mut self) {
-        self.sending = true;
+    pub fn send(&mut self, now: UnixSeconds) {
+        self.sending_since = Some(now);
     }
 
     /// Notes how it ended. After a failure the next try waits.
     pub fn sent(&mut self, landed: bool, now: UnixSeconds) {
-        self.sending = false;
+        self.sending_since = None;
         if landed {
             (self.failures, self.not_before) = (0, UnixSeconds(i64::MIN));
             return;
@@ -96,15 +100,45 @@ impl Channel {
         self.paid().saturating_sub(self.account.settled)
     }
 
+    /// What is owed is to be settled before more is served, and that fails. A voucher that would take the place of one that
+    /// ends, or has ended, is welcome.
+    pub(super) fn is_stuck(
+        &self,
+        payment: &Payment,
+        now: UnixSeconds,
+        policy: &SettlePolicy,
+    ) -> bool {
+        let is_slow = |since: UnixSeconds| now.0.abs_diff(since.0) > SLOW_SECS;
+        let fails = self.failures > 0 || self.sending_since.is_some_and(is_slow);
+        let is_over_risk = self.unsettled() >= policy.value_at_risk && !self.ends_within(now, 0);
+        let is_ending = self.ends_within(now, policy.margin_secs) && !self.is_better(payment);
+        fails && self.covers_its_fees() && (is_over_risk || is_ending)
+    }
+
     pub(super) fn is_close_requested(&self) -> bool {
         self.account.status != SessionStatus::Open as u8
     }
 
     /// It would bring more than it costs, and can land.
     fn is_worth_settling(&self, now: UnixSeconds) -> bool {
+        self.covers_its_fees() && !self.ends_within(now, 0)
+    }
+
+    /// Strangers open sessions: each pays for its settlements and for its close, or neither is sent.
+    fn covers_its_fees(&self) -> bool {
+        let in_all = self.paid().max(self.account.settled);
+        self.earned(self.unsettled()) > SETTLE_FEE && self.earned(in_all) > SETTLE_FEE + CLOSE_FEE
+    }
+
+    /// Its requester asked for it, and what it brought pays for it; others are left to their requesters.
+    fn is_worth_closing(&self) -> bool {
+        self.is_close_requested() && self.earned(self.account.settled) > CLOSE_FEE
+    }
+
+    /// What of so many lamports is the provider's.
+    fn earned(&self, lamports: u64) -> u64 {
         let fee = BasisPoints(self.account.fee_bps);
-        let earned = split_price(Lamports(self.unsettled()), fee).map_or(0, |split| split.earned.0);
-        earned > SETTLE_FEE && !self.ends_within(now, 0)
+        split_price(Lamports(lamports), fee).map_or(0, |split| split.earned.0)
     }
 
     fn ends_within(&self, now: UnixSeconds, secs: u32) -> bool {
@@ -118,3 +152,6 @@ impl Channel {
         !self.under_way && u64::try_from(since).is_ok_and(|since| since >= policy.idle_secs)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -137,7 +137,7 @@ impl World {
             payment,
         };
         let (paid, due) = (self.channel.paid(), self.channel.due());
-        let Ok(begun) = self.channel.begin(&ask, NOW) else {
+        let Ok(begun) = self.channel.begin(&ask, NOW, &policy()) else {
             assert!(!self.channel.is_under_way());
             return;
         };
@@ -145,7 +145,7 @@ impl World {
             self.channel.account().status,
             SessionStatus::CloseRequested as u8
         );
-        let second = self.channel.begin(&ask, NOW);
+        let second = self.channel.begin(&ask, NOW, &policy());
         assert_eq!(second.unwrap_err(), Refused::UnderWay);
         let request = Digest([u8::from(body); 32]);
         let Ok(better) = self.channel.admit(&begun, &request, Some(price), None) else {
@@ -202,7 +202,7 @@ impl World {
         let Some(chore) = self.channel.chore(NOW, &policy(), true) else {
             return;
         };
-        self.channel.send();
+        self.channel.send(NOW);
         let landed = match (chore, self.channel.payment()) {
             (Chore::Settle, Some(payment)) => {
                 // Whatever was taken can be settled.

@@ -27,6 +27,11 @@ pub enum Refused {
          its sessions is served for the next {wait_secs} s; ask again then, and for less at once"
     )]
     LostRuns { runs: usize, wait_secs: u64 },
+    #[error(
+        "{lamports} lamports of this session are to be settled first, which fails at present; ask again, or use another \
+         provider"
+    )]
+    Unsettled { lamports: u64 },
     #[error("another request of this session is under way; wait for it, or open more sessions")]
     UnderWay,
     #[error(
@@ -61,6 +66,7 @@ impl Refused {
             Self::Unknown | Self::Grace { .. } => code::SESSION_UNKNOWN,
             Self::Closing | Self::Forgotten { .. } => code::SESSION_CLOSING,
             Self::LostRuns { .. } => code::LOST_RUNS,
+            Self::Unsettled { .. } => code::BUSY,
             Self::UnderWay => code::REQUEST_UNDER_WAY,
             Self::Sequence { .. } | Self::OtherRequest { .. } | Self::Repeated { .. } => {
                 code::SEQUENCE_MISMATCH
@@ -84,6 +90,7 @@ impl Refused {
             | Self::Repeated { .. } => 409,
             Self::Closing | Self::Forgotten { .. } => 410,
             Self::LostRuns { .. } => 429,
+            Self::Unsettled { .. } => 503,
         }
     }
 
@@ -92,7 +99,8 @@ impl Refused {
         if let Self::LostRuns { wait_secs, .. } = self {
             Some(*wait_secs)
         } else {
-            None
+            // Seconds between two tries to settle, at first.
+            matches!(self, Self::Unsettled { .. }).then_some(30)
         }
     }
 }

@@ -57,7 +57,8 @@ impl Channel {
             return Seen::Same;
         }
         let since = *self.missing_since.get_or_insert(slot);
-        let is_gone = slot > since.saturating_add(LAG) && !self.under_way && !self.sending;
+        let is_gone =
+            slot > since.saturating_add(LAG) && !self.under_way && self.sending_since.is_none();
         if is_gone { Seen::Gone } else { Seen::Same }
     }
 }

@@ -66,13 +66,13 @@ pub fn ask(sequence: u64, cumulative: u64) -> Ask {
     }
 }
 
-fn open(deposit: u64) -> Channel {
+pub fn open(deposit: u64) -> Channel {
     Channel::new(SESSION, account(deposit), None, None, NOW)
 }
 
 /// Has it answered for this price.
 pub fn serve(channel: &mut Channel, ask: &Ask, body: u8, price: u64) -> Result<Receipt, Refused> {
-    let begun = channel.begin(ask, NOW)?;
+    let begun = channel.begin(ask, NOW, &policy())?;
     let request = Digest([body; 32]);
     let admitted = channel.admit(&begun, &request, Some(price), None);
     let answered = admitted.map(|better| {
@@ -130,7 +130,7 @@ fn voucher_of_another_session_key_or_about_to_end_is_invalid() {
 fn voucher_below_the_due_is_refused() {
     let mut channel = open(1_000);
     serve(&mut channel, &ask(1, 0), 1, 40).unwrap();
-    let low = channel.begin(&ask(2, 39), NOW);
+    let low = channel.begin(&ask(2, 39), NOW, &policy());
     assert_eq!(low.unwrap_err(), Refused::Unpaid { paid: 39, due: 40 });
     let second = serve(&mut channel, &ask(2, 40), 2, 5).unwrap();
     assert_eq!((second.sequence, second.cumulative), (2, 45));
@@ -148,7 +148,7 @@ fn deposit_must_cover_what_is_due_and_the_request() {
     };
     assert_eq!(dear.unwrap_err(), needed);
     assert!(!channel.is_under_way());
-    let over = channel.begin(&ask(2, 101), NOW).unwrap_err();
+    let over = channel.begin(&ask(2, 101), NOW, &policy()).unwrap_err();
     assert_eq!(over, needed);
     channel.see(Some(&account(101)), 7);
     serve(&mut channel, &ask(2, 60), 2, 41).unwrap();
@@ -157,7 +157,7 @@ fn deposit_must_cover_what_is_due_and_the_request() {
 #[test]
 fn request_above_its_own_limit_or_beyond_all_numbers_is_refused() {
     let mut channel = open(1_000);
-    let begun = channel.begin(&ask(1, 0), NOW).unwrap();
+    let begun = channel.begin(&ask(1, 0), NOW, &policy()).unwrap();
     let admit = |most, limit| channel.admit(&begun, &Digest([1; 32]), most, limit);
     let (price, limit) = (10, 9);
     assert_eq!(
@@ -178,14 +178,14 @@ fn only_the_next_request_is_taken_and_one_at_a_time() {
         })
     };
     for (sequence, next) in [(0, 1), (2, 1)] {
-        let taken = channel.begin(&ask(sequence, 0), NOW).map(drop);
+        let taken = channel.begin(&ask(sequence, 0), NOW, &policy()).map(drop);
         assert_eq!(taken, refused(sequence, next));
     }
-    channel.begin(&ask(1, 0), NOW).unwrap();
-    let second = channel.begin(&ask(1, 0), NOW);
+    channel.begin(&ask(1, 0), NOW, &policy()).unwrap();
+    let second = channel.begin(&ask(1, 0), NOW, &policy());
     assert_eq!(second.unwrap_err(), Refused::UnderWay);
     channel.release();
-    channel.begin(&ask(1, 0), NOW).unwrap();
+    channel.begin(&ask(1, 0), NOW, &policy()).unwrap();
 }
 
 #[test]
@@ -203,9 +203,9 @@ fn retry_is_free_has_the_same_receipt_and_another_body_is_refused() {
         model: Digest([9; 32]),
         ..ask(2, 40)
     };
-    let other = channel.begin(&other_model, NOW).unwrap_err();
+    let other = channel.begin(&other_model, NOW, &policy()).unwrap_err();
     assert_eq!(other, Refused::OtherRequest { sequence: 2 });
-    let unpaid = channel.begin(&ask(2, 39), NOW).unwrap_err();
+    let unpaid = channel.begin(&ask(2, 39), NOW, &policy()).unwrap_err();
     assert_eq!(unpaid, Refused::Unpaid { paid: 39, due: 40 });
 }
 
@@ -213,7 +213,7 @@ fn retry_is_free_has_the_same_receipt_and_another_body_is_refused() {
 fn retry_that_gives_another_answer_replaces_the_receipt_and_never_costs_more() {
     let mut channel = open(1_000);
     let first = serve(&mut channel, &ask(1, 0), 1, 40).unwrap();
-    let begun = channel.begin(&ask(1, 0), NOW).unwrap();
+    let begun = channel.begin(&ask(1, 0), NOW, &policy()).unwrap();
     let answer = |price| match channel.answer(&begun, first.request, Digest([5; 32]), price) {
         Proof::New(receipt) => receipt,
         Proof::Known(_) => panic!("another answer has another receipt"),
@@ -236,78 +236,6 @@ fn best_voucher_is_kept_whatever_comes_after_it() {
 }
 
 #[test]
-fn settlement_waits_for_a_reason() {
-    let mut channel = open(u64::MAX);
-    let chore = |channel: &Channel, ending| channel.chore(NOW, &policy(), ending);
-    channel.pay(pays(999_999, i64::MAX));
-    assert_eq!(chore(&channel, false), None);
-    assert_eq!(chore(&channel, true), Some(Chore::Settle));
-    let later = UnixSeconds(NOW.0 + 3_600);
-    assert_eq!(channel.chore(later, &policy(), false), Some(Chore::Settle));
-    channel.pay(pays(1_000_000, i64::MAX));
-    assert_eq!(chore(&channel, false), Some(Chore::Settle));
-    channel.settle(1_000_000);
-    assert_eq!(chore(&channel, true), None);
-    channel.pay(pays(1_100_000, NOW.0 + 300));
-    assert_eq!(chore(&channel, false), Some(Chore::Settle), "it ends soon");
-    let ended = UnixSeconds(NOW.0 + 300);
-    assert_eq!(channel.chore(ended, &policy(), true), None, "too late");
-}
-
-#[test]
-fn what_a_settlement_costs_is_not_spent_on_less() {
-    let mut channel = open(u64::MAX);
-    // 5 percent are the market's.
-    channel.pay(pays(10_526, i64::MAX));
-    assert_eq!(channel.chore(NOW, &policy(), true), None);
-    channel.pay(pays(10_528, i64::MAX));
-    assert_eq!(channel.chore(NOW, &policy(), true), Some(Chore::Settle));
-}
-
-#[test]
-fn session_that_is_to_close_is_settled_then_closed_and_takes_nothing_more() {
-    let mut channel = open(1_000_000);
-    channel.pay(pays(50_000, i64::MAX));
-    let closing = SessionData {
-        status: SessionStatus::CloseRequested as u8,
-        ..account(1_000_000)
-    };
-    assert_eq!(
-        channel.see(Some(&closing), 1_000),
-        Seen::Changed { settled: 0 }
-    );
-    let taken = channel.begin(&ask(1, 0), NOW).unwrap_err();
-    assert_eq!(taken, Refused::Closing);
-    let chore = |channel: &Channel| channel.chore(NOW, &policy(), false);
-    assert_eq!(chore(&channel), Some(Chore::Settle));
-    channel.send();
-    assert_eq!(chore(&channel), None, "it is being sent");
-    channel.sent(true, NOW);
-    assert_eq!(channel.settle(50_000), 50_000);
-    assert_eq!(chore(&channel), Some(Chore::Close));
-    // A node that is behind undoes nothing.
-    assert_eq!(channel.see(Some(&account(1_000_000)), 7), Seen::Same);
-    assert_eq!(chore(&channel), Some(Chore::Close));
-}
-
-#[test]
-fn failed_settlement_is_tried_again_later_and_later() {
-    let mut channel = open(u64::MAX);
-    channel.pay(pays(5_000_000, i64::MAX));
-    let at = |secs| UnixSeconds(NOW.0 + secs);
-    let due = |channel: &Channel, secs| channel.chore(at(secs), &policy(), false).is_some();
-    channel.send();
-    channel.sent(false, at(0));
-    assert!(!due(&channel, 9) && due(&channel, 10));
-    channel.send();
-    channel.sent(false, at(10));
-    assert!(!due(&channel, 29) && due(&channel, 30));
-    channel.send();
-    channel.sent(true, at(30));
-    assert!(due(&channel, 30));
-}
-
-#[test]
 fn session_is_gone_only_when_it_may_be_and_readings_miss_it_for_a_minute() {
     let mut channel = open(1_000);
     // Too young to be closed by anybody.
@@ -315,57 +243,17 @@ fn session_is_gone_only_when_it_may_be_and_readings_miss_it_for_a_minute() {
     serve(&mut channel, &ask(1, 0), 1, 40).unwrap();
     assert_eq!(channel.see(None, 151), Seen::Same);
     assert_eq!(
-        channel.begin(&ask(2, 40), NOW).unwrap_err(),
+        channel.begin(&ask(2, 40), NOW, &policy()).unwrap_err(),
         Refused::Unknown
     );
     channel.see(Some(&account(1_000)), 152);
-    channel.begin(&ask(2, 40), NOW).unwrap();
+    channel.begin(&ask(2, 40), NOW, &policy()).unwrap();
     assert!((153..310).all(|slot| channel.see(None, slot) == Seen::Same));
     channel.release();
     assert_eq!(channel.see(None, 310), Seen::Gone);
     channel.see(Some(&account(1_000)), 311);
     assert!((312..=462).all(|slot| channel.see(None, slot) == Seen::Same));
     assert_eq!(channel.see(None, 463), Seen::Gone);
-}
-
-#[test]
-fn session_that_owes_is_settled_before_it_is_believed_to_be_gone() {
-    let mut channel = open(1_000_000);
-    channel.pay(pays(50_000, i64::MAX));
-    assert_eq!(channel.chore(NOW, &policy(), false), None);
-    for slot in [151, 152, 153, 301] {
-        assert_eq!(channel.see(None, slot), Seen::Same, "{slot}");
-        let chore = channel.chore(NOW, &policy(), false);
-        assert_eq!(chore, Some(Chore::Settle));
-    }
-    assert_eq!(channel.see(None, 302), Seen::Gone);
-}
-
-#[test]
-fn close_waits_until_the_program_takes_it() {
-    let mut channel = open(1_000);
-    let closing = SessionData {
-        status: SessionStatus::CloseRequested as u8,
-        ..account(1_000)
-    };
-    let mut chore = |slot| {
-        channel.see(Some(&closing), slot);
-        channel.chore(NOW, &policy(), true)
-    };
-    assert_eq!((chore(0), chore(150)), (None, None));
-    assert_eq!(chore(151), Some(Chore::Close));
-}
-
-#[test]
-fn session_that_owes_nothing_rests_once_it_is_idle() {
-    let mut channel = open(u64::MAX);
-    let idle = UnixSeconds(NOW.0 + 3_600);
-    assert!(!channel.is_at_rest(NOW, &policy()));
-    assert!(channel.is_at_rest(idle, &policy()));
-    channel.pay(pays(20_000, i64::MAX));
-    assert!(!channel.is_at_rest(idle, &policy()), "it is to be settled");
-    channel.settle(20_000);
-    assert!(channel.is_at_rest(idle, &policy()));
 }
 
 #[test]

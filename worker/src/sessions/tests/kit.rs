@@ -25,6 +25,7 @@ use crate::{
         submitter::{Memory, Submitter, SubmitterConfig},
     },
     config::{SessionModel, SessionsConfig},
+    core::{Pause, Reason, Snapshot},
     driver::Shared,
     halt::Halt,
     sessions::{
@@ -243,6 +244,21 @@ impl World {
         while !is(&self.standing().await) {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// As if this stood against new work.
+    pub fn pause(&self, pause: Pause) {
+        let reason = Reason {
+            pause,
+            since: NOW,
+            detail: String::new(),
+        };
+        let snapshot = Snapshot {
+            reasons: vec![reason],
+            ..Snapshot::default()
+        };
+        let shared = &self.sessions.ground.shared;
+        shared.snapshot.send_replace(Arc::new(snapshot));
     }
 
     /// Sends what is due and waits for its end.

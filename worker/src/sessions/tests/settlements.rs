@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{kit::DEPOSIT, *};
 use crate::{
     chain::fake,
+    core::Pause,
     sessions::{core::tests::NOW, income},
     store::Store,
 };
@@ -134,6 +135,48 @@ async fn close_that_the_program_would_refuse_is_not_tried() {
     world.settle().await;
     assert!(world.account(&SESSION).is_none());
     assert_eq!(sent(&world), 1);
+}
+
+#[tokio::test]
+async fn closes_of_sessions_that_brought_nothing_cost_the_operator_nothing() {
+    let world = World::start().await;
+    world.node.world().land = Some(land);
+    for number in 21..=25 {
+        let session = world.open(number);
+        world.change(&session, |account| {
+            account.status = SessionStatus::CloseRequested as u8;
+        });
+        assert_eq!(world.standing_of(&session).await.sequence, 0);
+    }
+    world.sessions.look().await;
+    world.settle().await;
+    assert_eq!(sent(&world), 0);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_nor_served_while_the_operator_lacks_what_jobs_need() {
+    let world = paid(2_000_000).await;
+    world.pause(Pause::Funds);
+    world.settle().await;
+    assert_eq!(sent(&world), 0);
+    let next = world.call(&Call::run(3, 2_000_000, b"z")).await;
+    assert_eq!(refusal(next).await, refused(503, code::DRAINING));
+    world.sessions.end(kit::PATIENCE).await;
+    assert_eq!(sent(&world), 0);
+}
+
+#[tokio::test]
+async fn requests_wait_while_what_is_owed_cannot_be_settled() {
+    let world = paid(2_000_000).await;
+    world.node.world().refuse =
+        Some(|_, _| Some(json!({ "InstructionError": [3, { "Custom": 1 }] })));
+    world.settle().await;
+    let next = world.call(&Call::run(3, 2_000_000, b"z")).await;
+    assert_eq!(next.headers()["retry-after"], "30");
+    assert_eq!(refusal(next).await, refused(503, code::BUSY));
+    // What was charged is given.
+    let former = world.call(&Call::run(2, 2_000_000, b"y")).await;
+    assert_eq!(former.status(), 200);
 }
 
 #[tokio::test]
