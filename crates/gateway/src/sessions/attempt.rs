@@ -64,7 +64,8 @@ pub(super) struct Attempt<'a> {
     pub active: &'a Arc<Active>,
     /// Whether the provider was asked where it stands.
     pub recounted: bool,
-    /// Whether the connection broke: whatever the provider says afterwards, it may have answered then.
+    /// Whether the connection broke, or the provider charges without an answer: whatever it says afterwards, it may have
+    /// answered then.
     pub interrupted: bool,
 }
 

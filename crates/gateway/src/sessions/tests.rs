@@ -1,6 +1,7 @@
 //! The sessions of a gateway against providers on loopback that sign, lie and fail.
 
 pub(crate) mod chain;
+mod claims;
 mod failures;
 mod money;
 pub(crate) mod provider;
