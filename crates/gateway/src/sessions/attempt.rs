@@ -272,7 +272,12 @@ impl Attempt<'_> {
                 self.inner.directory.doubt_offers();
                 After::Free(Failed::Elsewhere(unavailable(&text)))
             }
-            Verdict::Deposit(text) | Verdict::Unknown(text) => {
+            Verdict::Deposit(text) => {
+                self.note(Outcome::Busy(LAGGING));
+                self.inner.count_again(&self.taken.lane.account);
+                After::Free(Failed::Elsewhere(unavailable(&text)))
+            }
+            Verdict::Unknown(text) => {
                 self.note(Outcome::Busy(LAGGING));
                 After::Free(Failed::Elsewhere(unavailable(&text)))
             }

@@ -2,6 +2,7 @@
 
 pub(crate) mod chain;
 mod claims;
+mod deposits;
 mod failures;
 mod money;
 pub(crate) mod provider;
