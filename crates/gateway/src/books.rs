@@ -21,7 +21,7 @@ pub struct Books {
 }
 
 /// Checks a session's receipts, in their order: every signature, every number, every sum and the chain of digests;
-/// then that no voucher was over anything else than such a sum, and that nothing was settled beyond the vouchers.
+/// then that no voucher was over anything else than such a sum, or a deposit below it, and that nothing was settled beyond the vouchers.
 pub fn check(session: &SessionRow, receipts: &[ReceiptRow]) -> Books {
     let mut books = Books {
         paid: session.paid,
@@ -47,7 +47,10 @@ pub fn check(session: &SessionRow, receipts: &[ReceiptRow]) -> Books {
         books.charged = books.charged.saturating_add(receipt.price);
         previous = Some(receipt);
     }
-    if !was_due {
+    // A close pays what the deposit covers, should more be owed.
+    let is_all = session.paid == session.deposit
+        && previous.is_some_and(|last| last.cumulative > session.paid);
+    if !was_due && !is_all {
         books.faults.push(format!(
             "a voucher over {} lamports was given, which no receipt adds up to",
             session.paid

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use assay_chain::Found;
 use assay_client::{
     instruction::{SessionClose, SessionCloseRequest},
@@ -283,16 +283,17 @@ async fn request(
     data: &SessionData,
 ) -> Result<()> {
     let session = row.address;
-    let due = last(&books.store, &session)?.map_or(0, |(_, sum)| sum);
-    if due > data.deposit {
-        bail!(
-            "the receipts of {session} add up to {} and its deposit is {}; see `assay session receipts {session} --verify`",
-            Amount(due),
+    let owed = last(&books.store, &session)?.map_or(0, |(_, sum)| sum);
+    let (due, instructions) = opening::close_request(row, data, owed);
+    if due < owed {
+        context.say(format_args!(
+            "the receipts of {session} add up to {} and its deposit is {}, which is paid; see `assay session receipts \
+             {session} --verify`",
+            Amount(owed),
             Amount(data.deposit)
-        );
+        ));
     }
     books.store.set_paid(&session, due)?;
-    let instructions = opening::close_request(row, data, due);
     let pays = instructions.len() > 1;
     let sent = context.send("session close request", &instructions).await;
     if let Err(error) = sent {
@@ -301,7 +302,7 @@ async fn request(
         if !pays || now.settled < due || now.status != SessionStatus::Open as u8 {
             return Err(error);
         }
-        let instructions = opening::close_request(row, &now, due);
+        let (_, instructions) = opening::close_request(row, &now, due);
         context.send("session close request", &instructions).await?;
     }
     books

@@ -99,10 +99,12 @@ pub fn top_up(requester: Address, session: Address, amount: u64) -> Instruction 
     .instruction()
 }
 
-/// Asks for a session's close, and pays before what its receipts say and nobody has settled: `due` lamports in all.
-pub fn close_request(row: &SessionRow, chain: &SessionData, due: u64) -> Vec<Instruction> {
+/// Asks for a session's close, and pays before what its receipts add up to, `owed` lamports, and nobody has settled: all
+/// of it that the deposit covers. Returns how many lamports that is, with what was settled earlier.
+pub fn close_request(row: &SessionRow, chain: &SessionData, owed: u64) -> (u64, Vec<Instruction>) {
+    let due = owed.min(chain.deposit);
     let mut instructions = Vec::with_capacity(3);
-    if due > chain.settled && due <= chain.deposit {
+    if due > chain.settled {
         let key = Keypair::new_from_array(row.key);
         let voucher = Voucher {
             session: row.address,
@@ -122,5 +124,35 @@ pub fn close_request(row: &SessionRow, chain: &SessionData, due: u64) -> Vec<Ins
         session: row.address,
     };
     instructions.push(request.instruction());
-    instructions
+    (due, instructions)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytemuck::Zeroable as _;
+
+    use super::*;
+    use crate::store::tests;
+
+    #[test]
+    fn close_pays_what_the_deposit_covers_of_what_is_owed() {
+        let row = tests::row(1);
+        let mut chain = SessionData::zeroed();
+        chain.deposit = 150;
+        for (owed, due) in [(100, 100), (150, 150), (200, 150)] {
+            let (paid, instructions) = close_request(&row, &chain, owed);
+            assert_eq!((paid, instructions.len()), (due, 3));
+            let voucher = Voucher {
+                session: row.address,
+                cumulative: due,
+                expires_at: i64::MAX,
+            };
+            let proof = &instructions[0].data;
+            let bytes = voucher.to_bytes();
+            assert!(proof.windows(bytes.len()).any(|part| part == bytes));
+        }
+        chain.settled = 150;
+        let (paid, instructions) = close_request(&row, &chain, 200);
+        assert_eq!((paid, instructions.len()), (150, 1));
+    }
 }

@@ -64,7 +64,8 @@ pub(super) struct Attempt<'a> {
     pub active: &'a Arc<Active>,
     /// Whether the provider was asked where it stands.
     pub recounted: bool,
-    /// Whether the connection broke: whatever the provider says afterwards, it may have answered then.
+    /// Whether the connection broke, or the provider charges without an answer: whatever it says afterwards, it may have
+    /// answered then.
     pub interrupted: bool,
 }
 
@@ -271,7 +272,12 @@ impl Attempt<'_> {
                 self.inner.directory.doubt_offers();
                 After::Free(Failed::Elsewhere(unavailable(&text)))
             }
-            Verdict::Deposit(text) | Verdict::Unknown(text) => {
+            Verdict::Deposit(text) => {
+                self.note(Outcome::Busy(LAGGING));
+                self.inner.count_again(&self.taken.lane.account);
+                After::Free(Failed::Elsewhere(unavailable(&text)))
+            }
+            Verdict::Unknown(text) => {
                 self.note(Outcome::Busy(LAGGING));
                 After::Free(Failed::Elsewhere(unavailable(&text)))
             }

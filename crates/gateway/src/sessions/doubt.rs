@@ -119,9 +119,6 @@ impl Inner {
             match self.learn(&mut lane).await {
                 Learnt::Free => return self.free(lane).await,
                 Learnt::Charged(signed) => {
-                    if is_late(&lane, &signed) {
-                        self.directory.note(&lane.account.provider, Outcome::Late);
-                    }
                     // An error is told by the ledger itself; nobody waits for this answer any more.
                     let _ = self.charged(lane, &signed, hold).await;
                     return;
@@ -173,18 +170,26 @@ impl Inner {
     }
 
     /// Learns from the provider where it stands, and whether that is to be paid.
-    pub(super) async fn learn(&self, lane: &mut LiveLane) -> Learnt {
-        let session = lane.account.address;
-        let standing = match self.wire.standing(&lane.endpoint, &session).await {
-            Ok(standing) => standing,
-            Err(error) => return Learnt::Nothing(error.to_string()),
-        };
-        match lane.core.resolve(&standing) {
+    async fn learn(&self, lane: &mut LiveLane) -> Learnt {
+        match self.stand(lane).await {
             Ok(Resolved::Free) => Learnt::Free,
             Ok(Resolved::Claimed(signed)) => self.judge(lane, signed).await,
-            Err(claim) if lane.may_be_older(&standing, &claim) => Learnt::Over(claim.to_string()),
-            Err(claim) => Learnt::Lied(claim.to_string()),
+            Err(learnt) => learnt,
         }
+    }
+
+    /// Where the provider says that it stands, if that can be so.
+    async fn stand(&self, lane: &mut LiveLane) -> Result<Resolved, Learnt> {
+        let session = lane.account.address;
+        let standing = self.wire.standing(&lane.endpoint, &session).await;
+        let standing = standing.map_err(|error| Learnt::Nothing(error.to_string()))?;
+        lane.core.resolve(&standing).map_err(|claim| {
+            if lane.may_be_older(&standing, &claim) {
+                Learnt::Over(claim.to_string())
+            } else {
+                Learnt::Lied(claim.to_string())
+            }
+        })
     }
 
     async fn judge(&self, lane: &mut LiveLane, claim: Box<SignedReceipt>) -> Learnt {
@@ -193,7 +198,9 @@ impl Inner {
             Some(asked) if asked.most.is_some_and(|most| claim.receipt.price > most) => {
                 Learnt::Lied("it charges for what it made after its reader had left".to_owned())
             }
-            Some(asked) if claim.receipt.price > asked.seen => self.ask_again(lane, &asked).await,
+            Some(asked) if claim.receipt.price > asked.seen => {
+                self.ask_again(lane, &asked, claim.receipt.price).await
+            }
             // One of before the start: the ledger has bounded it.
             Some(_) | None => {
                 lane.core.take(&claim);
@@ -202,7 +209,8 @@ impl Inner {
         }
     }
 
-    async fn ask_again(&self, lane: &mut LiveLane, asked: &Unanswered) -> Learnt {
+    /// Asks for the answer that the provider charges `claimed` lamports for. It costs no more, whatever comes with it.
+    async fn ask_again(&self, lane: &mut LiveLane, asked: &Unanswered, claimed: u64) -> Learnt {
         let request = &asked.request;
         let Some(doubt) = lane.core.pending(&request.digest).copied() else {
             return Learnt::Nothing("nothing was asked".to_owned());
@@ -227,9 +235,15 @@ impl Inner {
         };
         match lane
             .core
-            .accept(&receipt, &request.digest, &response, limit)
+            .accept(&receipt, &request.digest, &response, limit.min(claimed))
         {
-            Ok(_) => Learnt::Charged(Box::new(receipt)),
+            Ok(price) => {
+                if asked.most.is_none() && price > asked.seen {
+                    // Another may have been paid for one meanwhile.
+                    self.directory.note(&lane.account.provider, Outcome::Late);
+                }
+                Learnt::Charged(Box::new(receipt))
+            }
             Err(error) => Learnt::Lied(error.to_string()),
         }
     }
@@ -300,16 +314,19 @@ impl Attempt<'_> {
     pub async fn recount(&mut self) -> Result<Duration, After> {
         self.recounted = true;
         let inner = self.inner;
-        // It may claim this very request, of which nothing came.
-        let unanswered = self.unanswered();
         let lane = &mut self.taken.lane;
-        lane.keep(unanswered);
-        match inner.learn(lane).await {
-            Learnt::Free => Ok(Duration::ZERO),
-            Learnt::Charged(signed) if signed.receipt.request == self.request.digest => {
-                let error = unavailable(&"the answer was lost on its way");
-                Err(After::Charged(signed, Failed::Again(error)))
+        let learnt = match inner.stand(lane).await {
+            Ok(Resolved::Free) => Learnt::Free,
+            // This very request: the same number again gives its answer to whoever waits for it, and costs nothing.
+            Ok(Resolved::Claimed(signed)) if signed.receipt.request == self.request.digest => {
+                self.interrupted = true;
+                return Ok(Duration::ZERO);
             }
+            Ok(Resolved::Claimed(signed)) => inner.judge(lane, signed).await,
+            Err(learnt) => learnt,
+        };
+        match learnt {
+            Learnt::Free => Ok(Duration::ZERO),
             // The one before was broken off, and charged after all; this one has not begun.
             Learnt::Charged(signed) => match inner.keep(lane, &signed).await {
                 Ok(()) => {
@@ -328,14 +345,6 @@ impl Attempt<'_> {
             Learnt::Lied(why) => Err(self.lied(&why)),
         }
     }
-}
-
-/// Whether the provider had broken off and gave the answer only when it was asked again for what it charged. Another may
-/// have been paid for one meanwhile.
-fn is_late(lane: &LiveLane, signed: &SignedReceipt) -> bool {
-    let receipt = &signed.receipt;
-    lane.unanswered(&receipt.request)
-        .is_some_and(|asked| asked.most.is_none() && receipt.price > asked.seen)
 }
 
 fn withheld_for_good(why: &str) -> String {

@@ -91,8 +91,7 @@ impl Inner {
         let session = row.address;
         let (state, reason, result) = match self.chain.submit("session open", vec![open]).await {
             Ok(_) => (State::Open, String::new(), Ok(row)),
-            // Two nodes behind one address can disagree on what has expired: the tending looks once more.
-            Err(error) if error.is_certain() && !matches!(error, ChainError::Expired { .. }) => {
+            Err(error) if cannot_land(&error) => {
                 (State::Failed, error.to_string(), Err(unmade(&error)))
             }
             // The tending looks whether it comes to be; until then its deposit counts.
@@ -125,16 +124,38 @@ impl Inner {
             .deposit(self.config.deposit.max(least), least)
             .map_err(|error| UpstreamError::Payment(error.to_string()))?;
         let session = account.address;
+        // The tending may see it on chain before its sender does: counted once all the same.
+        let deposit = account.deposit().saturating_add(amount);
         let top_up = opening::top_up(self.chain.payer(), session, amount);
         if let Err(error) = self.chain.submit("session top-up", vec![top_up]).await {
-            if error.is_certain() {
+            if cannot_land(&error) {
                 self.limit.undeposit(amount);
             }
             return Err(unavailable(&error));
         }
-        account.deposit.fetch_add(amount, Ordering::AcqRel);
+        account.deposit.fetch_max(deposit, Ordering::AcqRel);
         tracing::info!(%session, amount, "topped up");
         Ok(())
+    }
+
+    /// A provider sees less in a session than is counted here: what the chain has counts.
+    pub(super) fn count_again(self: &Arc<Self>, account: &Arc<Account>) {
+        let (inner, account, active) = (Arc::clone(self), Arc::clone(account), self.begin());
+        tokio::spawn(async move {
+            // What is under way has ended then.
+            let _topping_up = account.topping_up.lock().await;
+            match inner.chain.sessions(&[account.address]).await {
+                Ok(found) => {
+                    if let Some(Some(data)) = found.first() {
+                        account.deposit.store(data.deposit, Ordering::Release);
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(session = %account.address, %error, "a deposit could not be counted again");
+                }
+            }
+            drop(active);
+        });
     }
 
     /// Gives a lane back, and tops its session up in the background if little is left.
@@ -163,6 +184,12 @@ impl Inner {
                 Instant::now().checked_add(PAUSE);
         }
     }
+}
+
+/// Whether a transaction that failed like this will never land. Two nodes behind one address can disagree on what has
+/// expired: the tending looks once more.
+fn cannot_land(error: &ChainError) -> bool {
+    error.is_certain() && !matches!(error, ChainError::Expired { .. })
 }
 
 /// A session of the ledger as a lane.

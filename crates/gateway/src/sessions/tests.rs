@@ -1,6 +1,8 @@
 //! The sessions of a gateway against providers on loopback that sign, lie and fail.
 
 pub(crate) mod chain;
+mod claims;
+mod deposits;
 mod failures;
 mod money;
 pub(crate) mod provider;

@@ -161,6 +161,12 @@ fn books_that_agree_have_no_faults_and_each_lie_has_one() {
     assert!(beyond[0].contains("more than the 40"), "{beyond:?}");
     let unknown = faults(&session(41, 0), &[first, second]);
     assert!(unknown[0].contains("no receipt adds up to"), "{unknown:?}");
+    let covered = SessionRow {
+        deposit: 50,
+        ..session(50, 50)
+    };
+    assert_eq!(faults(&covered, &[first, second]), Vec::<String>::new());
+    assert!(faults(&covered, &[first])[0].contains("no receipt adds up to"));
     let missing = faults(&session(70, 0), &[second]);
     assert!(missing[0].contains("number 2 where 1"), "{missing:?}");
     let mut altered = second;

@@ -70,6 +70,8 @@ pub struct Provider {
     pub dropped: Notify,
     /// An unaware provider notices now that its reader left.
     pub notices: Notify,
+    /// The last run that it broke off, and its answer.
+    broken: Mutex<Option<(Asked, Vec<u8>)>>,
     /// Says nothing of sessions.
     pub mute: AtomicBool,
 }
@@ -94,6 +96,7 @@ impl Provider {
             peak: Mutex::default(),
             dropped: Notify::new(),
             notices: Notify::new(),
+            broken: Mutex::default(),
             mute: AtomicBool::new(false),
         });
         let router = Router::new()

@@ -15,8 +15,14 @@ pub enum Deed {
     ChargeAndBreak,
     /// The same, and whoever asks again gets nothing at all.
     ChargeAndKeep,
+    /// Charges, and says that its requester lost count; whoever asks again gets the answer.
+    ChargeAndMiscount,
+    /// The same for the last request that it broke off.
+    ChargeBefore,
     /// Its reader leaves and is charged for everything that was asked for.
     ChargeAll,
+    /// Its reader leaves and is charged for a little more; whoever asks again, for everything that was asked for.
+    ChargeMore,
     /// Its reader leaves, and it goes on until it notices.
     Unaware,
     /// The connection breaks and nothing is charged.
@@ -61,7 +67,10 @@ impl Deed {
             | Self::ModelFailed
             | Self::ChargeAndBreak
             | Self::ChargeAndKeep
+            | Self::ChargeAndMiscount
+            | Self::ChargeBefore
             | Self::ChargeAll
+            | Self::ChargeMore
             | Self::Unaware
             | Self::Break
             | Self::NoReceipt => good,

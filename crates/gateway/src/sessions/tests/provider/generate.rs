@@ -14,7 +14,7 @@ use axum::{
 };
 use futures_util::{StreamExt, stream};
 
-use super::{Asked, Deed, Provider, Shared, UnderWay, admit, refuse};
+use super::{Account, Asked, Deed, Provider, Shared, UnderWay, admit, refuse};
 
 fn line(line: &Line) -> Bytes {
     let mut text = serde_json::to_vec(line).unwrap();
@@ -71,6 +71,8 @@ impl Drop for Shown {
         } else if !self.ended {
             if self.deed == Deed::ChargeAll {
                 self.tokens.resize(self.all, 0);
+            } else if self.deed == Deed::ChargeMore {
+                self.tokens.resize(40, 0);
             }
             self.end(Deed::Honest);
             self.provider.dropped.notify_one();
@@ -95,6 +97,25 @@ fn again(provider: &Provider, session: &Address, receipt: SignedReceipt) -> Resp
         receipt,
     }));
     lines.into_response()
+}
+
+/// Charges the session's first request once more, for all that it asked for.
+fn charge_anew(provider: &Provider, asked: &Asked, request: &GenerateRequest) -> SignedReceipt {
+    let usage = Usage {
+        input_tokens: request.tokens.len() as u64,
+        output_tokens: u64::from(request.max_tokens),
+        ..Usage::default()
+    };
+    let tokens = vec![0; request.max_tokens as usize * 4];
+    provider.accounts.lock().unwrap().insert(
+        asked.session,
+        Account {
+            tokens: tokens.clone(),
+            ..Account::default()
+        },
+    );
+    let price = provider.price.of(usage).unwrap();
+    provider.charge(asked, &tokens, price, Deed::ChargeMore)
 }
 
 fn token(id: u32) -> Line {
@@ -124,10 +145,13 @@ pub async fn generate(
     if asked.again.is_some() && deed == Deed::ChargeAndKeep {
         return refuse(409, code::SEQUENCE_MISMATCH, "it is not kept any more");
     }
-    if let Some(receipt) = asked.again {
+    let request: GenerateRequest = serde_json::from_slice(&body).unwrap();
+    if let Some(mut receipt) = asked.again {
+        if deed == Deed::ChargeMore {
+            receipt = charge_anew(&provider, &asked, &request);
+        }
         return again(&provider, &asked.session, receipt);
     }
-    let request: GenerateRequest = serde_json::from_slice(&body).unwrap();
     let shown = Shown {
         provider: Arc::clone(&provider),
         asked,

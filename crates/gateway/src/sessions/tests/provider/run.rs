@@ -39,12 +39,22 @@ pub async fn run(
         Deed::Busy => return refuse(429, code::BUSY, "the queue is full"),
         Deed::Proxy => return (StatusCode::BAD_GATEWAY, "<html>").into_response(),
         Deed::Mismatch => return refuse(422, code::INPUT_MISMATCH, "no such input"),
-        Deed::Break => return broken(),
+        Deed::Break => {
+            *provider.broken.lock().unwrap() = Some((asked, answer));
+            return broken();
+        }
+        Deed::ChargeBefore => {
+            let (before, answer) = provider.broken.lock().unwrap().take().unwrap();
+            provider.charge(&before, &answer, price, deed);
+            return refuse(409, code::SEQUENCE_MISMATCH, "not the next request");
+        }
         Deed::Honest
         | Deed::ModelFailed
         | Deed::ChargeAndBreak
         | Deed::ChargeAndKeep
+        | Deed::ChargeAndMiscount
         | Deed::ChargeAll
+        | Deed::ChargeMore
         | Deed::Unaware
         | Deed::Price
         | Deed::Request
@@ -72,6 +82,9 @@ pub async fn run(
     let signed = provider.charge(&asked, &answer, price, deed);
     if matches!(deed, Deed::ChargeAndBreak | Deed::ChargeAndKeep) {
         return broken();
+    }
+    if deed == Deed::ChargeAndMiscount {
+        return refuse(409, code::SEQUENCE_MISMATCH, "not the next request");
     }
     if deed == Deed::NoReceipt {
         return answer.into_response();

@@ -1,0 +1,99 @@
+//! What providers charge for requests that gave no whole answer, and what of it is paid.
+
+use std::{sync::Arc, time::Duration};
+
+use assay_client::session::Price;
+use futures_util::StreamExt;
+
+use super::{
+    FLAT, PATIENCE, World, config, prompt,
+    provider::{Deed, MODEL},
+    settled,
+};
+use crate::{Upstream, providers::Outcome, store::State};
+
+/// A provider that is asked after the other one.
+const DEARER: Price = Price {
+    request: 150,
+    ..FLAT
+};
+
+/// Who charges a request with a refusal has the answer asked for under the same number, and it goes to whoever waits.
+#[tokio::test]
+async fn request_charged_with_a_refusal_is_answered_under_its_number_and_paid_once() {
+    let world = World::new();
+    let provider = world.provider(1, FLAT).await;
+    *provider.always.lock().unwrap() = Deed::ChargeAndMiscount;
+    let sessions = world.sessions(config()).await;
+    let ran = sessions.run(MODEL, vec![1, 2].into()).await.unwrap();
+    assert_eq!((ran.outputs.as_ref(), ran.price), ([2, 1].as_slice(), 100));
+    assert_eq!(*provider.asked.lock().unwrap(), [1, 1]);
+    assert_eq!(sessions.spending().spent, 100);
+    assert_eq!(world.charged(&world.row()), 100);
+}
+
+/// And who then keeps the answer back is paid once it gives it, and is set aside: another gave one meanwhile.
+#[tokio::test]
+async fn request_charged_with_a_refusal_and_kept_back_is_asked_elsewhere() {
+    for kept_back in [Deed::Break, Deed::Busy] {
+        let world = World::new();
+        let provider = world.provider(1, FLAT).await;
+        world.provider(2, DEARER).await;
+        provider.plan(&[Deed::ChargeAndMiscount, kept_back]);
+        let sessions = world.sessions(config()).await;
+        for _ in 0..2 {
+            let ran = sessions.run(MODEL, vec![1].into()).await.unwrap();
+            assert_eq!(ran.price, 150);
+        }
+        assert_eq!(sessions.drain(PATIENCE).await, 0);
+        assert_eq!(*provider.asked.lock().unwrap(), [1, 1, 1]);
+        assert_eq!(sessions.spending().spent, 150 + 100 + 150);
+        assert_eq!(world.store().breaches().unwrap(), []);
+    }
+}
+
+/// It breaks off, says that it charges nothing, and charges when the next request comes: the next but one goes elsewhere.
+#[tokio::test]
+async fn provider_that_charges_a_request_only_with_the_next_one_is_set_aside() {
+    let world = World::new();
+    let provider = world.provider(1, FLAT).await;
+    world.provider(2, DEARER).await;
+    provider.plan(&[Deed::Break, Deed::Break, Deed::ChargeBefore]);
+    let sessions = world.sessions(config()).await;
+    let mut prices = Vec::new();
+    for number in [1, 2, 3] {
+        let ran = sessions.run(MODEL, vec![number].into()).await.unwrap();
+        prices.push(ran.price);
+        settled(&sessions).await;
+        if number == 1 {
+            let answered = Outcome::Answered(Duration::from_millis(1));
+            sessions.directory().note(&provider.account, answered);
+        }
+    }
+    assert_eq!(prices, [150, 100, 150]);
+    assert_eq!(*provider.asked.lock().unwrap(), [1, 1, 1, 1, 2]);
+    assert_eq!(sessions.spending().spent, 150 + 100 + 100 + 150);
+}
+
+/// What it claims is within what was on its way when the reader left; what it gives when it is asked again is not.
+#[tokio::test]
+async fn answer_given_again_costs_no_more_than_was_claimed() {
+    let world = World::new();
+    let price = Price {
+        output_token: 1,
+        ..Price::default()
+    };
+    let provider = world.provider(1, price).await;
+    *provider.gate.lock().unwrap() = Some(Arc::default());
+    provider.plan(&[Deed::ChargeMore, Deed::ChargeMore]);
+    let sessions = world.sessions(config()).await;
+    let mut pieces = sessions.generate(MODEL, prompt(&[1], 2_000)).await.unwrap();
+    assert!(matches!(pieces.next().await, Some(Ok(_))));
+    drop(pieces);
+    provider.dropped.notified().await;
+    assert_eq!(sessions.drain(PATIENCE).await, 0);
+    assert_eq!(*provider.asked.lock().unwrap(), [1, 1]);
+    assert_eq!(sessions.spending().spent, 0);
+    assert_eq!(world.row().state, State::Broken);
+    assert_eq!(world.store().breaches().unwrap().len(), 1);
+}
