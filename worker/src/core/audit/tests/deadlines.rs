@@ -8,7 +8,7 @@ fn what_is_owed_has_its_panels_deadline_and_nothing_else_has_one() {
     arena.audit();
     arena.pass_until(|arena| arena.panels[0].is_some_and(|panel| panel.joined == 2));
     arena.pass(1);
-    let (panel, core) = (arena.panel(0), &arena.nodes[1].core);
+    let (panel, core) = (arena.panel(1), &arena.nodes[1].core);
     for step in AuditStep::ALL {
         let deadline = core.deadline(&JOB, (step, 1, 0)).map(|deadline| deadline.0);
         let expected = match step {
