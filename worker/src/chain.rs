@@ -210,6 +210,13 @@ pub trait Chain: Send + Sync + 'static {
         &self,
         transaction: &[u8],
     ) -> impl Future<Output = Result<Simulation, ChainError>> + Send;
+    /// What another endpoint than [`Chain::simulate`]'s says of it; none where no other one answers.
+    fn simulate_elsewhere(
+        &self,
+        _transaction: &[u8],
+    ) -> impl Future<Output = Option<Simulation>> + Send {
+        async { None }
+    }
     /// `again`: how often these bytes were sent before. Each time another endpoint may be taken: one
     /// that swallows transactions must not be the only one to get them.
     fn send(
@@ -218,7 +225,7 @@ pub trait Chain: Send + Sync + 'static {
         again: u32,
     ) -> impl Future<Output = Result<Sending, ChainError>> + Send;
     /// In the same order; none for those that the chain does not know. `search`: also in old blocks, and
-    /// on two endpoints where there are two, one of which is enough to know it.
+    /// on two endpoints where there are two, one of which is enough to know it; confirmed is what either says is.
     fn signatures(
         &self,
         signatures: &[[u8; 64]],

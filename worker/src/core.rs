@@ -43,7 +43,7 @@ mod tests;
 pub use admission::{AdmissionPolicy, TrialRun};
 pub use audit::{
     AuditCommand, AuditCounts, AuditIntent, AuditPolicy, AuditReport, AuditStep, Audits, Brought,
-    Evidence, Examined, PrimaryOpening, Recalled, SavedSeat, TryKey, brought,
+    Evidence, Examined, PrimaryOpening, Recalled, SavedSeat, TryKey, brought, is_newer,
 };
 pub use breaker::{BreakerPolicy, Outcome, PausedModel};
 pub use capacity::{Demand, Kind, Turn};
@@ -206,9 +206,7 @@ impl Core {
         }
         if let Some(work) = self.work.get_mut(&address) {
             work.missing_since = None;
-            // Sequence numbers wrap: less than half the circle ahead is newer.
-            let ahead = job.sequence.wrapping_sub(work.job.sequence);
-            if ahead == 0 || ahead > u32::MAX / 2 {
+            if !is_newer(job.sequence, work.job.sequence) {
                 return;
             }
             work.job = *job;

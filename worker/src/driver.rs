@@ -52,6 +52,7 @@ mod stop;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod told;
 
 pub use acknowledge::AcknowledgeFailure;
 pub use admission::Answer;
@@ -65,10 +66,11 @@ use preparations::Preparations;
 use prepare::Prepared;
 use reread::{after, reread};
 pub use shared::{Names, Shared};
+use told::{Told, ToldReading};
 
 /// What an effect or the world tells the driver.
 pub enum Input {
-    /// A job as the websocket shows it.
+    /// A job as a websocket shows it: a reason to read it.
     Job(Address, Box<JobData>),
     /// Whether a websocket tells of every change from now on.
     Hints(bool),
@@ -92,6 +94,7 @@ pub enum Input {
 /// How an effect ended.
 pub enum Effect {
     Polled(Result<Box<Reading>, ChainError>),
+    Told(ToldReading),
     Listed(Listing),
     /// With the preparation's number; no result if it was cancelled.
     Prepared(Address, u64, Option<Result<Prepared, PrepareFault>>),
@@ -189,6 +192,7 @@ pub struct Driver<C> {
     runs: BTreeMap<Address, CancellationToken>,
     trials: Preparations,
     gathering: Gathering,
+    told: Told,
     polling: bool,
     listing: bool,
     last_poll: Instant,
@@ -232,6 +236,7 @@ impl<C: Chain> Driver<C> {
             prepared: BTreeMap::new(),
             runs: BTreeMap::new(),
             gathering: Gathering::default(),
+            told: Told::default(),
             polling: false,
             listing: false,
             last_poll: Instant::now(),
@@ -262,6 +267,7 @@ impl<C: Chain> Driver<C> {
         loop {
             self.carry_out().await?;
             self.send_gathered();
+            self.read_told();
             self.exchange();
             metrics::counts(&self.core.counts());
             self.publish();
@@ -276,6 +282,7 @@ impl<C: Chain> Driver<C> {
                     self.shut_down();
                 }
                 () = tokio::time::sleep_until(self.next_poll()), if !self.polling => self.poll(),
+                () = self.told.wait() => {}
                 Some(ended) = self.tasks.join_next() => ended?,
                 Some(input) = self.inputs.recv() => self.take(input).await?,
             }
@@ -289,7 +296,7 @@ impl<C: Chain> Driver<C> {
         self.run_on();
         match input {
             Input::Hints(alive) => self.hear(alive),
-            Input::Job(address, job) => self.read(address, Some(Some(job))),
+            Input::Job(address, job) => self.hear_of(address, &job),
             Input::Blob(digest) => self.core.handle_blob(&digest.0, self.now),
             Input::Acknowledge { job, secret, reply } => {
                 self.acknowledge(job, secret, reply, true).await
@@ -305,6 +312,7 @@ impl<C: Chain> Driver<C> {
     async fn take_effect(&mut self, effect: Effect) {
         match effect {
             Effect::Polled(reading) => self.polled(reading),
+            Effect::Told(reading) => self.told(reading),
             Effect::Listed(listing) => self.listed(listing),
             Effect::Prepared(job, number, result) => {
                 let wanted = self.preparations.finish(&job, number);

@@ -37,6 +37,8 @@ use sensors::Sampling;
 
 /// Inputs that may wait for the driver; senders wait when it is full.
 const QUEUE: usize = 1_024;
+/// Until a chain that did not answer at the start is asked again, the first time.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Runs until told to stop, or until something fails that a restart may mend.
 pub async fn run(config: Config, halt: Halt, recent: Recent) -> anyhow::Result<()> {
@@ -50,13 +52,14 @@ pub async fn run(config: Config, halt: Halt, recent: Recent) -> anyhow::Result<(
 
     let chain = Arc::new(RpcChain::new(&config.chain.endpoints())?);
     chain.check().await;
+    let owes = !store.live_jobs()?.is_empty() || !store.live_audits()?.is_empty();
     let expected = Expected {
         authority,
         operator: operator.pubkey(),
         public_url: &config.api.public_url,
+        owes,
     };
-    let account = startup::check(&*chain, &expected).await?;
-    let owes = !store.live_jobs()?.is_empty() || !store.live_audits()?.is_empty();
+    let account = startup::wait(&*chain, &expected, ASK_AGAIN).await?;
     startup::check_class(&account.runtime_class, &engines.class, owes)?;
     let provider = address::provider(&authority);
     let listener = listen(&config).await?;

@@ -18,7 +18,7 @@ use solana_message::{Hash, Message};
 use solana_signature::Signature;
 use solana_signer::Signer;
 
-use super::{Chain, ChainError};
+use super::{Chain, ChainError, Simulation};
 use crate::{
     core::{Action, AuditStep, SessionStep, Step, Submitted},
     halt::{Halt, HaltPoint},
@@ -103,7 +103,16 @@ pub struct Submitter<C> {
 impl<C: Chain> Submitter<C> {
     /// Builds, signs, saves, sends and follows a transaction.
     pub async fn submit(self: &Arc<Self>, purpose: Purpose) -> Submitted {
-        match self.start(std::slice::from_ref(&purpose)).await {
+        self.bring(purpose, false).await
+    }
+
+    /// The same, sent whatever endpoints say: for what is owed, when there is no time to ask again.
+    pub async fn insist(self: &Arc<Self>, purpose: Purpose) -> Submitted {
+        self.bring(purpose, true).await
+    }
+
+    async fn bring(self: &Arc<Self>, purpose: Purpose, insist: bool) -> Submitted {
+        match self.start(std::slice::from_ref(&purpose), insist).await {
             Ok(Started::Refused { failure, .. }) => {
                 let step = purpose.action.name();
                 tracing::info!(job = %purpose.job, step, reason = %failure, "not sent: it would fail");
@@ -126,11 +135,11 @@ impl<C: Chain> Submitter<C> {
     }
 
     /// Up to the journal: what it returns may be sent.
-    async fn start(&self, purposes: &[Purpose]) -> Result<Started, SubmitError> {
+    async fn start(&self, purposes: &[Purpose], insist: bool) -> Result<Started, SubmitError> {
         let price = self.price(purposes).await;
         // At the same time: nothing that is simulated waits for its blockhash.
         let hash = self.memory.blockhash(&*self.chain);
-        let (planned, hash) = tokio::join!(self.plan(purposes, price), hash);
+        let (planned, hash) = tokio::join!(self.plan(purposes, price, insist), hash);
         let (budget, per_signature) = match planned? {
             Ok(planned) => planned,
             Err(failure) => {
@@ -210,16 +219,25 @@ impl<C: Chain> Submitter<C> {
         &self,
         purposes: &[Purpose],
         price: u64,
+        insist: bool,
     ) -> Result<Result<(Budget, u64), Failure>, SubmitError> {
         if let Some(budget) = self.known_budget(purposes, price) {
             return Ok(Ok((budget, signatures(purposes))));
         }
         let draft = Budget::generous(price);
         let (_, bytes) = self.sign(draft, purposes, &Hash::default())?;
-        let simulation = self.chain.simulate(&bytes).await?;
-        if let Some(error) = simulation.error {
-            return Ok(Err(Failure::of(&error)));
-        }
+        let simulation = match self.simulate(purposes, &bytes).await {
+            Ok(Simulation {
+                error: Some(error), ..
+            }) if !insist => return Ok(Err(Failure::of(&error))),
+            Err(error) if !insist => return Err(error.into()),
+            Ok(simulation) if simulation.error.is_none() => simulation,
+            // Nothing is known of the units that it takes.
+            Ok(_) | Err(_) => {
+                tracing::warn!("sent although no endpoint says that it will land: it is due");
+                return Ok(Ok((draft, signatures(purposes))));
+            }
+        };
         if let [purpose @ Purpose { steady: true, .. }] = purposes {
             self.memory.keep_units(purpose.action, simulation.units);
         }
@@ -230,6 +248,19 @@ impl<C: Chain> Submitter<C> {
             Budget::simulated(simulation.units, price),
             told.unwrap_or_else(|| signatures(purposes)),
         )))
+    }
+
+    /// What would become of it. That what is owed would fail is believed if two endpoints say so, where there are two.
+    async fn simulate(&self, purposes: &[Purpose], bytes: &[u8]) -> Result<Simulation, ChainError> {
+        let simulation = self.chain.simulate(bytes).await?;
+        let owed = matches!(purposes, [purpose] if purpose.action.is_owed());
+        if simulation.error.is_none() || !owed {
+            return Ok(simulation);
+        }
+        let other = self.chain.simulate_elsewhere(bytes).await;
+        Ok(other
+            .filter(|other| other.error.is_none())
+            .unwrap_or(simulation))
     }
 
     fn sign(

@@ -9,7 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use assay_protocol::{
-    Address, JobData, LAYOUT_VERSION, PanelData, ProviderData, UnixSeconds, limits::OPEN_SLOT_AGE,
+    Address, JobData, JobStatus, LAYOUT_VERSION, PanelData, ProviderData, UnixSeconds,
+    limits::OPEN_SLOT_AGE,
 };
 
 use super::command::{Fresh, PrepareFault, RunFault, Submitted};
@@ -39,7 +40,8 @@ pub use look::AuditCounts;
 pub use outlook::{Outlook, outcome, outlooks, resolution};
 pub use policy::AuditPolicy;
 
-use case::{Case, Files, Recall, SeatWork, Try, back_off, is_newer, of_mut};
+pub use case::is_newer;
+use case::{Case, Files, Recall, SeatWork, Try, back_off, is_judged, of_mut};
 
 /// Longest wait between two tries, as a power of two in seconds; less where a deadline is near.
 const PATIENT: u8 = 5;
@@ -119,11 +121,8 @@ impl Audits {
                 *missed = None;
                 true
             });
-            let judged = Case::new(*job, now).is_judged();
-            let ours = judged && job.provider == self.me.provider;
-            let room = self.cases.len() < self.policy.watched_jobs;
-            let wanted = judged && room && self.joining && self.wants(job);
-            if !(ours || wanted || (restored && (judged || status.is_terminal()))) {
+            let known = restored && (is_judged(status) || status.is_terminal());
+            if !(known || self.is_for_us(job, status)) {
                 return;
             }
             self.restored.remove(&address);
@@ -340,6 +339,24 @@ impl Audits {
     fn is_ours(&self, case: &Case) -> bool {
         let seated = case.kept.is_some() || case.is_seated(&self.me.provider);
         case.job.provider == self.me.provider || seated || self.has_lent(case)
+    }
+
+    /// Whether a job that is not known is to be followed.
+    fn is_for_us(&self, job: &JobData, status: JobStatus) -> bool {
+        let room = self.cases.len() < self.policy.watched_jobs;
+        let wanted = || room && self.joining && self.wants(job);
+        is_judged(status) && (job.provider == self.me.provider || wanted())
+    }
+
+    /// Whether it is worth a reading that a stranger shows this job.
+    pub fn minds(&self, address: &Address, job: &JobData) -> bool {
+        match self.cases.get(address) {
+            Some(case) => is_newer(job.sequence, case.job.sequence),
+            None => {
+                let new = job.status().is_ok_and(|status| self.is_for_us(job, status));
+                new || self.restored.contains_key(address)
+            }
+        }
     }
 
     fn wants(&self, job: &JobData) -> bool {

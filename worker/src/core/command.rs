@@ -126,6 +126,23 @@ impl Action {
         }
     }
 
+    /// Whether its deadline costs the collateral or a bond, besides which a fee in vain is nothing.
+    pub fn is_owed(self) -> bool {
+        match self {
+            Self::Job(Step::Commit | Step::Finalize)
+            | Self::Audit(AuditStep::Commit | AuditStep::Reveal | AuditStep::RevealPrimary) => true,
+            Self::Job(Step::Claim | Step::Release)
+            | Self::Audit(
+                AuditStep::Open
+                | AuditStep::Join
+                | AuditStep::Resolve
+                | AuditStep::Settle
+                | AuditStep::Close,
+            )
+            | Self::Session(SessionStep::Settle | SessionStep::Close) => false,
+        }
+    }
+
     pub fn from_name(name: &str) -> Option<Self> {
         let jobs = Step::ALL.into_iter().map(Self::Job);
         let audits = AuditStep::ALL.into_iter().map(Self::Audit);

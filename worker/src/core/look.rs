@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use assay_protocol::{Address, JobData};
+use assay_protocol::{Address, JobData, JobStatus};
 use serde::{Deserialize, Serialize};
 
-use super::{Core, policy::Refusal, standing::Standing, work::Phase};
+use super::{Core, is_newer, policy::Refusal, standing::Standing, work::Phase};
 
 /// How many jobs stand where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,25 @@ impl Core {
             .map(|(key, _)| *key)
             .chain(restored)
             .collect()
+    }
+
+    /// Whether it is worth a reading that a stranger shows this job.
+    pub fn minds(&self, address: &Address, job: &JobData) -> bool {
+        let open = job.status() == Ok(JobStatus::Open);
+        if let Some(work) = self.work.get(address) {
+            let matters = open || work.is_live() || work.is_candidate();
+            return matters && is_newer(job.sequence, work.job.sequence);
+        }
+        let ours = job.provider == self.me.provider
+            && job.status().is_ok_and(|status| !status.is_terminal());
+        let wanted = || {
+            let room = self.standing.is_accepting() && self.has_room(&job.requester);
+            let class = self
+                .account
+                .map_or([0; 32], |account| account.runtime_class);
+            room && self.policy.judge(job, &self.me.provider, &class).is_ok()
+        };
+        ours || self.restored.contains_key(address) || (open && wanted())
     }
 
     /// A digest of each job that is ours and not at an end.

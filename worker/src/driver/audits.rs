@@ -337,7 +337,10 @@ impl<C: Chain> super::Driver<C> {
                     open::open(&*chain, &submitter, sender, &job, purpose, level).await
                 })
             }
-            None => Either::Right(self.bring(purpose, &job)),
+            None => {
+                let deadline = self.audits.core.deadline(&address, intent.key());
+                Either::Right(self.bring(purpose, deadline))
+            }
         };
         self.spawn(async move {
             let outcome = end.await;

@@ -123,7 +123,12 @@ impl<C: Chain> Driver<C> {
             // A claim may come second, and an audited job may be drawn.
             steady: job.is_unaudited() && matches!(intent.step(), Step::Commit | Step::Finalize),
         };
-        let (chain, end) = (Arc::clone(&self.parts.chain), self.bring(purpose, &job));
+        let deadline = match intent.step() {
+            Step::Claim => None,
+            Step::Commit | Step::Release => job.compute_deadline().ok(),
+            Step::Finalize => job.finalize_deadline().ok(),
+        };
+        let (chain, end) = (Arc::clone(&self.parts.chain), self.bring(purpose, deadline));
         self.spawn(async move {
             let outcome = end.await;
             let reading = after(&*chain, outcome, address).await;

@@ -7,7 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use assay_client::protocol::{JobData, UnixSeconds};
+use assay_client::protocol::UnixSeconds;
 use futures_util::future::Either;
 use tokio::{sync::oneshot, time::Instant};
 
@@ -20,6 +20,9 @@ use crate::{
 /// Whatever must have landed in fewer seconds goes alone: a batch that expires takes a minute and a
 /// half, and so does its member's next try.
 const NEAR_SECS: i64 = 300;
+/// What is owed in fewer seconds is sent whatever endpoints say of it: there is time for one transaction to land
+/// where blocks are full, and for no second opinion.
+const LAST_SECS: i64 = 30;
 
 /// Transactions that are due and not sent yet.
 #[derive(Default)]
@@ -48,12 +51,10 @@ impl Gathering {
 }
 
 /// Whether this may wait for others and share their fate: nobody is kept waiting by it, and nothing is
-/// lost if it takes two tries.
-fn may_wait(action: Action, job: &JobData, now: UnixSeconds) -> bool {
+/// lost if it takes two tries. `left`: seconds to its deadline.
+fn may_wait(action: Action, left: Option<i64>) -> bool {
     match action {
-        Action::Job(Step::Finalize) => job
-            .finalize_deadline()
-            .is_ok_and(|deadline| deadline.0.saturating_sub(now.0) >= NEAR_SECS),
+        Action::Job(Step::Finalize) => left.is_some_and(|left| left >= NEAR_SECS),
         Action::Audit(AuditStep::Settle | AuditStep::Close) => true,
         Action::Job(Step::Claim | Step::Commit | Step::Release)
         | Action::Audit(
@@ -68,20 +69,33 @@ fn may_wait(action: Action, job: &JobData, now: UnixSeconds) -> bool {
     }
 }
 
+/// Whether this must land now, so that no endpoint's word keeps it back.
+fn is_last(action: Action, left: Option<i64>) -> bool {
+    action.is_owed() && left.is_some_and(|left| left < LAST_SECS)
+}
+
 impl<C: Chain> Driver<C> {
-    /// Brings a transaction to its end: with others of its kind, or alone and at once.
+    /// Brings a transaction to its end: with others of its kind, or alone and at once. `deadline`: of what is owed.
     pub(super) fn bring(
         &mut self,
         purpose: Purpose,
-        job: &JobData,
+        deadline: Option<UnixSeconds>,
     ) -> impl Future<Output = Submitted> + Send + use<C> {
-        if may_wait(purpose.action, job, self.now) {
+        let left = deadline.map(|deadline| deadline.0.saturating_sub(self.now.0));
+        if may_wait(purpose.action, left) {
             let end = self.gathering.add(purpose, Instant::now());
             // Without an answer nobody can say what became of it.
             Either::Left(async move { end.await.unwrap_or(Submitted::Expired) })
         } else {
             let submitter = Arc::clone(&self.parts.submitter);
-            Either::Right(async move { submitter.submit(purpose).await })
+            let last = is_last(purpose.action, left);
+            Either::Right(async move {
+                if last {
+                    submitter.insist(purpose).await
+                } else {
+                    submitter.submit(purpose).await
+                }
+            })
         }
     }
 
@@ -108,7 +122,6 @@ impl<C: Chain> Driver<C> {
 #[cfg(test)]
 mod tests {
     use assay_client::protocol::Address;
-    use bytemuck::Zeroable;
 
     use super::*;
 
@@ -155,24 +168,27 @@ mod tests {
 
     #[test]
     fn what_is_near_its_deadline_or_in_a_race_goes_alone() {
-        let mut job = JobData::zeroed();
-        (job.committed_at, job.challenge_secs) = (1_000, 50);
-        let deadline = 1_050 + 86_400;
         let finalize = Action::Job(Step::Finalize);
         for (left, waits) in [(50_000, true), (300, true), (299, false), (-1, false)] {
-            assert_eq!(
-                may_wait(finalize, &job, UnixSeconds(deadline - left)),
-                waits
-            );
+            assert_eq!(may_wait(finalize, Some(left)), waits);
         }
         let steps = Step::ALL.map(Action::Job);
         let audits = AuditStep::ALL.map(Action::Audit);
         let waiting: Vec<&str> = steps
             .iter()
             .chain(&audits)
-            .filter(|action| may_wait(**action, &job, UnixSeconds(1_000)))
+            .filter(|action| may_wait(**action, Some(NEAR_SECS)))
             .map(|action| action.name())
             .collect();
         assert_eq!(waiting, ["finalize", "seat_settle", "panel_close"]);
+    }
+
+    #[test]
+    fn what_is_owed_is_insisted_on_shortly_before_its_deadline() {
+        let reveal = Action::Audit(AuditStep::Reveal);
+        for (left, last) in [(Some(29), true), (Some(30), false), (None, false)] {
+            assert_eq!(is_last(reveal, left), last);
+        }
+        assert!(!is_last(Action::Job(Step::Claim), Some(0)));
     }
 }

@@ -308,6 +308,32 @@ async fn acknowledgements_that_come_together_are_paid_in_one_transaction() {
 }
 
 #[tokio::test]
+async fn job_that_a_websocket_makes_up_is_read_and_not_believed() {
+    let worker = Worker::start(&[10], 100_000, false).await;
+    while worker.phase(10) != "committed" {
+        tokio::task::yield_now().await;
+    }
+    let made_up = JobData {
+        status: JobStatus::Settled as u8,
+        sequence: 1_004,
+        ..committed(10, 100_000)
+    };
+    let lie = Input::Job(address(10), Box::new(made_up));
+    worker.inputs.try_send(lie).ok().unwrap();
+    let (reply, answer) = oneshot::channel();
+    let acknowledge = Input::Acknowledge {
+        job: address(10),
+        secret: [10; 32],
+        reply,
+    };
+    worker.inputs.try_send(acknowledge).ok().unwrap();
+    answer.await.unwrap().unwrap();
+    worker.until_settled(&[10]).await;
+    assert_eq!(worker.node.count("sendTransaction"), 1, "it is finalized");
+    worker.end().await;
+}
+
+#[tokio::test]
 async fn batch_that_was_under_way_at_a_crash_ends_for_each_of_its_jobs() {
     let bytes = [&[1][..], &[9; 64], &[10; 16], &[11; 16]].concat();
     let member = |number| Member {

@@ -6,16 +6,17 @@ use assay_client::{
     program::CLOCK_SYSVAR,
     protocol::Address,
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
 use solana_account_decoder_client_types::UiAccount;
-use solana_client::rpc_response::{Response, RpcKeyedAccount};
+use solana_client::rpc_response::{Response, RpcKeyedAccount, RpcSimulateTransactionResult};
 use solana_signature::Signature;
 
 use super::{
     RpcChain,
     wire::{Status, accounts, asked, decode, encoding, first_clock, listed, parse, read_snapshot},
 };
-use crate::chain::{ChainError, Clock, SignatureState, Snapshot, Wanted};
+use crate::chain::{ChainError, Clock, SignatureState, Simulation, Snapshot, Wanted};
 
 /// Accounts in one request, as nodes allow.
 const PAGE: usize = 100;
@@ -143,6 +144,28 @@ impl RpcChain {
         let parameters = json!([{ "commitment": "confirmed" }]);
         self.ask_in_turn(candidates, "getBlockHeight", &parameters, parse)
             .await
+    }
+
+    pub(super) async fn simulated(
+        &self,
+        candidates: &[usize],
+        transaction: &[u8],
+    ) -> Result<Simulation, ChainError> {
+        let config = json!({
+            "encoding": "base64", "commitment": "confirmed",
+            "sigVerify": false, "replaceRecentBlockhash": true,
+        });
+        let parameters = json!([STANDARD.encode(transaction), config]);
+        let read = |answer| {
+            let result = parse::<Response<RpcSimulateTransactionResult>>(answer)?.value;
+            Ok(Simulation {
+                error: result.err.map(Into::into),
+                units: result.units_consumed.unwrap_or(0),
+                fee: result.fee,
+            })
+        };
+        let asked = self.ask_in_turn(candidates, "simulateTransaction", &parameters, read);
+        asked.await.map(|(_, simulation)| simulation)
     }
 
     pub(super) async fn states(

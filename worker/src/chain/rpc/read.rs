@@ -9,7 +9,7 @@ use assay_client::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
 use solana_account_decoder_client_types::UiAccount;
-use solana_client::rpc_response::{Response, RpcSimulateTransactionResult};
+use solana_client::rpc_response::Response;
 use solana_message::Hash;
 use solana_signature::Signature;
 use solana_transaction_error::TransactionError;
@@ -32,6 +32,10 @@ fn without(candidates: &[usize], one: usize) -> Vec<usize> {
         .copied()
         .filter(|other| *other != one)
         .collect()
+}
+
+fn is_confirmed(state: &Option<SignatureState>) -> bool {
+    state.as_ref().is_some_and(|state| state.confirmed)
 }
 
 fn near(one: Clock, other: i64) -> bool {
@@ -200,20 +204,13 @@ impl Chain for RpcChain {
     }
 
     async fn simulate(&self, transaction: &[u8]) -> Result<Simulation, ChainError> {
-        let config = json!({
-            "encoding": "base64", "commitment": "confirmed",
-            "sigVerify": false, "replaceRecentBlockhash": true,
-        });
-        let parameters = json!([STANDARD.encode(transaction), config]);
-        self.ask("simulateTransaction", parameters, |answer| {
-            let result = parse::<Response<RpcSimulateTransactionResult>>(answer)?.value;
-            Ok(Simulation {
-                error: result.err.map(Into::into),
-                units: result.units_consumed.unwrap_or(0),
-                fee: result.fee,
-            })
-        })
-        .await
+        self.simulated(&self.candidates().await, transaction).await
+    }
+
+    async fn simulate_elsewhere(&self, transaction: &[u8]) -> Option<Simulation> {
+        let candidates = self.candidates().await;
+        let others = candidates.get(1..)?;
+        self.simulated(others, transaction).await.ok()
     }
 
     async fn send(&self, transaction: &[u8], again: u32) -> Result<Sending, ChainError> {
@@ -242,7 +239,7 @@ impl Chain for RpcChain {
     ) -> Result<Vec<Option<SignatureState>>, ChainError> {
         let candidates = self.candidates().await;
         let (position, states) = self.states(&candidates, signatures, search).await?;
-        if !search || states.iter().all(Option::is_some) {
+        if !search || states.iter().all(is_confirmed) {
             return Ok(states);
         }
         let others = without(&candidates, position);
@@ -250,7 +247,14 @@ impl Chain for RpcChain {
             return Ok(states);
         };
         let both = states.into_iter().zip(more);
-        Ok(both.map(|(one, other)| one.or(other)).collect())
+        let known = |(one, other): (Option<SignatureState>, _)| {
+            if is_confirmed(&other) {
+                other
+            } else {
+                one.or(other)
+            }
+        };
+        Ok(both.map(known).collect())
     }
 
     async fn cost(&self, signature: &[u8; 64]) -> Result<Option<Cost>, ChainError> {

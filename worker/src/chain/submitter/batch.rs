@@ -92,7 +92,7 @@ impl<C: Chain> Submitter<C> {
         let mut alone = Vec::new();
         while batch.len() > 1 {
             let purposes: Vec<Purpose> = batch.iter().map(|one| one.purpose.clone()).collect();
-            match self.start(&purposes).await {
+            match self.start(&purposes, false).await {
                 Ok(Started::Sent(sent)) => return (Some((sent, batch)), alone),
                 Ok(Started::Refused { failure, member }) => match member {
                     Some(member) if member < batch.len() => {

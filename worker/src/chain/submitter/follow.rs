@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::{Submitter, sent_point};
 use crate::{
-    chain::{Chain, ChainError, Sending},
+    chain::{Chain, ChainError, Height, Sending},
     core::{Action, Step, Submitted},
     metrics,
     store::{KnownCost, Member, SentTransaction, Store, TransactionEnd},
@@ -143,9 +143,9 @@ impl<C: Chain> Submitter<C> {
                 continue;
             }
             if signed.is_none_or(|signed| signed.elapsed() >= LEAST_LIFE) {
-                match self.has_expired(sent).await {
-                    Ok(true) => return End::Expired,
-                    Ok(false) => {}
+                match self.late_end(sent).await {
+                    Ok(Some(end)) => return end,
+                    Ok(None) => {}
                     Err(error) => tracing::debug!(%error, "expiry not known; looking again"),
                 }
             }
@@ -181,18 +181,21 @@ impl<C: Chain> Submitter<C> {
         Ok(state.await?.filter(|state| state.confirmed).map(end_of))
     }
 
-    /// Whether it can never land any more. A height alone is not believed: nodes have told wrong ones.
+    /// How it ended, if it can land no more. A height alone is not believed: nodes have told wrong ones.
     /// Two endpoints must be past the last block, or one by a margin; read after that, the signature
     /// must be unknown also in old blocks, and the jobs themselves must be readable.
-    pub(super) async fn has_expired(&self, sent: &SentTransaction) -> Result<bool, ChainError> {
-        let height = self.chain.block_height().await?;
-        let margin = if height.agreed { 0 } else { MARGIN };
-        if height.height <= sent.last_valid_block_height.saturating_add(margin) {
-            return Ok(false);
+    pub(super) async fn late_end(&self, sent: &SentTransaction) -> Result<Option<End>, ChainError> {
+        let Height { height, agreed } = self.chain.block_height().await?;
+        let beyond = |margin| height > sent.last_valid_block_height.saturating_add(margin);
+        if !beyond(if agreed { 0 } else { MARGIN }) {
+            return Ok(None);
         }
         let states = self.chain.signatures(&[sent.signature], true).await?;
-        if states.into_iter().any(|state| state.is_some()) {
-            return Ok(false);
+        match states.into_iter().next().flatten() {
+            Some(state) if state.confirmed => return Ok(Some(end_of(state))),
+            // What has not been confirmed so long after its last block was dropped with its fork.
+            Some(_) if !(agreed && beyond(MARGIN)) => return Ok(None),
+            Some(_) | None => {}
         }
         let is_session = |member: &Member| matches!(member.action, Action::Session(_));
         let (sessions, jobs): (Vec<_>, Vec<_>) =
@@ -206,7 +209,7 @@ impl<C: Chain> Submitter<C> {
         if !sessions.is_empty() {
             self.chain.sessions(&addresses(sessions)).await?;
         }
-        Ok(true)
+        Ok(Some(End::Expired))
     }
 
     async fn end(&self, sent: &SentTransaction, end: End) -> Submitted {

@@ -21,6 +21,8 @@ use crate::{
 };
 
 mod batch;
+mod expiry;
+mod lies;
 
 const JOB: Address = Address::new_from_array([3; 32]);
 const ME: Address = Address::new_from_array([4; 32]);
@@ -253,61 +255,6 @@ async fn transaction_that_was_not_sent_is_not_left_to_a_restart() {
     // Another blockhash is asked for: the same bytes would be taken for the ones that were given up.
     submitter.submit(purpose(Step::Commit)).await;
     assert_eq!(node.count("getLatestBlockhash"), 2);
-}
-
-fn sent(last_valid_block_height: u64) -> SentTransaction {
-    SentTransaction {
-        signature: [7; 64],
-        members: vec![Member {
-            job: JOB,
-            attempt: 0,
-            action: Action::Job(Step::Commit),
-        }],
-        bytes: vec![1; 100],
-        last_valid_block_height,
-        quote: Quote::default(),
-    }
-}
-
-#[tokio::test]
-async fn wrong_height_of_one_endpoint_lets_nothing_expire() {
-    let (first, second) = (Node::start().await, Node::start().await);
-    let folder = tempfile::tempdir().unwrap();
-    first.world().height = 1_000_000;
-    let both = submitter(&[&first, &second], &folder);
-    assert!(!both.has_expired(&sent(900)).await.unwrap());
-    second.world().height = 901;
-    assert!(both.has_expired(&sent(900)).await.unwrap());
-    // Whoever knows the signature is right.
-    let text = bs58::encode([7; 64]).into_string();
-    second.world().statuses.insert(text, status(&Value::Null));
-    assert!(!both.has_expired(&sent(900)).await.unwrap());
-}
-
-#[tokio::test]
-async fn single_endpoint_must_be_past_a_margin_and_readable() {
-    let node = Node::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let alone = submitter(&[&node], &folder);
-    node.world().height = 932;
-    assert!(!alone.has_expired(&sent(900)).await.unwrap());
-    node.world().height = 933;
-    assert!(alone.has_expired(&sent(900)).await.unwrap());
-    node.trouble("getMultipleAccounts", Trouble::Status(500));
-    assert!(alone.has_expired(&sent(900)).await.is_err());
-}
-
-#[tokio::test]
-async fn settlement_expires_once_its_session_is_readable() {
-    let node = Node::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let alone = submitter(&[&node], &folder);
-    node.world().height = 933;
-    let mut settlement = sent(900);
-    settlement.members[0].action = Action::Session(SessionStep::Settle);
-    assert!(alone.has_expired(&settlement).await.unwrap());
-    node.trouble("getMultipleAccounts", Trouble::Status(500));
-    assert!(alone.has_expired(&settlement).await.is_err());
 }
 
 #[tokio::test]

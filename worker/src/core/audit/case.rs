@@ -147,10 +147,7 @@ impl Case {
     }
 
     pub fn is_judged(&self) -> bool {
-        matches!(
-            self.status(),
-            Some(JobStatus::Auditing | JobStatus::Appealing)
-        )
+        self.status().is_some_and(is_judged)
     }
 
     pub fn is_terminal(&self) -> bool {
@@ -270,8 +267,12 @@ pub(super) fn of_mut<T>(pair: &mut [T; 2], level: u8) -> &mut T {
     if level == 2 { second } else { first }
 }
 
+pub(super) fn is_judged(status: JobStatus) -> bool {
+    matches!(status, JobStatus::Auditing | JobStatus::Appealing)
+}
+
 /// Whether a sequence number is newer: numbers wrap, less than half the circle ahead is newer.
-pub(super) fn is_newer(number: u32, than: u32) -> bool {
+pub fn is_newer(number: u32, than: u32) -> bool {
     let ahead = number.wrapping_sub(than);
     ahead != 0 && ahead <= u32::MAX / 2
 }

@@ -87,6 +87,22 @@ impl Audits {
         self.cases.get(address).map(|case| &case.job)
     }
 
+    /// Until when a step of ours must have landed; none if nothing is lost by it.
+    pub fn deadline(&self, address: &Address, (step, level, _): TryKey) -> Option<UnixSeconds> {
+        let panel = self.cases.get(address)?.panel(level)?;
+        match step {
+            AuditStep::Commit => Some(UnixSeconds(panel.commit_deadline)),
+            AuditStep::Reveal | AuditStep::RevealPrimary => {
+                Some(UnixSeconds(panel.reveal_deadline))
+            }
+            AuditStep::Open
+            | AuditStep::Join
+            | AuditStep::Resolve
+            | AuditStep::Settle
+            | AuditStep::Close => None,
+        }
+    }
+
     /// Whether any audit is ours or may become so.
     pub fn has_cases(&self) -> bool {
         !self.cases.is_empty() || !self.restored.is_empty()

@@ -6,6 +6,7 @@ use super::*;
 use arena::{Arena, Finds, JOB, provider};
 
 mod arena;
+mod deadlines;
 mod outlook;
 mod random;
 mod strangers;
