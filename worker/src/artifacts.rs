@@ -29,6 +29,7 @@ pub use ipfs::{check_gateway, gateway_url};
 pub use network::NetworkPolicy;
 pub use transfers::Transfer;
 
+use cache::hash;
 use download::Downloader;
 use error::{check_limit, check_size, missing, named, sized};
 use transfers::Transfers;
@@ -59,6 +60,8 @@ pub struct FetchSettings {
 
 /// What errors and transfers call a model.
 const MODEL: &str = "model";
+const MODEL_HINT: &str =
+    "put the file into a folder of artifacts.model_dirs, or register the model with a uri";
 
 /// Where models and inputs come from.
 pub struct Artifacts {
@@ -117,9 +120,27 @@ impl Artifacts {
         if let Some(bytes) = self.in_folders(&wanted.digest, |size| size == wanted.size) {
             return Ok(bytes);
         }
-        let hint =
-            "put the file into a folder of artifacts.model_dirs, or register the model with a uri";
-        self.fetch(&self.models, what, hint, wanted).await
+        self.fetch(&self.models, what, MODEL_HINT, wanted).await?;
+        fetched(&self.models, wanted)
+    }
+
+    /// Brings a model's file to this machine's disk, if it is not there, and does not read it into memory.
+    ///
+    /// # Errors
+    /// As [`Self::model`].
+    pub async fn bring_model(&self, wanted: &Wanted) -> Result<(), FetchError> {
+        check_limit(MODEL, wanted)?;
+        let digest = &wanted.digest;
+        if [&self.models, &self.blobs]
+            .iter()
+            .any(|cache| cache.contains(digest))
+            || self
+                .folder_file(digest, |size| size == wanted.size)
+                .is_some()
+        {
+            return Ok(());
+        }
+        self.fetch(&self.models, MODEL, MODEL_HINT, wanted).await
     }
 
     /// A model's file that is here, of whatever size up to the limit: one that an operator names by its digest alone.
@@ -157,7 +178,8 @@ impl Artifacts {
             return sized(bytes, wanted, "the handed-over input");
         }
         let hint = "the requester hands it over with PUT /v1/blobs";
-        self.fetch(&self.blobs, what, hint, wanted).await
+        self.fetch(&self.blobs, what, hint, wanted).await?;
+        fetched(&self.blobs, wanted)
     }
 
     /// The hints of a primary's result. `wanted.size` is what our own outputs need.
@@ -168,10 +190,11 @@ impl Artifacts {
             return Ok(bytes);
         }
         let hint = "the primary's worker serves them";
-        self.fetch(&self.blobs, what, hint, wanted).await
+        self.fetch(&self.blobs, what, hint, wanted).await?;
+        fetched(&self.blobs, wanted)
     }
 
-    /// From the first source that gives the right bytes. What one source gave before it failed is
+    /// Into the cache, from the first source that gives the right bytes. What one source gave before it failed is
     /// not asked of the next.
     async fn fetch(
         &self,
@@ -179,13 +202,13 @@ impl Artifacts {
         what: &'static str,
         hint: &'static str,
         wanted: &Wanted,
-    ) -> Result<Vec<u8>, FetchError> {
+    ) -> Result<(), FetchError> {
         let sources = self.sources(what, hint, wanted)?;
         let transfer = self.transfers.begin(what, wanted.digest, wanted.size);
         // Two jobs for one model fetch it once.
         let _turn = transfer.turn().await;
-        if let Some(bytes) = cache.get(&wanted.digest)? {
-            return sized(bytes, wanted, "the cached file");
+        if cache.contains(&wanted.digest) {
+            return Ok(());
         }
         let mut failure = None;
         for source in &sources {
@@ -199,15 +222,7 @@ impl Artifacts {
                 fetched.unwrap_or_else(|_| Err(self.late(source)))
             };
             match fetched {
-                Ok(()) => {
-                    let bytes = cache.get(&wanted.digest)?;
-                    return bytes.ok_or_else(|| {
-                        CacheError::Vanished {
-                            digest: hex::encode(wanted.digest.0),
-                        }
-                        .into()
-                    });
-                }
+                Ok(()) => return Ok(()),
                 Err(error) => {
                     tracing::debug!(what, %error, "a source failed");
                     // What may pass is worth another try, whatever the others said.
@@ -294,8 +309,14 @@ impl Artifacts {
         incoming.finish().map_err(|error| named(source, error))
     }
 
-    /// Looks for a file of such a size and this digest in the operator's folders.
+    /// Reads a file of such a size and this digest in the operator's folders.
     fn in_folders(&self, wanted: &Digest, fits: impl Fn(u64) -> bool) -> Option<Vec<u8>> {
+        let bytes = std::fs::read(self.folder_file(wanted, fits)?).ok()?;
+        (Digest::of(&[&bytes]) == *wanted).then_some(bytes)
+    }
+
+    /// Where such a file is.
+    fn folder_file(&self, wanted: &Digest, fits: impl Fn(u64) -> bool) -> Option<PathBuf> {
         let files = self
             .model_dirs
             .iter()
@@ -314,18 +335,32 @@ impl Artifacts {
             let remembered = known
                 .get(&path)
                 .filter(|(time, known, _)| (*time, *known) == (changed, size));
-            if remembered.is_some_and(|(_, _, digest)| digest != wanted) {
-                continue;
-            }
-            let Ok(bytes) = std::fs::read(&path) else {
-                continue;
+            let digest = match remembered {
+                Some((_, _, digest)) => *digest,
+                None => {
+                    let Ok(digest) =
+                        std::fs::File::open(&path).and_then(|mut file| hash(&mut file))
+                    else {
+                        continue;
+                    };
+                    known.insert(path.clone(), (changed, size, Digest(digest)));
+                    Digest(digest)
+                }
             };
-            let digest = Digest::of(&[&bytes]);
-            known.insert(path, (changed, size, digest));
             if digest == *wanted {
-                return Some(bytes);
+                return Some(path);
             }
         }
         None
     }
+}
+
+/// What was just fetched.
+fn fetched(cache: &Cache, wanted: &Wanted) -> Result<Vec<u8>, FetchError> {
+    let bytes = cache
+        .get(&wanted.digest)?
+        .ok_or_else(|| CacheError::Vanished {
+            digest: hex::encode(wanted.digest.0),
+        })?;
+    sized(bytes, wanted, "the fetched file")
 }

@@ -40,6 +40,7 @@ mod examine;
 mod gather;
 mod machine;
 mod measure;
+mod memory;
 mod pace;
 mod poll;
 mod preparations;
@@ -61,6 +62,7 @@ use audits::Auditing;
 pub use energy::EnergyMeter;
 use gather::Gathering;
 pub use machine::{Engines, Random, Threads};
+use memory::Room;
 use poll::{Listing, Reading};
 use preparations::Preparations;
 use prepare::Prepared;
@@ -189,6 +191,8 @@ pub struct Driver<C> {
     tasks: JoinSet<()>,
     prepared: BTreeMap<Address, Arc<Prepared>>,
     preparations: Preparations,
+    /// For what is prepared, of jobs and of audits.
+    room: Arc<Room>,
     runs: BTreeMap<Address, CancellationToken>,
     trials: Preparations,
     gathering: Gathering,
@@ -219,6 +223,7 @@ impl<C: Chain> Driver<C> {
         let audits = Audits::new(me, parts.audit.clone());
         Self {
             preparations: Preparations::new(parts.policy.preparing_jobs, parts.threads),
+            room: Room::beside(parts.engine.memory()),
             trials: Preparations::new(parts.policy.concurrent_jobs, parts.threads),
             audits: Auditing::new(
                 audits,

@@ -36,7 +36,8 @@ pub struct EngineConfig {
     /// Seconds after which such an engine ends.
     pub keep_alive_secs: u64,
     /// Bytes that all engines together may hold. To make room, idle ones end, the least recently used
-    /// first; a model that alone needs more is refused. 0: three quarters of what the machine has, or the
+    /// first; a model that alone needs more is refused. What a worker has prepared may take a quarter as
+    /// much beside it. 0: three quarters of what the machine has, or the
     /// container is held to.
     pub memory_bytes: u64,
     /// Bytes on disk of models as they were optimised, so that the next load needs not do it again; 0

@@ -27,6 +27,7 @@ use std::{
 };
 
 use assay_protocol::Digest;
+use bytes::Bytes;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -109,15 +110,16 @@ pub struct Probe {
 #[derive(Clone, Debug)]
 pub struct Model {
     digest: Digest,
-    bytes: Arc<[u8]>,
+    bytes: Bytes,
 }
 
 impl Model {
-    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
+    /// Takes a `Vec` over without copying it: a model may have gigabytes.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = bytes.into();
         Self {
             digest: Digest::of(&[&bytes]),
-            bytes,
+            bytes: bytes.into(),
         }
     }
 

@@ -16,6 +16,7 @@ use crate::metrics;
 
 mod partial;
 
+pub(super) use partial::hash;
 pub use partial::{PIECE_BYTES, Partial};
 
 #[derive(Debug, thiserror::Error)]

@@ -163,7 +163,8 @@ optimization = "all"
 warm_up = true
 load_timeout_secs = 120
 # Engines kept without work: that many, that long, and while all engines together hold no more than so many bytes.
-# A model that alone needs more memory is refused. 0: three quarters of the machine's.
+# A model that alone needs more memory is refused. What is prepared and not claimed may take a quarter as much beside it,
+# in the worker's own memory. 0: three quarters of the machine's.
 warm_models = 8
 keep_alive_secs = 300
 memory_bytes = 0

@@ -69,6 +69,7 @@ impl<C: Chain> Driver<C> {
             host: Arc::clone(&self.parts.host),
             work,
             limits: self.parts.engine.limits.clone(),
+            room: Arc::clone(&self.room),
             class: self.parts.class,
         }
     }
@@ -84,7 +85,7 @@ impl<C: Chain> Driver<C> {
             .prepared
             .values()
             .find(same)
-            .map(|prepared| prepared.model.clone());
+            .map(|prepared| (prepared.model.clone(), Arc::clone(&prepared.model_room)));
         let claimed = job.status() != Ok(JobStatus::Open);
         let sources = self.sources(if claimed {
             Work::Claimed

@@ -11,7 +11,11 @@ use assay_client::{
 };
 use assay_engine::{EngineError, Fault, InputMismatch, Limits, Model, ProfileMismatch, Work};
 
-use super::{machine::Engines, run::Kept};
+use super::{
+    machine::Engines,
+    memory::{NoRoom, Room, Taken},
+    run::Kept,
+};
 use crate::{
     artifacts::{Artifacts, FetchError, Wanted},
     chain::{Chain, ChainError},
@@ -24,6 +28,9 @@ pub struct Prepared {
     /// As the model's author calls it: text of a stranger.
     pub name: String,
     pub input: Vec<u8>,
+    /// Of the model, shared like it.
+    pub model_room: Arc<Taken>,
+    pub input_room: Taken,
     /// The answer of its trial.
     pub tried: OnceLock<Box<Kept>>,
 }
@@ -54,6 +61,8 @@ pub enum PrepareError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error(transparent)]
+    Memory(#[from] NoRoom),
+    #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
     Input(#[from] InputMismatch),
@@ -65,7 +74,7 @@ impl PrepareError {
     pub fn may_pass(&self) -> bool {
         match self {
             // The wait lets others register, or grow old enough.
-            Self::Chain(_) | Self::Slow | Self::TooFewAuditors { .. } => true,
+            Self::Chain(_) | Self::Slow | Self::TooFewAuditors { .. } | Self::Memory(_) => true,
             Self::Fetch(error) => error.may_pass(),
             Self::Engine(error) => match error.fault() {
                 Fault::Job => false,
@@ -100,6 +109,7 @@ impl PrepareError {
             Self::OwnOperator => "own_operator",
             Self::TooFewAuditors { .. } => "too_few_auditors",
             Self::Fetch(error) => error.code(),
+            Self::Memory(_) => "prepared_full",
             Self::Engine(error) => error.code(),
             Self::Input(_) => "input_mismatch",
             Self::Profile(_) => "profile_mismatch",
@@ -115,15 +125,20 @@ pub struct Sources<C> {
     /// Whose turn it is to load a model.
     pub work: Work,
     pub limits: Limits,
+    /// For what is read.
+    pub room: Arc<Room>,
     /// Of this machine.
     pub class: [u8; 32],
 }
+
+/// A model in memory, and the room that it takes.
+pub type Shared = (Model, Arc<Taken>);
 
 /// Everything that a claim needs. `shared` is the job's model, if another job has it at hand.
 pub async fn prepare<C: Chain>(
     sources: &Sources<C>,
     job: &JobData,
-    shared: Option<Model>,
+    shared: Option<Shared>,
     auditors: &Auditors,
 ) -> Result<Prepared, PrepareError> {
     // Claimed for an account that stated another class: a result that auditors of that class may not
@@ -187,7 +202,7 @@ impl Wanted {
 pub async fn files<C: Chain>(
     sources: &Sources<C>,
     job: &JobData,
-    shared: Option<Model>,
+    shared: Option<Shared>,
     endpoint: Option<&str>,
 ) -> Result<Prepared, PrepareError> {
     let Sources {
@@ -196,8 +211,13 @@ pub async fn files<C: Chain>(
         host,
         work,
         limits,
+        room,
         class: _,
     } = sources;
+    let owed = match work {
+        Work::Claimed | Work::Audit => true,
+        Work::Preparing => false,
+    };
     let account = chain
         .model(&job.model)
         .await?
@@ -217,19 +237,29 @@ pub async fn files<C: Chain>(
         (Err(_), Some(endpoint)) => artifacts.input(&wanted.of(endpoint)).await?,
         (Err(error), None) => return Err(error.into()),
     };
+    let input_room = room.take(length(&input), owed)?;
     let wanted = Wanted {
         digest: Digest(job.model_digest),
         size: account.size,
         uri: text::read(&account.uri, account.uri_len).to_owned(),
         limit: limits.model_bytes,
     };
-    let model = match shared {
-        Some(model) => model,
-        None => Model::new(match (artifacts.model(&wanted).await, endpoint) {
-            (Ok(model), _) => model,
-            (Err(_), Some(endpoint)) => artifacts.model(&wanted.of(endpoint)).await?,
-            (Err(error), None) => return Err(error.into()),
-        }),
+    let (model, model_room) = match shared {
+        Some(shared) => shared,
+        None => {
+            let wanted = match (artifacts.bring_model(&wanted).await, endpoint) {
+                (Ok(()), _) => wanted,
+                (Err(_), Some(endpoint)) => {
+                    let there = wanted.of(endpoint);
+                    artifacts.bring_model(&there).await?;
+                    there
+                }
+                (Err(error), None) => return Err(error.into()),
+            };
+            // Not before it is on disk: a slow server keeps no room from others.
+            let model_room = Arc::new(room.take(wanted.size, owed)?);
+            (Model::new(artifacts.model(&wanted).await?), model_room)
+        }
     };
     let info = host.load_for(*work, &model).await?;
     info.check_input(&input, limits.input_bytes)?;
@@ -238,103 +268,15 @@ pub async fn files<C: Chain>(
         model,
         name: text::read(&account.name, account.name_len).to_owned(),
         input,
+        model_room,
+        input_room,
         tried: OnceLock::new(),
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use assay_engine::{EngineConfig, Host, HostConfig};
-    use bytemuck::Zeroable;
-
-    use super::*;
-    use crate::{
-        artifacts::{Cache, FetchSettings, NetworkPolicy},
-        chain::{Endpoints, RpcChain},
-    };
-
-    /// Sources where nothing answers.
-    fn nothing(folder: &std::path::Path, class: [u8; 32]) -> Sources<RpcChain> {
-        let cache = |name| Cache::open(name, &folder.join(name), 1_000).unwrap();
-        let fetch = FetchSettings {
-            network: NetworkPolicy::default(),
-            gateways: vec![],
-            timeout: Duration::from_secs(5),
-            connections: 1,
-        };
-        let endpoints = Endpoints {
-            urls: vec!["http://127.0.0.1:9".into()],
-            timeout: Duration::from_secs(5),
-            genesis: String::new(),
-            per_second: 10,
-        };
-        let host = HostConfig::new(EngineConfig::default()).unwrap();
-        Sources {
-            chain: Arc::new(RpcChain::new(&endpoints).unwrap()),
-            artifacts: Arc::new(
-                Artifacts::new(cache("models"), cache("blobs"), vec![], fetch).unwrap(),
-            ),
-            host: Arc::new(Host::new(host)),
-            work: Work::Preparing,
-            limits: Limits::default(),
-            class,
-        }
-    }
-
-    #[tokio::test]
-    async fn job_of_a_class_that_is_not_this_machines_is_never_run() {
-        let folder = tempfile::tempdir().unwrap();
-        let sources = nothing(folder.path(), [7; 32]);
-        let auditors = Auditors {
-            needed: 0,
-            provider: Address::default(),
-        };
-        let mut job = JobData::zeroed();
-        job.status = JobStatus::Claimed as u8;
-        for (class, is_other) in [([8; 32], true), ([7; 32], false), ([0; 32], false)] {
-            job.runtime_class = class;
-            let error = prepare(&sources, &job, None, &auditors)
-                .await
-                .map(|_| ())
-                .unwrap_err();
-            assert_eq!(
-                matches!(error, PrepareError::OtherClass),
-                is_other,
-                "{error}"
-            );
-            let never = error.fault() == PrepareFault::Never;
-            assert_eq!(never, is_other, "{error}");
-        }
-    }
-
-    #[test]
-    fn auditors_are_others_with_aged_stake_enough_for_a_seat() {
-        let key = |byte| Address::new_from_array([byte; 32]);
-        let mut job = JobData::zeroed();
-        (job.audit_fee, job.ticket_stake) = (10, 100);
-        (job.created_at, job.stake_age_secs) = (1_000, 50);
-        let provider = |change: fn(&mut ProviderData)| {
-            let mut provider = ProviderData::zeroed();
-            (provider.stake, provider.aged_at) = (1_000, 950);
-            change(&mut provider);
-            provider
-        };
-        let providers = [
-            (key(1), provider(|_| ())),
-            (key(2), provider(|_| ())),
-            (key(3), provider(|other| other.stake = 99)),
-            (key(4), provider(|other| other.aged_at = 951)),
-            (key(5), provider(|other| other.reserved = 951)),
-            (key(6), provider(|other| other.reserved = 950)),
-        ];
-        let auditors = Auditors {
-            needed: 2,
-            provider: key(1),
-        };
-        assert_eq!(auditors.count(&providers, &job), 2, "providers 2 and 6");
-        job.runtime_class = [1; 32];
-        assert_eq!(auditors.count(&providers, &job), 0);
-    }
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -248,7 +248,7 @@ impl Drop for Partial<'_> {
     }
 }
 
-fn hash(file: &mut File) -> io::Result<[u8; 32]> {
+pub(crate) fn hash(file: &mut File) -> io::Result<[u8; 32]> {
     file.seek(SeekFrom::Start(0))?;
     let mut hasher = Sha256::new();
     let mut part = vec![0; 1 << 20];

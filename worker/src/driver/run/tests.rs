@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::{
     core::{Size, Took},
-    driver::{Effect, Input},
+    driver::{Effect, Input, memory::Room},
 };
 use assay_engine::Tensor;
 
@@ -107,6 +107,7 @@ impl Bench {
     fn new(engines: Counting) -> Self {
         let (sender, told) = mpsc::channel(8);
         let engines = Arc::new(engines);
+        let room = Room::beside(100);
         Self {
             running: Running {
                 host: Arc::clone(&engines) as Arc<dyn Engines>,
@@ -119,6 +120,8 @@ impl Bench {
                 name: String::new(),
                 model: Model::new(vec![1]),
                 input: vec![2],
+                model_room: Arc::new(room.take(1, false).unwrap()),
+                input_room: room.take(1, false).unwrap(),
                 tried: std::sync::OnceLock::new(),
             },
             told,

@@ -44,7 +44,7 @@ impl Engine {
     ) -> Result<Option<(Optimised, Duration)>, EngineError> {
         let began = Instant::now();
         let request = |shared| Request::Load { shared, keep };
-        let bytes = Arc::clone(&model.bytes);
+        let bytes = model.bytes.clone();
         let response = self.give(bytes, request, deadline).await?;
         let took = began.elapsed();
         let Response::Loaded {
