@@ -39,6 +39,8 @@ pub(super) async fn tend(inner: Weak<Inner>) {
 
 impl Inner {
     pub(super) async fn look(self: &Arc<Self>) -> Result<(), StartError> {
+        // Before the sessions are read, which then show what landed.
+        self.follow_top_ups().await?;
         let known = reconcile(&self.store, self.chain.as_ref(), self.cluster)
             .await
             .map_err(StartError::from)?;

@@ -1,13 +1,18 @@
 //! Limits, top-ups, restarts, and a chain that is away.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use assay_client::session::Price;
 use futures_util::StreamExt;
 use tokio::sync::Notify;
 
 use super::{
-    FLAT, PATIENCE, Sessions, World, config, prompt,
+    FLAT, PATIENCE, Sessions, World,
+    chain::MemoryChain,
+    config, prompt,
     provider::{Deed, MODEL},
 };
 use crate::{
@@ -72,6 +77,49 @@ async fn session_is_topped_up_when_its_deposit_ends() {
     assert!(topped_up >= 3, "{topped_up}");
     let deposited = sessions.spending().deposited;
     assert_eq!(deposited, 150 * (1 + topped_up as u64));
+}
+
+/// A session of 150 lamports with one answer of 100 and a top-up that the second needs, of which its sender learns nothing.
+async fn topped_up_unseen(world: &World, trouble: fn(&MemoryChain) -> &AtomicBool) -> Sessions {
+    world.provider(1, FLAT).await;
+    let sessions = world
+        .sessions(Config {
+            max_spend: 300,
+            deposit: 150,
+            lanes: 1,
+            ..config()
+        })
+        .await;
+    sessions.run(MODEL, vec![1].into()).await.unwrap();
+    trouble(&world.chain).store(true, Ordering::SeqCst);
+    sessions.run(MODEL, vec![2].into()).await.unwrap_err();
+    assert_eq!(sessions.spending().deposited, 300);
+    sessions
+}
+
+#[tokio::test]
+async fn top_up_that_never_landed_is_given_back_when_it_no_longer_can() {
+    let world = World::new();
+    let sessions = topped_up_unseen(&world, |chain| &chain.lose).await;
+    for (slot, deposited) in [(150, 300), (151, 150), (152, 150)] {
+        world.chain.slot.store(slot, Ordering::SeqCst);
+        sessions.inner.look().await.unwrap();
+        assert_eq!(sessions.spending().deposited, deposited);
+    }
+    // So there is room for another.
+    sessions.run(MODEL, vec![2].into()).await.unwrap();
+    assert_eq!(sessions.spending().deposited, 300);
+}
+
+#[tokio::test]
+async fn top_up_that_landed_unseen_counts_and_is_used() {
+    let world = World::new();
+    let sessions = topped_up_unseen(&world, |chain| &chain.forget).await;
+    world.chain.slot.store(151, Ordering::SeqCst);
+    sessions.inner.look().await.unwrap();
+    sessions.run(MODEL, vec![2].into()).await.unwrap();
+    assert_eq!(world.chain.count("session top-up"), 1);
+    assert_eq!(sessions.spending().deposited, 300);
 }
 
 #[tokio::test]
