@@ -12,7 +12,7 @@ use solana_message::Message;
 use solana_signature::Signature;
 use solana_transaction::Transaction;
 
-use crate::{Cluster, Error};
+use crate::{Cluster, Error, Sent};
 
 /// What goes into one transaction, and what is offered for it.
 #[derive(Clone, Copy, Debug)]
@@ -172,6 +172,13 @@ impl Signed {
             .first()
             .copied()
             .unwrap_or_default()
+    }
+
+    pub(crate) fn sent(&self) -> Sent {
+        Sent {
+            signature: self.signature(),
+            last_height: self.last_height,
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use assay_client::{Failure, PROGRAM_ID, account::DecodeError, budget, protocol::
 use solana_signature::Signature;
 use solana_signer::SignerError;
 
+use crate::Sent;
+
 /// Why the chain did not do what it was asked for. Each message says all of it; sources are there to be told apart.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -53,10 +55,10 @@ pub enum Error {
         source: SignerError,
     },
     /// The node answered the first sending with an error. What stands before nodes may have passed it on all the same.
-    #[error("the node refused to send {purpose} (signature {signature}): {text}")]
+    #[error("the node refused to send {purpose} (signature {}): {text}", sent.signature)]
     Unsent {
         purpose: &'static str,
-        signature: Signature,
+        sent: Sent,
         text: String,
     },
     #[error(
@@ -70,27 +72,29 @@ pub enum Error {
         failure: Failure,
     },
     #[error(
-        "{purpose} did not land in time and can no longer land (signature {signature}); try again, perhaps with \
-         --priority-fee"
+        "{purpose} did not land in time and can no longer land (signature {}); try again, perhaps with --priority-fee",
+        sent.signature
     )]
-    Expired {
-        purpose: &'static str,
-        signature: Signature,
-    },
+    Expired { purpose: &'static str, sent: Sent },
     #[error(
-        "{purpose} was sent, but it is unknown whether it landed (signature {signature}): {text}"
+        "{purpose} was sent, but it is unknown whether it landed (signature {}): {text}",
+        sent.signature
     )]
     Unknown {
         purpose: &'static str,
-        signature: Signature,
+        sent: Sent,
         text: String,
     },
 }
 
 impl Error {
-    /// Whether it is certain that the transaction changed nothing and will not, but for a fee.
-    pub const fn is_certain(&self) -> bool {
+    /// The transaction that the chain is to be asked about again: it may have landed, or a node that was behind called it
+    /// expired. Where there is none, it changed nothing and will not, but for a fee.
+    pub const fn sent(&self) -> Option<Sent> {
         match self {
+            Self::Unsent { sent, .. } | Self::Expired { sent, .. } | Self::Unknown { sent, .. } => {
+                Some(*sent)
+            }
             Self::Unreachable { .. }
             | Self::Missing { .. }
             | Self::NoMarket { .. }
@@ -99,9 +103,7 @@ impl Error {
             | Self::TooLarge { .. }
             | Self::Refused { .. }
             | Self::Sign { .. }
-            | Self::Failed { .. }
-            | Self::Expired { .. } => true,
-            Self::Unsent { .. } | Self::Unknown { .. } => false,
+            | Self::Failed { .. } => None,
         }
     }
 }

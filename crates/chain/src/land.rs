@@ -11,24 +11,16 @@ use solana_client::{
 use solana_commitment_config::CommitmentLevel;
 use solana_transaction::Transaction;
 
-use crate::{Cluster, Error, Patience, Signed};
+use crate::{
+    Cluster, Error, Patience, Signed,
+    fate::{self, Fate},
+};
 
 const POLL: Duration = Duration::from_millis(300);
 /// The same bytes are sent again until they land or expire: packets get lost.
 const POLLS_BETWEEN_SENDS: u32 = 7;
 /// A blockhash lives 150 blocks, a minute or two; after this long without an answer nobody can tell any more.
 const SILENCE: Duration = Duration::from_mins(4);
-
-/// Where a transaction stands.
-enum Standing {
-    /// In no block, or in one that is not confirmed yet.
-    Open,
-    /// In this slot.
-    Confirmed(u64),
-    Failed(Failure),
-    /// Not in any block, and no block can take it any more.
-    Expired,
-}
 
 impl Cluster {
     /// Sends the same bytes until they are confirmed or can no longer land; returns the slot. What fails meanwhile and is
@@ -41,43 +33,43 @@ impl Cluster {
         signed: &Signed,
         trouble: impl Fn(&Error) + Send + Sync,
     ) -> Result<u64, Error> {
-        let (purpose, signature) = (signed.purpose, signed.signature());
+        let (purpose, sent) = (signed.purpose, signed.sent());
         let mut patience = Patience::new(SILENCE);
         let mut polls = 0_u32;
         loop {
             if polls.is_multiple_of(POLLS_BETWEEN_SENDS) {
-                let sent = self.broadcast(&signed.transaction).await;
+                let answer = self.broadcast(&signed.transaction).await;
                 // Later sends of what has landed are refused; only the first answer counts. A request that got no
                 // answer may have arrived.
-                if let (0, Err(error)) = (polls, sent)
+                if let (0, Err(error)) = (polls, answer)
                     && refused(&error)
                 {
                     return Err(Error::Unsent {
                         purpose,
-                        signature,
+                        sent,
                         text: error.to_string(),
                     });
                 }
             }
             let ask_height = polls % POLLS_BETWEEN_SENDS == 1;
-            match self.standing(signed, ask_height).await {
-                Ok(Standing::Confirmed(slot)) => return Ok(slot),
-                Ok(Standing::Failed(failure)) => {
+            match fate::of_one(&self.rpc, sent, ask_height).await {
+                Ok(Fate::Landed(slot)) => return Ok(slot),
+                Ok(Fate::Failed(error)) => {
                     return Err(Error::Failed {
                         purpose,
-                        signature: Box::new(signature),
-                        failure,
+                        signature: Box::new(sent.signature),
+                        failure: Failure::of(&error),
                     });
                 }
-                Ok(Standing::Expired) => return Err(Error::Expired { purpose, signature }),
-                Ok(Standing::Open) => patience.renew(),
+                Ok(Fate::Expired) => return Err(Error::Expired { purpose, sent }),
+                Ok(Fate::Open) => patience.renew(),
                 Err(error) if patience.lasts(Instant::now()) => {
                     trouble(&self.unreachable(&error));
                 }
                 Err(error) => {
                     return Err(Error::Unknown {
                         purpose,
-                        signature,
+                        sent,
                         text: self.unreachable(&error).to_string(),
                     });
                 }
@@ -99,25 +91,6 @@ impl Cluster {
             .send_transaction_with_config(transaction, config)
             .await?;
         Ok(())
-    }
-
-    async fn standing(&self, signed: &Signed, ask_height: bool) -> Result<Standing, ClientError> {
-        // The height first: what is not seen after it was passed cannot land any more.
-        let expired = ask_height && self.rpc.get_block_height().await? > signed.last_height;
-        let statuses = self
-            .rpc
-            .get_signature_statuses(&[signed.signature()])
-            .await?;
-        Ok(match statuses.value.first() {
-            Some(Some(status)) if status.satisfies_commitment(self.rpc.commitment()) => {
-                match &status.err {
-                    Some(error) => Standing::Failed(Failure::of(error)),
-                    None => Standing::Confirmed(status.slot),
-                }
-            }
-            Some(None) | None if expired => Standing::Expired,
-            Some(_) | None => Standing::Open,
-        })
     }
 }
 

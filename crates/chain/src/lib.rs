@@ -1,18 +1,21 @@
 //! A requester's way to the chain: reads accounts, and brings transactions to their end.
 //!
 //! This crate exists to forbid an RPC client to the command line and the gateway, and a terminal, files and a ledger to
-//! what holds one. The worker has a layer of its own, for it asks several nodes and journals what it sends.
+//! what holds one. Deployments (`crates/localnet`) have a client of their own, which sends many at once, and ask here what
+//! became of them. The worker has a layer of its own, for it asks several nodes and journals what it sends.
 //!
 //! | module | does |
 //! |---|---|
 //! | `read` | accounts, the clock, balances |
 //! | `record` | transactions of the past |
 //! | `draft` | from instructions to a signed transaction |
+//! | `fate` | what became of a transaction that was sent |
 //! | `land` | from a signed transaction to a confirmed one |
 //! | `patience` | how long something may go on failing |
 
 mod draft;
 mod error;
+pub mod fate;
 mod land;
 #[cfg(test)]
 mod node;
@@ -27,6 +30,7 @@ use solana_commitment_config::CommitmentConfig;
 
 pub use draft::{Draft, Offer, Signed, Simulated};
 pub use error::Error;
+pub use fate::{Fate, Sent};
 pub use patience::Patience;
 pub use read::{Found, Panels};
 pub use record::Record;

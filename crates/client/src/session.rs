@@ -31,6 +31,9 @@ pub const SEQUENCE_HEADER: &str = "assay-sequence";
 pub const VOUCHER_HEADER: &str = "assay-voucher";
 /// Header: the most that this request may cost, in lamports; dearer ones are refused before they run.
 pub const MAX_PRICE_HEADER: &str = "assay-max-price";
+/// Of a request whose body its sender has no more: hex of [`Receipt::request_digest`]. Such a one is given the answer of
+/// the last request, if it is that and in memory. Nothing is computed for it.
+pub const REQUEST_HEADER: &str = "assay-request";
 /// Header of an answer: a [`SignedReceipt`].
 pub const RECEIPT_HEADER: &str = "assay-receipt";
 

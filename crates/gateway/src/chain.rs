@@ -10,7 +10,7 @@ use solana_keypair::Keypair;
 use solana_signature::Signature;
 use solana_signer::Signer;
 
-pub use assay_chain::Error as ChainError;
+pub use assay_chain::{Error as ChainError, Fate, Sent};
 
 /// Longest wait for one answer.
 const WAIT: Duration = Duration::from_secs(15);
@@ -41,6 +41,9 @@ pub trait Chain: Send + Sync + 'static {
         purpose: &'static str,
         instructions: Vec<Instruction>,
     ) -> BoxFuture<'_, Result<Signature, ChainError>>;
+
+    /// What became of a transaction that was sent and lost sight of.
+    fn fate(&self, sent: Sent) -> BoxFuture<'_, Result<Fate, ChainError>>;
 }
 
 /// A node, and the wallet that signs.
@@ -125,5 +128,9 @@ impl Chain for RpcChain {
         instructions: Vec<Instruction>,
     ) -> BoxFuture<'_, Result<Signature, ChainError>> {
         Box::pin(async move { self.land(purpose, &instructions).await })
+    }
+
+    fn fate(&self, sent: Sent) -> BoxFuture<'_, Result<Fate, ChainError>> {
+        Box::pin(self.cluster.fate(sent))
     }
 }

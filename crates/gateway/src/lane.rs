@@ -10,6 +10,7 @@ use assay_client::{
 };
 
 pub mod wire;
+pub mod worth;
 
 #[cfg(test)]
 mod tests;

@@ -18,7 +18,7 @@ use futures_util::{future::BoxFuture, stream::BoxStream};
 use tokio::sync::watch;
 
 use crate::{
-    chain::{Chain, ChainError},
+    chain::{Chain, ChainError, Sent},
     funds::{Limit, Spending},
     lane::wire::{Bounds, Request, Wire, WireError},
     providers::Directory,
@@ -106,6 +106,8 @@ struct Inner {
     limit: Arc<Limit>,
     /// Deposits of this run's openings of which nobody knows yet whether they landed, in lamports.
     unsure: Mutex<BTreeMap<Address, u64>>,
+    /// Top-ups of this run likewise, with their lamports. `--max-spend` bounds them, for they count.
+    top_ups: Mutex<Vec<(Sent, u64)>>,
     /// Requests and unresolved doubts.
     active: watch::Sender<usize>,
     draining: AtomicBool,
@@ -147,6 +149,7 @@ impl Sessions {
             pool: Pool::new(config.lanes, config.queue),
             limit: Limit::new(config.max_spend),
             unsure: Mutex::default(),
+            top_ups: Mutex::default(),
             active: watch::Sender::new(0),
             draining: AtomicBool::new(false),
             config,
@@ -198,6 +201,10 @@ impl Inner {
 
     fn unsure(&self) -> MutexGuard<'_, BTreeMap<Address, u64>> {
         self.unsure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn top_ups(&self) -> MutexGuard<'_, Vec<(Sent, u64)>> {
+        self.top_ups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_draining(&self) -> bool {

@@ -20,6 +20,7 @@ use solana_signer::Signer;
 use super::{Sessions, core::Refused, known::Asker, offer::Offered, request::Request};
 use crate::{chain::Chain, metrics};
 
+mod again;
 mod failure;
 mod generate;
 mod head;
@@ -84,7 +85,10 @@ async fn run<C: Chain>(
         headers: &headers,
     };
     let answered = match open(&sessions, &session, asker, body).await {
-        Ok((request, body, head)) => run::answer(request, body, &head).await,
+        Ok((request, body, head)) => match head.request {
+            Some(digest) => again::answer(request, digest).await,
+            None => run::answer(request, body, &head).await,
+        },
         Err(failure) => Err(failure),
     };
     respond("run", answered)
@@ -102,7 +106,10 @@ async fn generate<C: Chain>(
         headers: &headers,
     };
     let answered = match open(&sessions, &session, asker, body).await {
-        Ok((request, body, head)) => generate::answer(request, body, &head).await,
+        Ok((request, body, head)) => match head.request {
+            Some(digest) => again::answer(request, digest).await,
+            None => generate::answer(request, body, &head).await,
+        },
         Err(failure) => Err(failure),
     };
     respond("generate", answered)

@@ -5,7 +5,10 @@ use solana_message::Message;
 use solana_signer::Signer;
 
 use super::*;
-use crate::node::{Node, listed};
+use crate::{
+    Sent,
+    node::{Node, listed},
+};
 
 const LAST_HEIGHT: u64 = 100;
 
@@ -100,14 +103,72 @@ async fn transaction_that_lands_with_its_last_block_is_confirmed() {
     );
 }
 
+/// A node's recent statuses reach no further back than a blockhash lives.
+#[tokio::test]
+async fn transaction_that_landed_long_ago_is_found_in_the_history() {
+    for (height, is_there, fate) in [
+        (LAST_HEIGHT, true, Fate::Open),
+        (LAST_HEIGHT + 1, true, Fate::Landed(5)),
+        (LAST_HEIGHT + 1, false, Fate::Expired),
+    ] {
+        let node = Node::start(move |method, parameters| match method {
+            "getBlockHeight" => Some(json!({ "result": height })),
+            _ => {
+                let searched = parameters[1]["searchTransactionHistory"] == true;
+                status((searched && is_there).then_some("finalized"))
+            }
+        });
+        assert_eq!(node.cluster.fate(signed().sent()).await.unwrap(), fate);
+    }
+}
+
+#[tokio::test]
+async fn each_of_many_has_its_own_fate() {
+    let state = |error: Value| {
+        json!({
+            "slot": 5, "confirmations": 1, "err": error, "status": { "Ok": null },
+            "confirmationStatus": "confirmed",
+        })
+    };
+    let states = [
+        state(Value::Null),
+        state(json!("AccountInUse")),
+        Value::Null,
+        Value::Null,
+    ];
+    let answer = json!({ "result": { "context": { "slot": 9 }, "value": states } });
+    let node = Node::start(listed(vec![
+        (
+            "getBlockHeight",
+            vec![Some(json!({ "result": LAST_HEIGHT + 1 }))],
+        ),
+        ("getSignatureStatuses", vec![Some(answer)]),
+    ]));
+    let sent = [0, 0, 0, 1, 0].map(|later| Sent {
+        last_height: LAST_HEIGHT + later,
+        ..signed().sent()
+    });
+    let fates = fate::of_all(&node.cluster.rpc, &sent, true).await.unwrap();
+    let failed = Fate::Failed(solana_transaction_error::TransactionError::AccountInUse);
+    let expected = [
+        Fate::Landed(5),
+        failed,
+        Fate::Expired,
+        Fate::Open,
+        Fate::Expired,
+    ];
+    assert_eq!(fates, expected, "the last is missing from the answer");
+}
+
 #[tokio::test]
 async fn refusal_of_the_node_ends_at_once() {
     let no = Some(json!({ "error": { "code": -32005, "message": "Node is unhealthy" } }));
     let node = Node::start(listed(vec![("sendTransaction", vec![no])]));
     let error = node.cluster.land(&signed(), |_| ()).await.unwrap_err();
     assert!(matches!(error, Error::Unsent { .. }), "{error}");
-    assert!(
-        !error.is_certain(),
+    assert_eq!(
+        error.sent(),
+        Some(signed().sent()),
         "what stands before the node may have passed it on"
     );
 }

@@ -173,6 +173,7 @@ mod tests {
                 reason: String::new(),
                 created_at: 5,
                 doubt: None,
+                worth: None,
             },
             chain: Some(chain),
         }

@@ -85,6 +85,7 @@ pub fn open(provider: &Provider, terms: &Terms) -> Result<(SessionRow, Instructi
         reason: String::new(),
         created_at: terms.now,
         doubt: None,
+        worth: None,
     };
     Ok((row, open.instruction()))
 }

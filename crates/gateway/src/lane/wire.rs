@@ -7,9 +7,9 @@ use assay_client::{
     network::{is_public, is_public_host},
     protocol::{Address, Digest},
     session::{
-        MAX_PRICE_HEADER, MODEL_HEADER, Payment, RECEIPT_HEADER, Receipt, ReceiptError,
-        SEQUENCE_HEADER, SignedReceipt, Standing, VOUCHER_HEADER, code, generate_path, run_path,
-        session_path,
+        MAX_PRICE_HEADER, MODEL_HEADER, Payment, RECEIPT_HEADER, REQUEST_HEADER, Receipt,
+        ReceiptError, SEQUENCE_HEADER, SignedReceipt, Standing, VOUCHER_HEADER, code,
+        generate_path, run_path, session_path,
     },
 };
 use bytes::{Bytes, BytesMut};
@@ -54,7 +54,8 @@ pub struct Request {
     pub kind: Kind,
     /// sha256 of the model's file.
     pub model: Digest,
-    pub body: Bytes,
+    /// None where only the digest is left: then the answer that was given is asked for.
+    pub body: Option<Bytes>,
     /// See [`Receipt::request_digest`].
     pub digest: Digest,
 }
@@ -75,8 +76,18 @@ impl Request {
         Self {
             kind,
             model,
-            body,
+            body: Some(body),
             digest,
+        }
+    }
+
+    /// One of before the start, of which the input is not kept.
+    pub const fn known(kind: Kind, doubt: &Doubt) -> Self {
+        Self {
+            kind,
+            model: doubt.model,
+            body: None,
+            digest: doubt.request,
         }
     }
 }
@@ -222,10 +233,12 @@ impl Wire {
             .header(MODEL_HEADER, hex::encode(request.model.0))
             .header(SEQUENCE_HEADER, doubt.sequence)
             .header(VOUCHER_HEADER, payment.to_header())
-            .header(MAX_PRICE_HEADER, doubt.max_price)
-            .body(request.body.clone())
-            .send();
-        match tokio::time::timeout(self.bounds.patience, sending).await {
+            .header(MAX_PRICE_HEADER, doubt.max_price);
+        let sending = match &request.body {
+            Some(body) => sending.body(body.clone()),
+            None => sending.header(REQUEST_HEADER, hex::encode(request.digest.0)),
+        };
+        match tokio::time::timeout(self.bounds.patience, sending.send()).await {
             Ok(sent) => Ok(sent?),
             Err(_) => Err(WireError::Silent(self.bounds.patience)),
         }

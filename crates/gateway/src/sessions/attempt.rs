@@ -14,7 +14,7 @@ use reqwest::{Response, StatusCode};
 
 use super::{
     Active, Inner,
-    doubt::{Agreed, Unanswered},
+    doubt::Unanswered,
     generation::Lines,
     serve::{Failed, Reply, Taken},
 };
@@ -23,6 +23,7 @@ use crate::{
     lane::{
         Cannot,
         wire::{self, Deadline, Kind, Request, Verdict, WireError},
+        worth::{Agreed, Worth},
     },
     providers::Outcome,
     store::{State, StoreError},
@@ -135,19 +136,26 @@ impl Attempt<'_> {
 
     /// The voucher for this request. The request is written down before it is sent.
     async fn pay(&mut self) -> Result<Payment, After> {
+        let agreed = self.agreed();
         let Taken { lane, price, .. } = &mut self.taken;
         let session = lane.account.address;
         let due = lane.core.due();
         if lane.core.doubt().is_none() {
             let deposit = lane.account.deposit();
-            let (model, digest) = (self.request.model, self.request.digest);
+            let Request {
+                kind,
+                model,
+                digest,
+                ..
+            } = *self.request;
             let doubt = lane
                 .core
                 .ask(model, digest, *price, deposit)
                 .map_err(|error: Cannot| After::Free(Failed::Again(unavailable(&error))))?;
+            let worth = Worth::unseen(kind, agreed);
             self.inner
                 .store
-                .call(move |store| store.set_doubt(&session, &doubt, due))
+                .call(move |store| store.set_doubt(&session, &doubt, &worth, due))
                 .await
                 .map_err(After::Unwritten)?;
         }
@@ -307,18 +315,15 @@ impl Attempt<'_> {
     pub fn unanswered(&self) -> Unanswered {
         Unanswered {
             request: self.request.clone(),
-            agreed: self.agreed(),
-            seen: 0,
-            most: None,
+            worth: Worth::unseen(self.request.kind, self.agreed()),
         }
     }
 
-    pub const fn agreed(&self) -> Agreed {
-        Agreed {
-            price: self.taken.candidate.price,
-            worst: self.worst,
-            most: self.taken.price,
-        }
+    pub fn agreed(&self) -> Agreed {
+        let Taken {
+            candidate, price, ..
+        } = &self.taken;
+        Agreed::new(&candidate.price, self.worst, *price)
     }
 
     pub fn note(&self, outcome: Outcome) {

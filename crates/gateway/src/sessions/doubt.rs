@@ -2,13 +2,14 @@
 //!
 //! A provider could take a voucher, break the connection and claim its price. So a claim is paid without more ado only up
 //! to what came; beyond that the same number is asked again, which is free, and only an answer that fits the receipt is
-//! paid. A provider that restarted computes it again.
+//! paid. A provider that restarted computes it again. Of a request of before the gateway's start the ledger has the digest,
+//! by which the provider gives the answer while it has it in memory.
 
 use std::{sync::Arc, time::Duration};
 
 use assay_client::{
     protocol::{Address, Digest},
-    session::{Price, SignedReceipt, Usage},
+    session::SignedReceipt,
 };
 use reqwest::{Response, StatusCode};
 
@@ -22,8 +23,9 @@ use super::{
 use crate::{
     funds::Hold,
     lane::{
-        Resolved,
+        Doubt, Resolved,
         wire::{self, Kind, Request, Verdict},
+        worth::Worth,
     },
     providers::Outcome,
     store::{State, StoreError},
@@ -36,36 +38,27 @@ const LAST_ASK: Duration = Duration::from_mins(1);
 /// Once it is asked more seldom than this, nobody waits for its answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What a request may cost.
-#[derive(Clone, Copy, Debug)]
-pub struct Agreed {
-    pub price: Price,
-    /// The most that the request can use.
-    pub worst: Usage,
-    /// Lamports, at most.
-    pub most: u64,
-}
-
-impl Agreed {
-    /// Lamports for the prompt or input and so many tokens of an answer.
-    pub fn of(&self, output_tokens: u64) -> u64 {
-        let usage = Usage {
-            output_tokens,
-            ..self.worst
-        };
-        self.price.of(usage).unwrap_or(u64::MAX).min(self.most)
-    }
-}
-
 /// A request without a whole answer.
 #[derive(Clone, Debug)]
 pub struct Unanswered {
     pub request: Request,
-    pub agreed: Agreed,
-    /// Lamports for what came of its answer.
-    pub seen: u64,
-    /// Where its reader left: the lamports that an honest provider can have charged until it saw that.
-    pub most: Option<u64>,
+    pub worth: Worth,
+}
+
+impl Unanswered {
+    /// One of before the start, as the ledger has it.
+    pub const fn known(doubt: &Doubt, worth: Worth) -> Self {
+        Self {
+            request: Request::known(worth.kind, doubt),
+            worth,
+        }
+    }
+
+    /// Whether it is one of before the start: its provider is asked by the digest, and may honestly not have the answer any
+    /// more.
+    const fn is_old(&self) -> bool {
+        self.request.body.is_none()
+    }
 }
 
 /// What a look at a lane's provider told.
@@ -157,15 +150,15 @@ impl Inner {
             }
     }
 
-    /// The next start of the gateway has no request to ask again: it pays for what came and no more.
+    /// The next start of the gateway then pays for what came without asking again.
     async fn note_seen(&self, lane: &LiveLane) -> Result<(), StoreError> {
         let doubt = lane.core.doubt();
         let Some(seen) = doubt.and_then(|doubt| lane.unanswered(&doubt.request)) else {
             return Ok(());
         };
-        let (session, seen) = (lane.account.address, seen.seen);
+        let (session, worth) = (lane.account.address, seen.worth);
         self.store
-            .call(move |store| store.bound_doubt(&session, seen))
+            .call(move |store| store.set_worth(&session, &worth))
             .await
     }
 
@@ -195,13 +188,18 @@ impl Inner {
     async fn judge(&self, lane: &mut LiveLane, claim: Box<SignedReceipt>) -> Learnt {
         let asked = lane.unanswered(&claim.receipt.request).cloned();
         match asked {
-            Some(asked) if asked.most.is_some_and(|most| claim.receipt.price > most) => {
+            Some(Unanswered { worth, .. })
+                if worth.most.is_some_and(|most| claim.receipt.price > most) =>
+            {
                 Learnt::Lied("it charges for what it made after its reader had left".to_owned())
             }
-            Some(asked) if claim.receipt.price > asked.seen => {
-                self.ask_again(lane, &asked, claim.receipt.price).await
+            Some(asked) if claim.receipt.price > asked.worth.seen => {
+                match self.ask_again(lane, &asked, claim.receipt.price).await {
+                    Learnt::Withheld(why) if asked.is_old() => Learnt::PutOff(why),
+                    learnt => learnt,
+                }
             }
-            // One of before the start: the ledger has bounded it.
+            // What came is worth it; or an older ledger knows no more of it than the most that it may cost.
             Some(_) | None => {
                 lane.core.take(&claim);
                 Learnt::Charged(claim)
@@ -238,7 +236,7 @@ impl Inner {
             .accept(&receipt, &request.digest, &response, limit.min(claimed))
         {
             Ok(price) => {
-                if asked.most.is_none() && price > asked.seen {
+                if !asked.is_old() && asked.worth.most.is_none() && price > asked.worth.seen {
                     // Another may have been paid for one meanwhile.
                     self.directory.note(&lane.account.provider, Outcome::Late);
                 }
@@ -252,14 +250,14 @@ impl Inner {
         let withheld = |error: wire::WireError| Learnt::Withheld(error.to_string());
         let (status, headers) = (response.status(), response.headers().clone());
         if status == StatusCode::OK && asked.request.kind == Kind::Generate {
-            let most = asked.agreed.worst.output_tokens;
+            let most = asked.worth.agreed.tokens;
             let lines = Lines::begin(response, self.wire.deadline(most)).await;
             let lines = lines.map_err(withheld)?;
             let (answer, tokens, receipt) = lines.all(most).await.map_err(withheld)?;
             return Ok(Given {
                 receipt,
                 response: Digest::of(&[&answer]),
-                limit: asked.agreed.of(tokens),
+                limit: asked.worth.agreed.of(tokens),
             });
         }
         let receipt = wire::receipt(&headers);
@@ -268,7 +266,7 @@ impl Inner {
             Some(Ok(receipt)) => Ok(Given {
                 receipt,
                 response: Digest::of(&[&body]),
-                limit: asked.agreed.of(0),
+                limit: asked.worth.agreed.of(0),
             }),
             Some(Err(error)) => Err(Learnt::Lied(error.to_string())),
             None => Err(match wire::verdict(status, &headers, &body) {
@@ -281,7 +279,14 @@ impl Inner {
                 Verdict::Unfit(text)
                 | Verdict::OfferChanged(text)
                 | Verdict::Count(text)
-                | Verdict::Invalid(text) => Learnt::Lied(withheld_for_good(&text)),
+                | Verdict::Invalid(text) => {
+                    let why = withheld_for_good(&text);
+                    if asked.is_old() {
+                        Learnt::Over(why)
+                    } else {
+                        Learnt::Lied(why)
+                    }
+                }
             }),
         }
     }

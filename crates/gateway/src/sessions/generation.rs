@@ -17,7 +17,10 @@ use super::{
     serve::Reply,
 };
 use crate::{
-    lane::wire::{Deadline, WireError, cut},
+    lane::{
+        wire::{Deadline, WireError, cut},
+        worth::Worth,
+    },
     providers::Outcome,
     upstream::{Piece, UpstreamError},
 };
@@ -174,10 +177,12 @@ impl Attempt<'_> {
                     }
                     let seen = agreed.of(tokens);
                     lane.keep(Unanswered {
+                        worth: Worth {
+                            seen,
+                            most: left.then(|| agreed.of(tokens.saturating_add(IN_FLIGHT))),
+                            ..Worth::unseen(request.kind, agreed)
+                        },
                         request,
-                        agreed,
-                        seen,
-                        most: left.then(|| agreed.of(tokens.saturating_add(IN_FLIGHT))),
                     });
                     inner.settle_doubt(lane, hold);
                 }

@@ -13,7 +13,7 @@ use super::{
     pool::{Account, LiveLane},
 };
 use crate::{
-    chain::ChainError,
+    chain::{ChainError, Fate},
     clock,
     funds::opening::{self, Terms},
     lane::Lane,
@@ -91,7 +91,7 @@ impl Inner {
         let session = row.address;
         let (state, reason, result) = match self.chain.submit("session open", vec![open]).await {
             Ok(_) => (State::Open, String::new(), Ok(row)),
-            Err(error) if cannot_land(&error) => {
+            Err(error) if error.sent().is_none() => {
                 (State::Failed, error.to_string(), Err(unmade(&error)))
             }
             // The tending looks whether it comes to be; until then its deposit counts.
@@ -128,8 +128,10 @@ impl Inner {
         let deposit = account.deposit().saturating_add(amount);
         let top_up = opening::top_up(self.chain.payer(), session, amount);
         if let Err(error) = self.chain.submit("session top-up", vec![top_up]).await {
-            if cannot_land(&error) {
-                self.limit.undeposit(amount);
+            match error.sent() {
+                // The tending looks what becomes of it; until then it counts.
+                Some(sent) => self.top_ups().push((sent, amount)),
+                None => self.limit.undeposit(amount),
             }
             return Err(unavailable(&error));
         }
@@ -158,6 +160,24 @@ impl Inner {
         });
     }
 
+    /// Asks what became of the top-ups that nobody knows of. One that can no longer land is no deposit; one that landed is
+    /// in what is read of its session.
+    pub(super) async fn follow_top_ups(&self) -> Result<(), ChainError> {
+        let unsure = self.top_ups().clone();
+        for (sent, amount) in unsure {
+            match self.chain.fate(sent).await? {
+                Fate::Open => continue,
+                Fate::Landed(_) => {}
+                Fate::Failed(_) | Fate::Expired => {
+                    tracing::info!(signature = %sent.signature, amount, "a top-up did not land");
+                    self.limit.undeposit(amount);
+                }
+            }
+            self.top_ups().retain(|(other, _)| *other != sent);
+        }
+        Ok(())
+    }
+
     /// Gives a lane back, and tops its session up in the background if little is left.
     pub(super) fn return_lane(self: &Arc<Self>, mut lane: LiveLane) {
         lane.forget_answered();
@@ -184,12 +204,6 @@ impl Inner {
                 Instant::now().checked_add(PAUSE);
         }
     }
-}
-
-/// Whether a transaction that failed like this will never land. Two nodes behind one address can disagree on what has
-/// expired: the tending looks once more.
-fn cannot_land(error: &ChainError) -> bool {
-    error.is_certain() && !matches!(error, ChainError::Expired { .. })
 }
 
 /// A session of the ledger as a lane.

@@ -91,8 +91,8 @@ impl LiveLane {
         self
     }
 
-    /// Whether a claim that is not believed can be about a request of before the start. Of such a one the ledger has no
-    /// more than what came, and of one that was held to be free nothing; an honest provider knows more.
+    /// Whether a claim that is not believed can be about a request of before the start of which the ledger has nothing, for
+    /// it was held to be free; an honest provider knows more.
     pub fn may_be_older(&self, standing: &Standing, claim: &Claim) -> bool {
         let is_unknown = matches!(
             claim,
@@ -122,7 +122,7 @@ impl LiveLane {
         self.unanswered.push(unanswered);
     }
 
-    /// The request of this digest, if it gave no whole answer since the start.
+    /// The request of this digest, if it gave no whole answer.
     pub fn unanswered(&self, request: &Digest) -> Option<&Unanswered> {
         let mut kept = self.unanswered.iter();
         kept.find(|kept| kept.request.digest == *request)

@@ -7,6 +7,7 @@ use std::{
 };
 
 use assay_client::{protocol::Address, session::Usage};
+use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
 use super::{
@@ -124,7 +125,8 @@ impl Inner {
             self.directory.look_again();
             return Err(self.nobody(request));
         }
-        let bytes = u64::try_from(request.body.len()).unwrap_or(u64::MAX);
+        let bytes = request.body.as_ref().map_or(0, Bytes::len);
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let able: Vec<Candidate> = offering
             .into_iter()
             .filter(|candidate| {

@@ -10,6 +10,7 @@ use assay_client::session::SignedReceipt;
 use super::{
     Inner, StartError,
     attempt::{LAGGING, unavailable},
+    doubt::Unanswered,
     money::revive,
     pool::LiveLane,
 };
@@ -39,6 +40,8 @@ pub(super) async fn tend(inner: Weak<Inner>) {
 
 impl Inner {
     pub(super) async fn look(self: &Arc<Self>) -> Result<(), StartError> {
+        // Before the sessions are read, which then show what landed.
+        self.follow_top_ups().await?;
         let known = reconcile(&self.store, self.chain.as_ref(), self.cluster)
             .await
             .map_err(StartError::from)?;
@@ -77,7 +80,10 @@ impl Inner {
                         .map_err(ReconcileError::from)?
                         .map(|row| row.signed);
                     let core = Lane::new(row.address, row.operator, last, row.doubt);
-                    let lane = revive(&row, core).adopted();
+                    let mut lane = revive(&row, core).adopted();
+                    if let (Some(doubt), Some(worth)) = (&row.doubt, row.worth) {
+                        lane.keep(Unanswered::known(doubt, worth));
+                    }
                     match row.doubt {
                         Some(doubt) if self.pool.enter(&lane.account) => {
                             let hold = self.limit.take_over(doubt.max_price);

@@ -28,4 +28,13 @@ pub(super) const LAYOUT: Layout = Layout(&["
     CREATE TABLE breaches (
         provider BLOB PRIMARY KEY, count INTEGER NOT NULL, answers INTEGER NOT NULL, reason TEXT NOT NULL
     ) STRICT;
+", "
+    -- What the request in doubt is worth by what came of it, so that its answer can be asked for again after a restart. None
+    -- for one of before this step.
+    ALTER TABLE sessions ADD COLUMN doubt_generates INTEGER;
+    ALTER TABLE sessions ADD COLUMN doubt_base INTEGER;
+    ALTER TABLE sessions ADD COLUMN doubt_token INTEGER;
+    ALTER TABLE sessions ADD COLUMN doubt_tokens INTEGER;
+    ALTER TABLE sessions ADD COLUMN doubt_seen INTEGER;
+    ALTER TABLE sessions ADD COLUMN doubt_most INTEGER;
 "]);

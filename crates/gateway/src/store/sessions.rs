@@ -4,7 +4,11 @@ use assay_client::protocol::{Address, Digest};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::{Store, StoreError, bytes32, loaded, stored};
-use crate::lane::Doubt;
+use crate::lane::{
+    Doubt,
+    wire::Kind,
+    worth::{Agreed, Worth},
+};
 
 /// Where a session stands, as far as this machine knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +95,8 @@ pub struct SessionRow {
     pub created_at: i64,
     /// A request that was sent and has no receipt yet.
     pub doubt: Option<Doubt>,
+    /// What that one is worth.
+    pub worth: Option<Worth>,
 }
 
 impl std::fmt::Debug for SessionRow {
@@ -248,13 +254,20 @@ impl Store {
         })
     }
 
-    /// Notes a request and the voucher that goes with it, before either is sent.
+    /// Notes a request, what it is worth and the voucher that goes with it, before any of it is sent.
     ///
     /// # Errors
     /// When the file fails.
-    pub fn set_doubt(&self, address: &Address, doubt: &Doubt, paid: u64) -> Result<(), StoreError> {
+    pub fn set_doubt(
+        &self,
+        address: &Address,
+        doubt: &Doubt,
+        worth: &Worth,
+        paid: u64,
+    ) -> Result<(), StoreError> {
         self.with(|connection| {
-            connection
+            let transaction = connection.transaction()?;
+            transaction
                 .prepare_cached(
                     "UPDATE sessions SET doubt_sequence = ?, doubt_model = ?, doubt_request = ?, doubt_max_price = ?,
                         paid = max(paid, ?) WHERE address = ?",
@@ -267,23 +280,18 @@ impl Store {
                     stored(paid),
                     address.as_ref()
                 ])?;
+            value(&transaction, address, worth)?;
+            transaction.commit()?;
             Ok(())
         })
     }
 
-    /// Notes that the request in doubt is worth so many lamports at most.
+    /// Notes what the request in doubt is worth by what came of it.
     ///
     /// # Errors
     /// When the file fails.
-    pub fn bound_doubt(&self, address: &Address, most: u64) -> Result<(), StoreError> {
-        self.with(|connection| {
-            connection
-                .prepare_cached(
-                    "UPDATE sessions SET doubt_max_price = min(doubt_max_price, ?) WHERE address = ?",
-                )?
-                .execute(params![stored(most), address.as_ref()])?;
-            Ok(())
-        })
+    pub fn set_worth(&self, address: &Address, worth: &Worth) -> Result<(), StoreError> {
+        self.with(|connection| value(connection, address, worth))
     }
 
     /// Notes that the request in doubt was not charged.
@@ -295,11 +303,35 @@ impl Store {
     }
 }
 
+fn value(connection: &Connection, address: &Address, worth: &Worth) -> Result<(), StoreError> {
+    let Worth {
+        kind,
+        agreed,
+        seen,
+        most,
+    } = worth;
+    connection
+        .prepare_cached(
+            "UPDATE sessions SET doubt_generates = ?, doubt_base = ?, doubt_token = ?, doubt_tokens = ?,
+                doubt_seen = ?, doubt_most = ? WHERE address = ?",
+        )?
+        .execute(params![
+            *kind == Kind::Generate,
+            stored(agreed.base),
+            stored(agreed.token),
+            stored(agreed.tokens),
+            stored(*seen),
+            most.map(stored),
+            address.as_ref()
+        ])?;
+    Ok(())
+}
+
 pub(super) fn clear(connection: &Connection, address: &Address) -> Result<(), StoreError> {
     connection
         .prepare_cached(
             "UPDATE sessions SET doubt_sequence = NULL, doubt_model = NULL, doubt_request = NULL,
-                doubt_max_price = NULL WHERE address = ?",
+                doubt_max_price = NULL, doubt_generates = NULL WHERE address = ?",
         )?
         .execute([address.as_ref()])?;
     Ok(())
@@ -332,6 +364,21 @@ fn read(row: &Row<'_>) -> Result<SessionRow, StoreError> {
         }),
         None => None,
     };
+    let generates = row.get::<_, Option<bool>>("doubt_generates")?;
+    let worth = match (&doubt, generates) {
+        (Some(doubt), Some(generates)) => Some(Worth {
+            kind: if generates { Kind::Generate } else { Kind::Run },
+            agreed: Agreed {
+                base: number("doubt_base")?,
+                token: number("doubt_token")?,
+                tokens: number("doubt_tokens")?,
+                most: doubt.max_price,
+            },
+            seen: number("doubt_seen")?,
+            most: row.get::<_, Option<i64>>("doubt_most")?.map(loaded),
+        }),
+        (Some(_) | None, Some(_) | None) => None,
+    };
     Ok(SessionRow {
         address: address("address")?,
         cluster: bytes("cluster")?,
@@ -351,5 +398,6 @@ fn read(row: &Row<'_>) -> Result<SessionRow, StoreError> {
         reason: row.get("reason")?,
         created_at: row.get("created_at")?,
         doubt,
+        worth,
     })
 }

@@ -8,7 +8,14 @@ use solana_keypair::Keypair;
 use solana_signer::Signer;
 
 use super::{ReceiptRow, SessionRow, State, Store, StoreError};
-use crate::{books, lane::Doubt};
+use crate::{
+    books,
+    lane::{
+        Doubt,
+        wire::Kind,
+        worth::{Agreed, Worth},
+    },
+};
 
 fn address(byte: u8) -> Address {
     Address::new_from_array([byte; 32])
@@ -38,6 +45,7 @@ pub fn row(byte: u8) -> SessionRow {
         reason: String::new(),
         created_at: 1_700_000_000,
         doubt: None,
+        worth: None,
     }
 }
 
@@ -47,6 +55,20 @@ fn doubt(sequence: u64) -> Doubt {
         model: Digest([4; 32]),
         request: Digest([5; 32]),
         max_price: 60,
+    }
+}
+
+fn worth(seen: u64) -> Worth {
+    Worth {
+        kind: Kind::Generate,
+        agreed: Agreed {
+            base: 10,
+            token: 5,
+            tokens: 10,
+            most: 60,
+        },
+        seen,
+        most: (seen > 0).then_some(50),
     }
 }
 
@@ -78,16 +100,21 @@ fn everything_written_is_there_after_a_restart() {
         store.add_session(&expected).unwrap();
         store.set_state(&address(10), State::Open, "").unwrap();
         store.set_chain(&address(10), 2_000, 40).unwrap();
-        store.set_doubt(&address(10), &doubt(1), 0).unwrap();
+        store
+            .set_doubt(&address(10), &doubt(1), &worth(0), 0)
+            .unwrap();
         let first = receipt(1, 40, None);
         store.add_receipt(&first).unwrap();
-        store.set_doubt(&address(10), &doubt(2), 40).unwrap();
+        store
+            .set_doubt(&address(10), &doubt(2), &worth(0), 40)
+            .unwrap();
+        store.set_worth(&address(10), &worth(15)).unwrap();
         store.add_session(&row(11)).unwrap();
     }
     let store = Store::open(&path).unwrap();
     expected.state = State::Open;
     (expected.deposit, expected.settled, expected.paid) = (2_000, 40, 40);
-    expected.doubt = Some(doubt(2));
+    (expected.doubt, expected.worth) = (Some(doubt(2)), Some(worth(15)));
     assert_eq!(
         store.session(&address(10)).unwrap().as_ref(),
         Some(&expected)
@@ -100,7 +127,8 @@ fn everything_written_is_there_after_a_restart() {
         Some(receipt(1, 40, None))
     );
     store.clear_doubt(&address(10)).unwrap();
-    assert_eq!(store.session(&address(10)).unwrap().unwrap().doubt, None);
+    let cleared = store.session(&address(10)).unwrap().unwrap();
+    assert_eq!((cleared.doubt, cleared.worth), (None, None));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Sends many transactions at once and waits until the cluster confirmed each.
 
-use std::{collections::VecDeque, iter, thread, time::Duration};
+use std::{collections::VecDeque, thread, time::Duration};
 
+use assay_chain::fate::{self, Fate, Sent};
 use solana_client::{
     client_error::{ClientError, ClientErrorKind},
     rpc_client::RpcClient,
@@ -13,7 +14,6 @@ use solana_keypair::Keypair;
 use solana_message::Message;
 use solana_sdk::{
     hash::Hash,
-    signature::Signature,
     transaction::{Transaction, TransactionError},
 };
 use solana_signer::Signer;
@@ -38,10 +38,9 @@ pub(super) struct Sender<'a> {
     pub signers: Vec<&'a Keypair>,
 }
 
-struct Sent {
+struct InFlight {
     intent: Intent,
-    signature: Signature,
-    last_valid_block_height: u64,
+    sent: Sent,
 }
 
 impl Sender<'_> {
@@ -72,7 +71,7 @@ impl Sender<'_> {
         landed: &mut dyn FnMut(usize),
     ) -> Result<(), DeployError> {
         let mut waiting = VecDeque::from(intents);
-        let mut in_flight: Vec<Sent> = Vec::new();
+        let mut in_flight: Vec<InFlight> = Vec::new();
         let mut window = MOST_IN_FLIGHT;
         let mut fruitless = 0;
         let mut pause = FIRST_PAUSE;
@@ -122,9 +121,9 @@ impl Sender<'_> {
         purpose: &'static str,
         intent: Intent,
         hash: Hash,
-        last_valid_block_height: u64,
+        last_height: u64,
         skip_preflight: bool,
-    ) -> Result<Sent, DeployError> {
+    ) -> Result<InFlight, DeployError> {
         let payer = self.signers.first().map(|signer| signer.pubkey());
         let message = Message::new(&intent, payer.as_ref());
         let mut transaction = Transaction::new_unsigned(message);
@@ -156,50 +155,38 @@ impl Sender<'_> {
                 None => return Err(DeployError::rpc("sendTransaction", error)),
             },
         };
-        Ok(Sent {
-            intent,
+        let sent = Sent {
             signature,
-            last_valid_block_height,
-        })
+            last_height,
+        };
+        Ok(InFlight { intent, sent })
     }
 
     /// Removes what is decided and returns the intents whose blockhash expired before they landed.
     fn settle(
         &self,
         purpose: &'static str,
-        in_flight: &mut Vec<Sent>,
+        in_flight: &mut Vec<InFlight>,
     ) -> Result<Vec<Intent>, DeployError> {
-        // Read before the statuses: what expired by then and has no status never lands.
-        let height = self
-            .rpc
-            .get_block_height()
-            .map_err(|error| DeployError::rpc("getBlockHeight", error))?;
-        let signatures: Vec<Signature> = in_flight.iter().map(|sent| sent.signature).collect();
-        let statuses = self
-            .rpc
-            .get_signature_statuses(&signatures)
-            .map_err(|error| DeployError::rpc("getSignatureStatuses", error))?
-            .value;
+        let sent: Vec<Sent> = in_flight.iter().map(|one| one.sent).collect();
+        let asking = fate::of_all(self.rpc.get_inner_client(), &sent, true);
+        // As the client does it for its own calls.
+        let fates = tokio::task::block_in_place(|| self.rpc.runtime().block_on(asking))
+            .map_err(|error| DeployError::rpc("getSignatureStatuses", error))?;
         let mut expired = Vec::new();
         let mut still = Vec::new();
-        // A status that is missing from the answer counts as unknown.
-        let statuses = statuses.into_iter().chain(iter::repeat_with(|| None));
-        for (sent, status) in in_flight.drain(..).zip(statuses) {
-            match status {
-                Some(status) => {
-                    if let Some(source) = status.err.clone() {
-                        return Err(DeployError::Failed {
-                            purpose,
-                            source,
-                            logs: Vec::new(),
-                        });
-                    }
-                    if !status.satisfies_commitment(self.rpc.commitment()) {
-                        still.push(sent);
-                    }
+        for (one, fate) in in_flight.drain(..).zip(fates) {
+            match fate {
+                Fate::Landed(_) => {}
+                Fate::Failed(source) => {
+                    return Err(DeployError::Failed {
+                        purpose,
+                        source,
+                        logs: Vec::new(),
+                    });
                 }
-                None if height > sent.last_valid_block_height => expired.push(sent.intent),
-                None => still.push(sent),
+                Fate::Expired => expired.push(one.intent),
+                Fate::Open => still.push(one),
             }
         }
         *in_flight = still;

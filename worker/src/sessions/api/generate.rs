@@ -19,8 +19,8 @@ use tokio::{
 };
 
 use super::{
-    Failure, Head,
-    run::{apart, ended_early, model_failed, response},
+    Failure, Head, again,
+    run::{apart, ended_early, model_failed},
 };
 use crate::{
     chain::Chain,
@@ -57,15 +57,9 @@ pub async fn answer<C: Chain>(
     });
     request.admit(digest, most, head.max_price).await?;
     if let Some((last, former)) = request.former() {
-        match former {
-            Some(Answer::Tokens { tokens, finish }) => return again(&tokens, finish, last),
-            Some(Answer::Body { status, bytes }) => {
-                return Ok(response(status, bytes, &last.receipt));
-            }
+        match former.or_else(|| again::nothing(last)) {
+            Some(former) => return again::given(last, &former),
             None => {
-                if last.receipt.receipt.response == response_digest(&[]) {
-                    return again(&[], Finish::Length, last);
-                }
                 request.repeat()?;
                 // What was not charged for is not given; a model that failed before its first token is asked for one.
                 let charged = u32::try_from(last.usage.output_tokens).unwrap_or(u32::MAX);
@@ -107,7 +101,7 @@ fn read(body: &[u8]) -> Result<(GenerateRequest, Digest), Failure> {
 }
 
 /// The same lines as before.
-fn again(tokens: &[Token], finish: Finish, last: Answered) -> Result<Response, Failure> {
+pub fn lines(tokens: &[Token], finish: Finish, last: Answered) -> Result<Response, Failure> {
     let Answered { receipt, usage } = last;
     let done = Line::Done {
         finish,
@@ -273,7 +267,7 @@ impl Production {
 }
 
 /// Of the tokens' numbers, one after the other.
-fn response_digest(tokens: &[Token]) -> Digest {
+pub fn response_digest(tokens: &[Token]) -> Digest {
     let ids = tokens.iter().flat_map(|token| token.id.to_le_bytes());
     Digest::of(&[&ids.collect::<Vec<u8>>()])
 }

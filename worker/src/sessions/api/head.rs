@@ -3,7 +3,8 @@
 use assay_client::{
     protocol::Digest,
     session::{
-        MAX_PRICE_HEADER, MODEL_HEADER, Payment, PaymentError, SEQUENCE_HEADER, VOUCHER_HEADER,
+        MAX_PRICE_HEADER, MODEL_HEADER, Payment, PaymentError, REQUEST_HEADER, SEQUENCE_HEADER,
+        VOUCHER_HEADER,
     },
 };
 use axum::http::HeaderMap;
@@ -17,15 +18,15 @@ pub struct Head {
     pub ask: Ask,
     /// Lamports.
     pub max_price: Option<u64>,
+    /// In place of the body.
+    pub request: Option<Digest>,
 }
 
 impl Head {
     pub fn read(headers: &HeaderMap) -> Result<Self, Failure> {
-        let mut model = [0; 32];
-        hex::decode_to_slice(needed(headers, MODEL_HEADER)?, &mut model).map_err(|_| {
-            let what = format!("the header {MODEL_HEADER} is no sha256 in hex");
-            Failure::malformed(what)
-        })?;
+        let model = digest(needed(headers, MODEL_HEADER)?, MODEL_HEADER)?;
+        let request = text(headers, REQUEST_HEADER)?;
+        let request = request.map(|text| digest(text, REQUEST_HEADER));
         let sequence = number(needed(headers, SEQUENCE_HEADER)?, SEQUENCE_HEADER)?;
         let payment = text(headers, VOUCHER_HEADER)?;
         let payment = payment.ok_or(PaymentError::Malformed);
@@ -35,10 +36,11 @@ impl Head {
         Ok(Self {
             ask: Ask {
                 sequence,
-                model: Digest(model),
+                model,
                 payment: payment.map_err(Refused::from)?,
             },
             max_price: max_price.transpose()?,
+            request: request.transpose()?,
         })
     }
 }
@@ -51,6 +53,13 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Failu
 
 fn needed<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Failure> {
     text(headers, name)?.ok_or_else(|| Failure::malformed(format!("the header {name} is missing")))
+}
+
+fn digest(text: &str, name: &str) -> Result<Digest, Failure> {
+    let mut digest = [0; 32];
+    hex::decode_to_slice(text, &mut digest)
+        .map_err(|_| Failure::malformed(format!("the header {name} is no sha256 in hex")))?;
+    Ok(Digest(digest))
 }
 
 fn number(text: &str, name: &str) -> Result<u64, Failure> {

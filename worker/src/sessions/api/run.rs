@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Failure, Head};
+use super::{Failure, Head, again::given};
 use crate::{
     chain::Chain,
     serving::ServeError,
@@ -35,10 +35,8 @@ pub async fn answer<C: Chain>(
     let digest = apart(body.clone(), |body| Receipt::request_digest("run", body)).await?;
     request.admit(digest, most, head.max_price).await?;
     match request.former() {
-        Some((last, Some(Answer::Body { status, bytes }))) => {
-            return Ok(response(status, bytes, &last.receipt));
-        }
-        Some((_, Some(Answer::Tokens { .. }) | None)) => request.repeat()?,
+        Some((last, Some(former))) => return given(last, &former),
+        Some((_, None)) => request.repeat()?,
         None => {}
     }
     let tasks = request.sessions().tasks.clone();

@@ -47,6 +47,10 @@ pub enum Refused {
          more; go on with the next number"
     )]
     Repeated { sequence: u64 },
+    #[error(
+        "the answer to request {sequence} is not kept any more, and cannot be computed again without the request"
+    )]
+    NotKept { sequence: u64 },
     #[error(transparent)]
     Payment(#[from] PaymentError),
     #[error("the voucher pays {paid} lamports and {due} are due; sign one over at least that")]
@@ -68,9 +72,10 @@ impl Refused {
             Self::LostRuns { .. } => code::LOST_RUNS,
             Self::Unsettled { .. } => code::BUSY,
             Self::UnderWay => code::REQUEST_UNDER_WAY,
-            Self::Sequence { .. } | Self::OtherRequest { .. } | Self::Repeated { .. } => {
-                code::SEQUENCE_MISMATCH
-            }
+            Self::Sequence { .. }
+            | Self::OtherRequest { .. }
+            | Self::Repeated { .. }
+            | Self::NotKept { .. } => code::SEQUENCE_MISMATCH,
             Self::Payment(_) => code::VOUCHER_INVALID,
             Self::Unpaid { .. } => code::PAYMENT_REQUIRED,
             Self::Deposit { .. } => code::DEPOSIT_TOO_SMALL,
@@ -87,7 +92,8 @@ impl Refused {
             Self::UnderWay
             | Self::Sequence { .. }
             | Self::OtherRequest { .. }
-            | Self::Repeated { .. } => 409,
+            | Self::Repeated { .. }
+            | Self::NotKept { .. } => 409,
             Self::Closing | Self::Forgotten { .. } => 410,
             Self::LostRuns { .. } => 429,
             Self::Unsettled { .. } => 503,

@@ -113,7 +113,8 @@ async fn lost_runs_are_there_after_a_restart_and_only_the_newest() {
         written.unwrap();
     }
     let (_, kept) = SessionStore::open(&path, NOW).unwrap();
-    assert_eq!(kept.lost_runs, LostRuns::new((7..all).map(lost)));
+    let newest = LostRuns::new((7..all).map(lost));
+    assert!(kept.lost_runs == newest, "there are others");
 }
 
 #[test]

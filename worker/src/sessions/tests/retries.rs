@@ -1,11 +1,14 @@
 //! Requesters that ask for their last answer again, or go away, to pay less than an answer costs.
 
-use assay_client::session::{Line, Usage};
+use assay_client::{
+    protocol::Digest,
+    session::{Line, REQUEST_HEADER, Receipt, Usage},
+};
 use futures_util::StreamExt;
 use serde_json::json;
 
 use super::{
-    kit::PRICE,
+    kit::{PRICE, RUN},
     model::{FAILS_AT_ONCE, HOLD_FIRST},
     *,
 };
@@ -105,6 +108,34 @@ async fn failure_before_the_first_token_is_told_again() {
     let again = world.call(&call).await;
     assert_eq!((again.status().as_u16(), receipt(&again)), charged);
     assert_eq!(refusal(again).await, refused(422, code::MODEL_FAILED));
+}
+
+/// Its requester was killed and has the digest left.
+#[tokio::test]
+async fn answer_in_memory_is_given_for_its_request_s_digest_and_nothing_is_computed() {
+    let world = World::start().await;
+    let asked = json!({ "tokens": [10], "max_tokens": 3 });
+    let calls = [Call::run(1, 0, b"abc"), Call::generate(2, RUN, &asked)];
+    for (index, call) in calls.iter().enumerate() {
+        let again = |digest: Digest| {
+            let call = world.builder(&Call {
+                body: Vec::new(),
+                ..call.clone()
+            });
+            call.header(REQUEST_HEADER, hex::encode(digest.0)).send()
+        };
+        let digest = Receipt::request_digest(call.kind, &call.body);
+        let early = again(digest).await.unwrap();
+        assert_eq!(early.status(), 400, "it was not asked yet");
+        let first = world.call(call).await.bytes().await.unwrap();
+        assert_eq!(again(digest).await.unwrap().bytes().await.unwrap(), first);
+        let other = again(Digest([1; 32])).await.unwrap();
+        assert_eq!(refusal(other).await, refused(409, code::SEQUENCE_MISMATCH));
+        world.sessions.answers.forget(&SESSION);
+        let late = again(digest).await.unwrap();
+        assert_eq!(refusal(late).await, refused(409, code::SEQUENCE_MISMATCH));
+        assert_eq!(world.model.runs(), index + 1);
+    }
 }
 
 #[tokio::test]

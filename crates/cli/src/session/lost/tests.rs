@@ -32,6 +32,7 @@ pub fn row(byte: u8, state: State) -> SessionRow {
         reason: String::new(),
         created_at: 5,
         doubt: None,
+        worth: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A chain in memory: the program's own rules on accounts, without a virtual machine.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -21,7 +21,7 @@ use solana_instruction::Instruction;
 use solana_signature::Signature;
 use tokio::sync::Notify;
 
-use crate::chain::{Chain, ChainError};
+use crate::chain::{Chain, ChainError, Fate, Sent};
 
 pub const WALLET: Address = Address::new_from_array([42; 32]);
 
@@ -33,6 +33,8 @@ pub struct MemoryChain {
     /// How often the list of providers was asked for.
     pub lists: AtomicU32,
     pub unreachable: AtomicBool,
+    /// The next transaction is lost, and its sender does not learn of it.
+    pub lose: AtomicBool,
     /// The next transaction lands, and its sender does not learn of it.
     pub forget: AtomicBool,
     /// The next transaction lands, and its sender is told that it cannot any more.
@@ -42,6 +44,8 @@ pub struct MemoryChain {
     /// Told of each transaction that has landed.
     pub landed: Notify,
     pub submitted: Mutex<Vec<&'static str>>,
+    /// Of transactions that landed.
+    signatures: Mutex<BTreeSet<Signature>>,
 }
 
 impl MemoryChain {
@@ -146,25 +150,52 @@ impl Chain for MemoryChain {
     ) -> BoxFuture<'_, Result<Signature, ChainError>> {
         Box::pin(async move {
             self.answer()?;
+            let number = {
+                let mut submitted = self.submitted.lock().unwrap();
+                submitted.push(purpose);
+                u8::try_from(submitted.len()).unwrap()
+            };
+            let sent = Sent {
+                signature: Signature::from([number; 64]),
+                last_height: u64::from(self.slot.load(Ordering::SeqCst)) + 150,
+            };
+            let unknown = || {
+                Err(ChainError::Unknown {
+                    purpose,
+                    sent,
+                    text: "connection reset".to_owned(),
+                })
+            };
+            if self.lose.swap(false, Ordering::SeqCst) {
+                return unknown();
+            }
             instructions.iter().for_each(|each| self.execute(each));
-            self.submitted.lock().unwrap().push(purpose);
+            self.signatures.lock().unwrap().insert(sent.signature);
             self.landed.notify_one();
             let late = self.late.lock().unwrap().take();
             if let Some(late) = late {
                 late.notified().await;
             }
             if self.forget.swap(false, Ordering::SeqCst) {
-                return Err(ChainError::Unknown {
-                    purpose,
-                    signature: Signature::default(),
-                    text: "connection reset".to_owned(),
-                });
+                return unknown();
             }
             if self.expire.swap(false, Ordering::SeqCst) {
-                let signature = Signature::default();
-                return Err(ChainError::Expired { purpose, signature });
+                return Err(ChainError::Expired { purpose, sent });
             }
-            Ok(Signature::default())
+            Ok(sent.signature)
+        })
+    }
+
+    fn fate(&self, sent: Sent) -> BoxFuture<'_, Result<Fate, ChainError>> {
+        Box::pin(async move {
+            self.answer()?;
+            let slot = u64::from(self.slot.load(Ordering::SeqCst));
+            let landed = self.signatures.lock().unwrap().contains(&sent.signature);
+            Ok(match landed {
+                true => Fate::Landed(slot),
+                false if slot > sent.last_height => Fate::Expired,
+                false => Fate::Open,
+            })
         })
     }
 }

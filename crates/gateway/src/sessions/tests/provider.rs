@@ -14,8 +14,8 @@ use assay_client::{
     delivery::Refusal,
     protocol::{Address, Digest, SessionStatus, UnixSeconds},
     session::{
-        MAX_PRICE_HEADER, MODEL_HEADER, Offer, OfferedModel, Payment, Price, Receipt,
-        SEQUENCE_HEADER, SignedReceipt, Standing, VOUCHER_HEADER, code,
+        MAX_PRICE_HEADER, MODEL_HEADER, Offer, OfferedModel, Payment, Price, REQUEST_HEADER,
+        Receipt, SEQUENCE_HEADER, SignedReceipt, Standing, VOUCHER_HEADER, code,
     },
 };
 use axum::{
@@ -47,8 +47,8 @@ pub struct Account {
     pub due: u64,
     pub paid: u64,
     pub receipt: Option<SignedReceipt>,
-    /// The last generation's tokens.
-    pub tokens: Vec<u8>,
+    /// The last one, of a generation its tokens.
+    answer: Vec<u8>,
     under_way: bool,
 }
 
@@ -148,7 +148,13 @@ impl Provider {
         let signed = told.sign(&self.operator).unwrap();
         (account.sequence, account.due) = (asked.sequence, told.cumulative);
         account.receipt = Some(signed);
+        account.answer = body.to_vec();
         signed
+    }
+
+    /// What was answered last.
+    fn answer(&self, session: &Address) -> Vec<u8> {
+        self.accounts.lock().unwrap()[session].answer.clone()
     }
 
     fn release(&self, session: &Address) {
@@ -272,14 +278,19 @@ fn admit(
         .unwrap();
     let mut accounts = provider.accounts.lock().unwrap();
     let account = accounts.entry(session).or_default();
+    let mut request = Receipt::request_digest(kind, body);
+    if let Some(digest) = headers.get(REQUEST_HEADER) {
+        assert!(body.is_empty());
+        hex::decode_to_slice(digest.as_bytes(), &mut request.0).unwrap();
+    }
     let asked = Asked {
         session,
         sequence: number(headers, SEQUENCE_HEADER),
-        request: Receipt::request_digest(kind, body),
+        request,
         max_price: number(headers, MAX_PRICE_HEADER),
         again: account
             .receipt
-            .filter(|last| last.receipt.request == Receipt::request_digest(kind, body)),
+            .filter(|last| last.receipt.request == request),
     };
     provider.asked.lock().unwrap().push(asked.sequence);
     if account.under_way {

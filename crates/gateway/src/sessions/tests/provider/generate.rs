@@ -46,11 +46,6 @@ impl Shown {
 
     fn end(&mut self, deed: Deed) -> SignedReceipt {
         self.ended = true;
-        {
-            let mut accounts = self.provider.accounts.lock().unwrap();
-            let account = accounts.get_mut(&self.asked.session).unwrap();
-            account.tokens.clone_from(&self.tokens);
-        }
         let price = self.provider.price.of(self.usage()).unwrap();
         self.provider.charge(&self.asked, &self.tokens, price, deed)
     }
@@ -82,7 +77,7 @@ impl Drop for Shown {
 
 /// The same lines once more.
 fn again(provider: &Provider, session: &Address, receipt: SignedReceipt) -> Response {
-    let tokens = provider.accounts.lock().unwrap()[session].tokens.clone();
+    let tokens = provider.answer(session);
     let ids = tokens
         .chunks(4)
         .map(|id| u32::from_le_bytes(id.try_into().unwrap()));

@@ -67,6 +67,10 @@ pub async fn run(
         if deed == Deed::ChargeAndKeep {
             return refuse(409, code::SEQUENCE_MISMATCH, "it is not kept any more");
         }
+        let mut answer = provider.answer(&asked.session);
+        if deed == Deed::Answer {
+            answer.push(0);
+        }
         return ([(RECEIPT_HEADER, receipt.to_header())], answer).into_response();
     }
     if deed == Deed::ModelFailed {
