@@ -150,6 +150,9 @@ pub enum ChainError {
     },
 }
 
+/// A session to be read, and its account as it was last known.
+pub type KnownSession = (Address, Option<SessionData>);
+
 /// Sessions as they were at a slot.
 pub type SessionsRead = (u64, Vec<(Address, Option<SessionData>)>);
 
@@ -182,11 +185,12 @@ pub trait Chain: Send + Sync + 'static {
         &self,
         panels: &[Address],
     ) -> impl Future<Output = Result<Vec<(Address, Option<PanelData>)>, ChainError>> + Send;
-    /// These sessions, likewise, and the slot of the reading. One that an endpoint does not have is asked for on another,
-    /// where there is one, which is enough to know it.
+    /// These sessions, likewise, and the slot of the reading. One that an endpoint does not have, or shows with another
+    /// status or other sums than are known, is asked for on another, where there is one. To have it on one is enough to know
+    /// it; the further status and the lower sums of the two are shown.
     fn sessions(
         &self,
-        sessions: &[Address],
+        sessions: &[KnownSession],
     ) -> impl Future<Output = Result<SessionsRead, ChainError>> + Send;
     /// Every provider.
     fn providers(

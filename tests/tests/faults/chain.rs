@@ -14,8 +14,8 @@ use assay_client::{
     slot_hashes::SlotHashes,
 };
 use assay_worker::chain::{
-    Chain, ChainError, Cost, Height, Sending, SessionsRead, SignatureState, Simulation, Snapshot,
-    Wanted,
+    Chain, ChainError, Cost, Height, KnownSession, Sending, SessionsRead, SignatureState,
+    Simulation, Snapshot, Wanted,
 };
 use solana_message::Hash;
 use solana_transaction_error::TransactionError;
@@ -197,10 +197,10 @@ impl Chain for SimChain {
         .await
     }
 
-    async fn sessions(&self, sessions: &[Address]) -> Result<SessionsRead, ChainError> {
+    async fn sessions(&self, sessions: &[KnownSession]) -> Result<SessionsRead, ChainError> {
         self.ask(Call::Sessions, |sight, _| {
             let hidden = sight.hidden.map(|hidden| hidden % sessions.len().max(1));
-            let shown = |(place, address): (usize, &Address)| {
+            let shown = |(place, (address, _)): (usize, &KnownSession)| {
                 let account = sight.view.sessions.get(address).copied();
                 (*address, account.filter(|_| Some(place) != hidden))
             };

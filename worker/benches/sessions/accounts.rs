@@ -17,8 +17,8 @@ use assay_client::{
 };
 use assay_gateway::chain as requester;
 use assay_worker::chain::{
-    Chain, ChainError, Cost, Height, Sending, SessionsRead, SignatureState, Simulation, Snapshot,
-    Wanted,
+    Chain, ChainError, Cost, Height, KnownSession, Sending, SessionsRead, SignatureState,
+    Simulation, Snapshot, Wanted,
 };
 use bytemuck::Zeroable;
 use futures_util::future::BoxFuture;
@@ -211,8 +211,9 @@ impl Chain for Accounts {
     async fn panels(&self, _: &[Address]) -> Result<Vec<(Address, Option<PanelData>)>, ChainError> {
         Err(not_here("panels"))
     }
-    async fn sessions(&self, sessions: &[Address]) -> Result<SessionsRead, ChainError> {
-        let read = sessions.iter().map(|session| (*session, self.get(session)));
+    async fn sessions(&self, sessions: &[KnownSession]) -> Result<SessionsRead, ChainError> {
+        let read = sessions.iter();
+        let read = read.map(|(session, _)| (*session, self.get(session)));
         Ok((0, read.collect()))
     }
     async fn providers(&self) -> Result<Vec<(Address, ProviderData)>, ChainError> {

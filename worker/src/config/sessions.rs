@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, check::invalid};
 
+/// Time in which a transaction lands, or expires and another one lands.
+const SETTLING_SECS: u64 = 120;
+
 /// Models served to sessions, what they cost, and how much is risked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -121,11 +124,25 @@ impl SessionsConfig {
                 ),
             );
         }
-        if !(60..=86_400).contains(&self.min_voucher_secs) {
-            return invalid("sessions.min_voucher_secs", "must be from 60 to 86400");
+        if self.min_voucher_secs > 86_400 {
+            return invalid("sessions.min_voucher_secs", "must be at most 86400");
         }
         if !(1..=600).contains(&self.poll_secs) {
             return invalid("sessions.poll_secs", "must be from 1 to 600");
+        }
+        // In half of a voucher's time a reading must find that it ends, and a settlement must land.
+        let least = self
+            .poll_secs
+            .saturating_add(SETTLING_SECS)
+            .saturating_mul(2);
+        if u64::from(self.min_voucher_secs) < least {
+            return invalid(
+                "sessions.min_voucher_secs",
+                &format!(
+                    "must be at least {least}, twice sessions.poll_secs and {SETTLING_SECS}: a voucher is settled in the last \
+                     half of that time"
+                ),
+            );
         }
         if self.batch_wait_us > 1_000_000 {
             return invalid(

@@ -229,4 +229,9 @@ fn sessions_need_models_and_take_no_model_twice() {
     ));
     assert!(refusal(&none, &[], &[]).contains("max_tokens = 0"));
     assert!(refusal(&with("min_grace_secs = 60\n"), &[], &[]).contains("86400"));
+    let margin = |voucher| with(&format!("min_voucher_secs = {voucher}\npoll_secs = 30\n"));
+    assert!(
+        refusal(&margin(299), &[], &[]).contains("must be at least 300, twice sessions.poll_secs")
+    );
+    assert!(load_with(&margin(300), &[], &[]).is_ok());
 }

@@ -11,6 +11,7 @@ mod chores;
 mod lost;
 mod refused;
 mod sight;
+mod vouchers;
 
 #[cfg(test)]
 mod random;
@@ -130,6 +131,10 @@ pub struct Channel {
     doubted_since: Option<u64>,
     /// Of the reading that changed the account; none once another has agreed with it.
     changed_at: Option<u64>,
+    /// Lamports of the deposit that readings at two slots agree on.
+    sure_deposit: u64,
+    /// Lamports that a settlement of ours has settled, or was refused for as settled.
+    proven: u64,
     /// A settlement or a close is being sent.
     sending_since: Option<UnixSeconds>,
     /// Of those, in a row.
@@ -158,6 +163,8 @@ impl Channel {
             missing_since: None,
             doubted_since: None,
             changed_at: None,
+            sure_deposit: account.deposit,
+            proven: 0,
             sending_since: None,
             failures: 0,
             not_before: UnixSeconds(i64::MIN),
@@ -248,15 +255,7 @@ impl Channel {
             None if found == next => self.due(),
             None => return Err(Refused::Sequence { found, next }),
         };
-        let paid = ask.payment.voucher.cumulative;
-        if paid < due {
-            return Err(Refused::Unpaid { paid, due });
-        }
-        let deposit = self.account.deposit;
-        if paid > deposit {
-            let needed = paid;
-            return Err(Refused::Deposit { deposit, needed });
-        }
+        self.require_paid(&ask.payment, due)?;
         self.under_way = true;
         self.used_at = now;
         Ok(Begun {
@@ -308,13 +307,6 @@ impl Channel {
         Ok(())
     }
 
-    /// Notes a voucher that is kept.
-    pub fn pay(&mut self, payment: Payment) {
-        if self.is_better(&payment) {
-            self.payment = Some(payment);
-        }
-    }
-
     /// What goes with an answer. A retry never costs more than before.
     pub fn answer(&self, begun: &Begun, request: Digest, response: Digest, price: u64) -> Proof {
         let (session, sequence, model) = (self.session, begun.ask.sequence, begun.ask.model);
@@ -358,12 +350,6 @@ impl Channel {
     /// The request under way has ended, whether it was answered or not.
     pub fn release(&mut self) {
         self.under_way = false;
-    }
-
-    fn is_better(&self, payment: &Payment) -> bool {
-        let worth = |payment: &Payment| (payment.voucher.cumulative, payment.voucher.expires_at);
-        self.payment
-            .is_none_or(|best| worth(payment) > worth(&best))
     }
 }
 

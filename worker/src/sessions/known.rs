@@ -138,7 +138,7 @@ impl<C: Chain> Sessions<C> {
 
     async fn look_up(&self, session: Address, asker: Asker<'_>) -> Result<(), Failure> {
         self.lookups.refuse(&session, asker, Instant::now())?;
-        let found = self.ground.chain.sessions(&[session]).await;
+        let found = self.ground.chain.sessions(&[(session, None)]).await;
         let (slot, found) = found.map_err(unreadable)?;
         let found = found.into_iter().next();
         let fits = match found.and_then(|(_, data)| data) {
@@ -169,7 +169,10 @@ impl<C: Chain> Sessions<C> {
 
     /// Reads these, keeps what changed, and forgets those that are gone.
     pub(super) async fn read(&self, sessions: &[Address]) -> Result<(), ChainError> {
-        let (slot, read) = self.ground.chain.sessions(sessions).await?;
+        let known = |session| self.with(session, |channel| *channel.account());
+        let known = sessions.iter().map(|session| (*session, known(session)));
+        let known: Vec<_> = known.collect();
+        let (slot, read) = self.ground.chain.sessions(&known).await?;
         let mut writes = Vec::new();
         {
             let mut open = self.lock();

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use assay_client::protocol::Address;
+use assay_client::protocol::{Address, Error};
 use solana_signer::Signer;
 use std::sync::atomic::Ordering;
 
@@ -158,12 +158,18 @@ impl<C: Chain> Sessions<C> {
                 self.count();
                 true
             }
-            (Submitted::Refused(_) | Submitted::Expired, Chore::Settle | Chore::Close) => {
+            (outcome @ (Submitted::Refused(_) | Submitted::Expired), chore) => {
+                let refused = Submitted::Refused(Some(Error::VoucherNotAbove));
+                let was_settled = chore == Chore::Settle && outcome == refused;
+                if was_settled {
+                    self.with(&session, |channel| channel.prove(cumulative));
+                }
                 // The chain may have moved on without us.
                 if let Err(error) = self.read(&[session]).await {
                     tracing::debug!(%session, %error, "a session cannot be read");
                 }
-                false
+                let is_settled = self.with(&session, |channel| channel.unsettled() == 0);
+                was_settled && is_settled == Some(true)
             }
         }
     }

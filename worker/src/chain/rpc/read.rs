@@ -1,5 +1,7 @@
 //! [`Chain`] over these nodes.
 
+use std::collections::BTreeMap;
+
 use assay_client::{
     filter,
     program::SLOT_HASHES_SYSVAR,
@@ -19,8 +21,8 @@ use super::{
     wire::{asked, encoding, parse, read_cost},
 };
 use crate::chain::{
-    Chain, ChainError, Clock, Cost, Height, Sending, SessionsRead, SignatureState, Simulation,
-    Snapshot, Wanted,
+    Chain, ChainError, Clock, Cost, Height, KnownSession, Sending, SessionsRead, SignatureState,
+    Simulation, Snapshot, Wanted,
 };
 
 /// Seconds by which clocks of nodes that are right differ at most.
@@ -40,6 +42,27 @@ fn is_confirmed(state: &Option<SignatureState>) -> bool {
 
 fn near(one: Clock, other: i64) -> bool {
     one.time.0.saturating_sub(other).saturating_abs() <= CLOCKS
+}
+
+/// What one endpoint alone is not believed.
+fn is_news(known: Option<&SessionData>, shown: Option<&SessionData>) -> bool {
+    let sums = |data: &SessionData| (data.status, data.settled, data.deposit);
+    match (known, shown) {
+        (_, None) => true,
+        (Some(known), Some(shown)) => sums(known) != sums(shown),
+        (None, Some(_)) => false,
+    }
+}
+
+/// What does no harm whichever of two endpoints is right: a close that is asked for is not missed, and what is not settled, or
+/// not deposited, is neither given up nor served for.
+fn both(one: SessionData, other: &SessionData) -> SessionData {
+    SessionData {
+        status: one.status.max(other.status),
+        settled: one.settled.min(other.settled),
+        deposit: one.deposit.min(other.deposit),
+        ..one
+    }
 }
 
 impl Chain for RpcChain {
@@ -130,23 +153,37 @@ impl Chain for RpcChain {
         self.asked(panels).await
     }
 
-    async fn sessions(&self, sessions: &[Address]) -> Result<SessionsRead, ChainError> {
+    async fn sessions(&self, sessions: &[KnownSession]) -> Result<SessionsRead, ChainError> {
         let candidates = self.candidates().await;
-        let (position, slot, accounts) = self.accounts(&candidates, sessions).await?;
-        let mut read: Vec<_> = sessions.iter().zip(accounts).filter_map(asked).collect();
+        let addresses: Vec<Address> = sessions.iter().map(|(session, _)| *session).collect();
+        let (position, slot, accounts) = self.accounts(&candidates, &addresses).await?;
+        let read = addresses.iter().zip(accounts).filter_map(asked);
+        let mut read: BTreeMap<Address, Option<SessionData>> = read.collect();
         let others = without(&candidates, position);
-        let absent =
-            |(session, data): &(Address, Option<SessionData>)| data.is_none().then_some(*session);
-        let missing: Vec<Address> = read.iter().filter_map(absent).collect();
-        if missing.is_empty() || others.is_empty() {
-            return Ok((slot, read));
+        let news = |(session, known): &KnownSession| {
+            let shown = read.get(session)?;
+            is_news(known.as_ref(), shown.as_ref()).then_some(*session)
+        };
+        let news: Vec<Address> = sessions.iter().filter_map(news).collect();
+        if news.is_empty() || others.is_empty() {
+            return Ok((slot, read.into_iter().collect()));
         }
-        read.retain(|(_, data)| data.is_some());
-        // Where the other one does not answer, nothing is known of them.
-        if let Ok((_, _, accounts)) = self.accounts(&others, &missing).await {
-            read.extend(missing.iter().zip(accounts).filter_map(asked));
+        let second = self.accounts(&others, &news).await;
+        let second = second.map_or_else(|_| Vec::new(), |(_, _, accounts)| accounts);
+        let second = news.iter().zip(second).filter_map(asked);
+        let mut second: BTreeMap<Address, Option<SessionData>> = second.collect();
+        for session in news {
+            let one = read.remove(&session).flatten();
+            let both = match (one, second.remove(&session)) {
+                (Some(one), Some(Some(other))) => Some(both(one, &other)),
+                (Some(one), _) => Some(one),
+                (None, Some(other)) => other,
+                // Where the other one does not answer, nothing is known of it.
+                (None, None) => continue,
+            };
+            read.insert(session, both);
         }
-        Ok((slot, read))
+        Ok((slot, read.into_iter().collect()))
     }
 
     async fn providers(&self) -> Result<Vec<(Address, ProviderData)>, ChainError> {

@@ -207,7 +207,9 @@ impl<C: Chain> Submitter<C> {
             self.chain.jobs(&addresses(jobs)).await?;
         }
         if !sessions.is_empty() {
-            self.chain.sessions(&addresses(sessions)).await?;
+            let sessions = addresses(sessions).into_iter();
+            let sessions: Vec<_> = sessions.map(|session| (session, None)).collect();
+            self.chain.sessions(&sessions).await?;
         }
         Ok(Some(End::Expired))
     }

@@ -13,6 +13,7 @@ const CLOSE_FEE: u64 = 5_000;
 /// Pauses between two tries of what failed: doubled each time, up to the longest.
 const FIRST_PAUSE_SECS: i64 = 10;
 const MOST_DOUBLINGS: u32 = 6;
+const LONGEST_PAUSE_SECS: i64 = FIRST_PAUSE_SECS << MOST_DOUBLINGS;
 /// A transaction that did not end for so long is not about to land.
 const SLOW_SECS: u64 = 60;
 
@@ -37,7 +38,9 @@ pub enum Chore {
 impl Channel {
     /// What is to be sent now. `ending`: this worker stops serving.
     pub fn chore(&self, now: UnixSeconds, policy: &SettlePolicy, ending: bool) -> Option<Chore> {
-        if self.sending_since.is_some() || now < self.not_before {
+        // A pause that is longer than any is a clock's that was set back.
+        let pause = self.not_before.0.saturating_sub(now.0);
+        if self.sending_since.is_some() || (1..=LONGEST_PAUSE_SECS).contains(&pause) {
             return None;
         }
         let (requested, missing) = (self.is_close_requested(), self.missing_since.is_some());
@@ -53,17 +56,21 @@ impl Channel {
         }
         // Sooner the program refuses it.
         let is_old = self.account.require_old_slot(self.slot).is_ok();
-        (self.is_worth_closing() && is_old && !missing && !self.under_way).then_some(Chore::Close)
+        let may_close = self.is_worth_closing() && is_old && self.is_certain() && !self.under_way;
+        // Readings may say that all is settled; a settlement that is refused says it too.
+        let next = if self.is_proven(now) {
+            Chore::Close
+        } else {
+            Chore::Settle
+        };
+        may_close.then_some(next)
     }
 
     /// Nothing is to be expected of it: it need not be read before its next request.
     pub fn is_at_rest(&self, now: UnixSeconds, policy: &SettlePolicy) -> bool {
         let quiet = !self.under_way && self.sending_since.is_none();
-        let certain = self.missing_since.is_none()
-            && self.doubted_since.is_none()
-            && self.changed_at.is_none();
         quiet
-            && certain
+            && self.is_certain()
             && self.is_idle(now, policy)
             && !self.is_worth_settling(now)
             && !self.is_worth_closing()
@@ -90,9 +97,15 @@ impl Channel {
     pub fn settle(&mut self, cumulative: u64) -> u64 {
         let more = cumulative.saturating_sub(self.account.settled);
         self.account.settled = self.account.settled.saturating_add(more);
+        self.prove(cumulative);
         // Nodes may not know of it yet.
         self.doubted_since = None;
         more
+    }
+
+    /// Notes that the program has settled this sum, by what it made of a settlement of ours.
+    pub fn prove(&mut self, cumulative: u64) {
+        self.proven = self.proven.max(cumulative);
     }
 
     /// Lamports of the best voucher that are not settled.
@@ -125,7 +138,7 @@ impl Channel {
     }
 
     /// Strangers open sessions: each pays for its settlements and for its close, or neither is sent.
-    fn covers_its_fees(&self) -> bool {
+    pub(super) fn covers_its_fees(&self) -> bool {
         let in_all = self.paid().max(self.account.settled);
         self.earned(self.unsettled()) > SETTLE_FEE && self.earned(in_all) > SETTLE_FEE + CLOSE_FEE
     }
@@ -133,6 +146,17 @@ impl Channel {
     /// Its requester asked for it, and what it brought pays for it; others are left to their requesters.
     fn is_worth_closing(&self) -> bool {
         self.is_close_requested() && self.earned(self.account.settled) > CLOSE_FEE
+    }
+
+    /// Closed away would be no voucher that could still be settled, whatever readings say of it.
+    fn is_proven(&self, now: UnixSeconds) -> bool {
+        let left = self.paid().saturating_sub(self.proven);
+        self.earned(left) <= SETTLE_FEE || self.ends_within(now, 0)
+    }
+
+    /// Readings agree, at more than one slot.
+    fn is_certain(&self) -> bool {
+        self.missing_since.is_none() && self.doubted_since.is_none() && self.changed_at.is_none()
     }
 
     /// What of so many lamports is the provider's.
@@ -148,8 +172,8 @@ impl Channel {
     }
 
     fn is_idle(&self, now: UnixSeconds, policy: &SettlePolicy) -> bool {
-        let since = now.0.saturating_sub(self.used_at.0);
-        !self.under_way && u64::try_from(since).is_ok_and(|since| since >= policy.idle_secs)
+        // Also where the clock was set back by so much.
+        !self.under_way && now.0.abs_diff(self.used_at.0) >= policy.idle_secs
     }
 }
 

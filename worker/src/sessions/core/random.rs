@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use assay_client::protocol::SessionStatus;
+use assay_client::protocol::{Error, SessionStatus};
 use proptest::prelude::*;
 
 use super::{
@@ -69,6 +69,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 struct World {
     chain: SessionData,
+    /// Of the last reading.
+    slot: u64,
     channel: Channel,
     /// What the disk has.
     payment: Option<Payment>,
@@ -84,6 +86,7 @@ impl World {
         let chain = account(200_000);
         Self {
             chain,
+            slot: 1_000,
             channel: Channel::new(SESSION, chain, None, None, NOW),
             payment: None,
             last: None,
@@ -96,7 +99,12 @@ impl World {
         // The account as it was at first, as if nothing newer had been kept.
         let old = account(200_000);
         self.channel = Channel::new(SESSION, old, self.payment, self.last, NOW);
-        self.channel.see(Some(&self.chain), 1_000);
+        self.read();
+    }
+
+    fn read(&mut self) {
+        self.slot += 1;
+        self.channel.see(Some(&self.chain), self.slot);
     }
 
     fn take(&mut self, step: &Step) {
@@ -115,12 +123,10 @@ impl World {
             Step::RequestClose => {
                 let _ = self.chain.request_close(NOW);
             }
-            Step::Reading => {
-                self.channel.see(Some(&self.chain), 1_000);
-            }
+            Step::Reading => self.read(),
             Step::Missing => {
-                self.channel.see(None, 1_000);
-                self.channel.see(Some(&self.chain), 1_000);
+                self.channel.see(None, self.slot);
+                self.read();
             }
             Step::Restart => self.restart(),
         }
@@ -205,16 +211,27 @@ impl World {
         self.channel.send(NOW);
         let landed = match (chore, self.channel.payment()) {
             (Chore::Settle, Some(payment)) => {
-                // Whatever was taken can be settled.
-                self.chain.settle(&payment.voucher, NOW).unwrap();
+                let cumulative = payment.voucher.cumulative;
+                match self.chain.settle(&payment.voucher, NOW) {
+                    Ok(_) => {
+                        self.channel.settle(cumulative);
+                    }
+                    // Whatever was taken can be settled.
+                    Err(error) => {
+                        assert_eq!(error, Error::VoucherNotAbove);
+                        self.channel.prove(cumulative);
+                    }
+                }
                 true
             }
-            (Chore::Settle | Chore::Close, _) => false,
+            (Chore::Settle, None) => false,
+            (Chore::Close, _) => {
+                let lost = self.channel.paid().saturating_sub(self.chain.settled);
+                assert!(lost < 10_600, "{lost} are worth a settlement");
+                assert_ne!(self.chain.status, SessionStatus::Open as u8);
+                false
+            }
         };
-        if landed {
-            let cumulative = self.channel.paid();
-            self.channel.settle(cumulative);
-        }
         self.channel.sent(landed, NOW);
     }
 

@@ -55,6 +55,10 @@ pub enum Refused {
     Payment(#[from] PaymentError),
     #[error("the voucher pays {paid} lamports and {due} are due; sign one over at least that")]
     Unpaid { paid: u64, due: u64 },
+    #[error(
+        "the voucher before this one ends at {ends}, later than this one, and is not settled yet; sign one that ends no sooner"
+    )]
+    Shorter { ends: i64 },
     #[error("the deposit is {deposit} lamports and {needed} must be covered; top the session up")]
     Deposit { deposit: u64, needed: u64 },
     #[error(
@@ -76,7 +80,7 @@ impl Refused {
             | Self::OtherRequest { .. }
             | Self::Repeated { .. }
             | Self::NotKept { .. } => code::SEQUENCE_MISMATCH,
-            Self::Payment(_) => code::VOUCHER_INVALID,
+            Self::Payment(_) | Self::Shorter { .. } => code::VOUCHER_INVALID,
             Self::Unpaid { .. } => code::PAYMENT_REQUIRED,
             Self::Deposit { .. } => code::DEPOSIT_TOO_SMALL,
             Self::Price { .. } => code::PRICE_ABOVE_LIMIT,
@@ -86,7 +90,7 @@ impl Refused {
     /// Status of HTTP.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Payment(_) => 401,
+            Self::Payment(_) | Self::Shorter { .. } => 401,
             Self::Unpaid { .. } | Self::Deposit { .. } | Self::Price { .. } => 402,
             Self::Unknown | Self::Grace { .. } => 404,
             Self::UnderWay

@@ -6,6 +6,8 @@ use super::Channel;
 
 /// Slots, about a minute: no node that is of use is further behind.
 const LAG: u64 = 150;
+/// More than there are.
+const SLOTS_A_SECOND: u64 = 3;
 
 /// What a reading of a session showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +26,8 @@ impl Channel {
     /// A node that lags or answers wrongly must not cost what is owed. What takes back what was known, a lower sum or an
     /// earlier status, is believed once readings have shown it for longer than a node lags: either the chain has rolled
     /// back, or an earlier reading was wrong. Gone is only what readings have missed for as long, from the slot on from
-    /// which the account can be closed: time in which what is owed is tried to be settled.
+    /// which the account can be closed, and for the grace time too where something is owed: time in which it is tried to be
+    /// settled.
     pub fn see(&mut self, read: Option<&SessionData>, slot: u64) -> Seen {
         self.slot = self.slot.max(slot);
         let Some(read) = read else {
@@ -43,6 +46,9 @@ impl Channel {
             }
         }
         self.doubted_since = None;
+        if self.changed_at != Some(slot) {
+            self.sure_deposit = self.account.deposit.min(read.deposit);
+        }
         if *read == self.account {
             self.changed_at.take_if(|changed_at| *changed_at != slot);
             return Seen::Same;
@@ -57,8 +63,13 @@ impl Channel {
             return Seen::Same;
         }
         let since = *self.missing_since.get_or_insert(slot);
-        let is_gone =
-            slot > since.saturating_add(LAG) && !self.under_way && self.sending_since.is_none();
+        // Closed by its requester it can only be after the grace time. So long, what is owed, or may be, is kept: a lone
+        // endpoint may be wrong for minutes.
+        let grace = u64::from(self.account.grace_secs).saturating_mul(SLOTS_A_SECOND);
+        let may_owe = self.covers_its_fees() || self.changed_at.is_some() && self.paid() > 0;
+        let kept_for = if may_owe { grace } else { 0 };
+        let is_over = slot > since.saturating_add(LAG).saturating_add(kept_for);
+        let is_gone = is_over && !self.under_way && self.sending_since.is_none();
         if is_gone { Seen::Gone } else { Seen::Same }
     }
 }
@@ -99,6 +110,8 @@ mod tests {
             let settled = 900_000;
             assert_eq!(channel.see(Some(&wrong), 1_000), Seen::Changed { settled });
             assert!(!channel.is_at_rest(IDLE, &policy()), "one reading shows it");
+            let chore = channel.chore(IDLE, &policy(), true);
+            assert_eq!(chore, None, "nothing is closed by one reading");
             for slot in [1_001, 1_001 + LAG] {
                 assert_eq!(channel.see(Some(&truth), slot), Seen::Same);
                 assert!(!channel.is_at_rest(IDLE, &policy()));
@@ -109,6 +122,26 @@ mod tests {
             let chore = channel.chore(IDLE, &policy(), false);
             assert_eq!(chore, Some(Chore::Settle));
         }
+    }
+
+    #[test]
+    fn session_that_one_reading_shows_as_settled_and_the_next_as_gone_is_kept() {
+        let truth = account(1_000_000);
+        let wrong = SessionData {
+            settled: 900_000,
+            ..truth
+        };
+        let mut channel = owing(truth);
+        channel.see(Some(&wrong), 1_000);
+        for slot in [1_001, 1_002 + LAG] {
+            assert_eq!(channel.see(None, slot), Seen::Same);
+        }
+        let mut channel = owing(truth);
+        for slot in [1_000, 1_001] {
+            channel.see(Some(&wrong), slot);
+        }
+        channel.see(None, 1_002);
+        assert_eq!(channel.see(None, 1_003 + LAG), Seen::Gone, "two agree");
     }
 
     #[test]

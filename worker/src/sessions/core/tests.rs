@@ -224,18 +224,6 @@ fn retry_that_gives_another_answer_replaces_the_receipt_and_never_costs_more() {
 }
 
 #[test]
-fn best_voucher_is_kept_whatever_comes_after_it() {
-    let mut channel = open(1_000);
-    channel.pay(pays(50, 2_000_000));
-    channel.pay(pays(50, 1_500_000));
-    channel.pay(pays(49, i64::MAX));
-    assert_eq!(channel.payment(), Some(&pays(50, 2_000_000)));
-    channel.pay(pays(50, i64::MAX));
-    channel.pay(pays(51, 1_500_000));
-    assert_eq!(channel.payment(), Some(&pays(51, 1_500_000)));
-}
-
-#[test]
 fn session_is_gone_only_when_it_may_be_and_readings_miss_it_for_a_minute() {
     let mut channel = open(1_000);
     // Too young to be closed by anybody.

@@ -10,6 +10,7 @@ use assay_client::{
         VOUCHER_HEADER,
     },
 };
+use axum::http::HeaderName;
 use reqwest::{RequestBuilder, Response};
 use solana_keypair::Keypair;
 use solana_signer::Signer;
@@ -51,6 +52,8 @@ pub const RUN: u64 = 5_100;
 const GENERATION: u64 = 4;
 pub const OTHER: Digest = Digest([9; 32]);
 pub const NOBODY: Address = key(99);
+/// Where a proxy on this machine names its client.
+pub const CLIENT: &str = "x-client";
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub const fn key(byte: u8) -> Address {
@@ -135,7 +138,7 @@ impl World {
             generation,
             body_bytes: u64::try_from(BODY).unwrap(),
             body_patience: PATIENCE,
-            client_header: None,
+            client_header: Some(HeaderName::from_static(CLIENT)),
         };
         let sessions = Sessions::new(&config(), ground, store, kept).unwrap();
         sessions.offering.load(&*model).await;
@@ -197,9 +200,17 @@ impl World {
         self.node.count("getMultipleAccounts")
     }
 
-    /// As if its last reading had been long ago.
-    pub fn unread(&self, session: &Address) {
-        self.sessions.lock().get_mut(session).unwrap().read = None;
+    /// As if its last reading had been some seconds ago.
+    pub fn age(&self, session: &Address) {
+        let mut open = self.sessions.lock();
+        let read = &mut open.get_mut(session).unwrap().read;
+        *read = read.and_then(|read| read.checked_sub(Duration::from_secs(5)));
+    }
+
+    /// Reads what is in use, as it is at this slot.
+    pub async fn look_at(&self, slot: u64) {
+        self.node.world().slot = slot;
+        self.sessions.look().await;
     }
 
     pub fn request(&self, call: &Call) -> impl Future<Output = reqwest::Result<Response>> + use<> {

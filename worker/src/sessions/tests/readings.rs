@@ -32,8 +32,19 @@ async fn deposit_that_was_topped_up_is_seen_at_once() {
     assert_eq!(refusal(small).await, refused(402, code::DEPOSIT_TOO_SMALL));
     assert_eq!(world.standing_of(&session).await.paid, 0, "it is not taken");
     world.change(&session, |account| account.deposit = 2 * kit::RUN);
-    world.unread(&session);
+    world.age(&session);
     assert_eq!(world.call(&second).await.status(), 200);
+    // A voucher above what was deposited is taken once two readings agree.
+    world.change(&session, |account| account.deposit = 4 * kit::RUN);
+    let third = Call {
+        session,
+        ..Call::run(3, 3 * kit::RUN, b"z")
+    };
+    for (slot, status) in [(1_001, 402), (1_002, 200)] {
+        world.node.world().slot = slot;
+        world.age(&session);
+        assert_eq!(world.call(&third).await.status(), status);
+    }
 }
 
 #[tokio::test]
@@ -52,10 +63,12 @@ async fn strangers_do_not_have_the_chain_asked_again_and_again() {
     // One after the other, for there are two places.
     let mut answers = Vec::new();
     for number in 100..=250 {
-        let answer = world.call(&unknown(kit::key(number))).await;
-        answers.push(answer.status().as_u16());
+        let asked = world.builder(&unknown(kit::key(number)));
+        let answer = asked.header(kit::CLIENT, "192.0.2.7").send().await;
+        answers.push(answer.unwrap().status().as_u16());
     }
     assert!(answers.contains(&503), "only so many are looked up");
+    assert!(answers.contains(&429), "and only so many for one client");
     assert!(world.sessions.lock().is_empty());
     assert_eq!(
         world.lookups() - before,

@@ -24,7 +24,7 @@ fn land(world: &mut fake::World, bytes: &[u8]) {
         let mut data: SessionData = account::decode(&held.data).unwrap();
         match data.settle(&voucher, NOW) {
             Ok(_) => held.data = account::encode(&data),
-            Err(_) => error = json!({ "InstructionError": [2, { "Custom": 6_000_190 }] }),
+            Err(_) => error = json!({ "InstructionError": [2, { "Custom": 6_195 }] }),
         }
     }
     if has(bytes, "session_close") {
@@ -40,6 +40,15 @@ fn land(world: &mut fake::World, bytes: &[u8]) {
     world.statuses.insert(signature, state(error));
 }
 
+/// Refuses in simulation what it would refuse to carry out.
+fn refuse(world: &fake::World, bytes: &[u8]) -> Option<Value> {
+    let voucher = voucher(bytes)?;
+    let mut data: SessionData =
+        account::decode(&world.accounts.get(&voucher.session)?.data).unwrap();
+    let refused = data.settle(&voucher, NOW).is_err();
+    refused.then(|| json!({ "InstructionError": [2, { "Custom": 6_195 }] }))
+}
+
 fn voucher(bytes: &[u8]) -> Option<Voucher> {
     bytes.windows(VOUCHER_BYTES).find_map(Voucher::from_bytes)
 }
@@ -53,6 +62,7 @@ fn has(bytes: &[u8], instruction: &str) -> bool {
 async fn paid(lamports: u64) -> World {
     let world = World::start().await;
     world.node.world().land = Some(land);
+    world.node.world().refuse = Some(refuse);
     assert_eq!(world.call(&Call::run(1, 0, b"x")).await.status(), 200);
     assert_eq!(
         world.call(&Call::run(2, lamports, b"y")).await.status(),
@@ -104,9 +114,14 @@ async fn session_that_is_to_close_is_settled_closed_and_forgotten() {
         account.status = SessionStatus::CloseRequested as u8;
     };
     world.change(&SESSION, requested);
-    world.sessions.look().await;
+    world.look_at(1_000).await;
     world.settle().await;
     assert_eq!(world.account(&SESSION).unwrap().settled, 50_000);
+    for slot in [1_001, 1_002] {
+        world.settle().await;
+        assert_eq!(sent(&world), 1, "readings are to agree first");
+        world.look_at(slot).await;
+    }
     world.settle().await;
     assert!(world.account(&SESSION).is_none());
     assert_eq!(sent(&world), 2);
@@ -130,8 +145,9 @@ async fn close_that_the_program_would_refuse_is_not_tried() {
     world.sessions.look().await;
     world.settle().await;
     assert_eq!(world.node.count("simulateTransaction"), 0);
-    world.node.world().slot = 1_051;
-    world.sessions.look().await;
+    world.look_at(1_051).await;
+    // It sees that there is nothing to settle, and closes.
+    world.settle().await;
     world.settle().await;
     assert!(world.account(&SESSION).is_none());
     assert_eq!(sent(&world), 1);
@@ -188,20 +204,19 @@ async fn worker_that_ends_settles_what_is_worth_it() {
 
 #[tokio::test]
 async fn restart_takes_up_vouchers_and_sends_nothing_before_the_chain_was_read() {
-    let world = paid(50_000).await;
-    world.node.world().land = None;
-    let world = world.restarted().await;
-    world.node.world().land = Some(land);
+    let world = paid(1_000_000).await.restarted().await;
     world.change(&SESSION, |account| {
         account.status = SessionStatus::CloseRequested as u8;
         // Settled by the worker that died, which did not see it.
-        account.settled = 50_000;
+        account.settled = 1_000_000;
     });
     world.settle().await;
-    assert_eq!(sent(&world), 0);
-    world.sessions.look().await;
+    assert_eq!(world.node.count("simulateTransaction"), 0);
+    world.look_at(1_000).await;
     let income = income(&world.file(), UnixSeconds(0)).unwrap();
-    assert_eq!(income[0].gross, 50_000);
+    assert_eq!(income[0].gross, 1_000_000);
+    world.look_at(1_001).await;
+    world.settle().await;
     world.settle().await;
     assert!(
         world.account(&SESSION).is_none(),
@@ -232,6 +247,21 @@ async fn settlement_that_would_fail_is_not_sent_and_not_tried_at_once() {
     assert_eq!(sent(&world), 0);
     assert_eq!(world.node.count("simulateTransaction"), 1);
     assert_eq!(world.account(&SESSION).unwrap().deposit, DEPOSIT);
+}
+
+#[tokio::test]
+async fn session_that_its_endpoint_loses_for_minutes_keeps_its_voucher() {
+    let world = paid(50_000).await;
+    let held = world.node.world().accounts.remove(&SESSION).unwrap();
+    for slot in [1_000, 1_151, 9_000] {
+        world.look_at(slot).await;
+    }
+    let world = world.restarted().await;
+    world.look_at(9_001).await;
+    world.node.world().accounts.insert(SESSION, held);
+    world.look_at(9_002).await;
+    world.sessions.end(kit::PATIENCE).await;
+    assert_eq!(world.account(&SESSION).unwrap().settled, 50_000);
 }
 
 #[tokio::test]

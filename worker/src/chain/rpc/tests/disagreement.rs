@@ -98,15 +98,51 @@ async fn session_that_one_endpoint_leaves_out_is_known_by_another() {
     let both = chain(&[&first, &second]);
     both.check().await;
     assert_eq!(
-        both.sessions(&[session]).await.unwrap(),
+        both.sessions(&[(session, None)]).await.unwrap(),
         (1_000, vec![(session, Some(data))])
     );
     // Nothing is believed of it while the other one does not answer.
     second.trouble("getMultipleAccounts", Trouble::Garbage);
-    assert_eq!(both.sessions(&[session]).await.unwrap().1, vec![]);
+    assert_eq!(both.sessions(&[(session, None)]).await.unwrap().1, vec![]);
     let alone = chain(&[&first]);
     assert_eq!(
-        alone.sessions(&[session]).await.unwrap().1,
+        alone.sessions(&[(session, None)]).await.unwrap().1,
         vec![(session, None)]
     );
+}
+
+#[tokio::test]
+async fn session_that_one_endpoint_shows_otherwise_has_the_lower_sums_of_two() {
+    let (first, second) = (Node::start().await, Node::start().await);
+    let session = address(5);
+    let known = SessionData {
+        version: LAYOUT_VERSION,
+        status: 1,
+        deposit: 9,
+        settled: 3,
+        ..SessionData::zeroed()
+    };
+    let hold = |node: &Node, data: &SessionData| {
+        let held = account(PROGRAM_ID, &encode(data));
+        node.world().accounts.insert(session, held);
+    };
+    let wrong = SessionData {
+        status: 2,
+        deposit: 20,
+        settled: 8,
+        ..known
+    };
+    hold(&first, &wrong);
+    hold(&second, &known);
+    let both = chain(&[&first, &second]);
+    both.check().await;
+    let ask = async |known| both.sessions(&[(session, Some(known))]).await.unwrap().1;
+    let closing = SessionData { status: 2, ..known };
+    assert_eq!(ask(known).await, vec![(session, Some(closing))]);
+    // Without news the other one is not asked, and where it does not answer, the one is believed.
+    let before = second.count("getMultipleAccounts");
+    assert_eq!(ask(wrong).await, vec![(session, Some(wrong))]);
+    assert_eq!(second.count("getMultipleAccounts"), before);
+    second.trouble("getMultipleAccounts", Trouble::Garbage);
+    assert_eq!(ask(known).await, vec![(session, Some(wrong))]);
 }

@@ -79,9 +79,23 @@ fn session_that_is_to_close_is_settled_then_closed_and_takes_nothing_more() {
     assert_eq!(chore(&channel), None, "it is being sent");
     channel.sent(true, NOW);
     assert_eq!(channel.settle(50_000), 50_000);
+    let settled = SessionData {
+        settled: 50_000,
+        ..closing
+    };
+    assert_eq!(chore(&channel), None, "one reading showed the request");
+    assert_eq!(channel.see(Some(&settled), 1_001), Seen::Same);
     assert_eq!(chore(&channel), Some(Chore::Close));
-    // A node that is behind undoes nothing.
-    assert_eq!(channel.see(Some(&account(1_000_000)), 7), Seen::Same);
+    // A node that is behind undoes nothing, and is waited for.
+    let behind = SessionData {
+        status: SessionStatus::Open as u8,
+        ..settled
+    };
+    assert_eq!(channel.see(Some(&behind), 7), Seen::Same);
+    let taken = channel.begin(&ask(1, 0), NOW, &policy()).unwrap_err();
+    assert_eq!(taken, Refused::Closing);
+    assert_eq!(chore(&channel), None);
+    channel.see(Some(&settled), 1_002);
     assert_eq!(chore(&channel), Some(Chore::Close));
 }
 
@@ -112,7 +126,45 @@ fn session_that_owes_is_settled_before_it_is_believed_to_be_gone() {
         let chore = channel.chore(NOW, &policy(), false);
         assert_eq!(chore, Some(Chore::Settle));
     }
-    assert_eq!(channel.see(None, 302), Seen::Gone);
+    // A lone endpoint may be wrong for longer, and nobody closes before the grace time.
+    let over = 301 + 3 * u64::from(account(1).grace_secs);
+    assert_eq!(channel.see(None, 302), Seen::Same);
+    assert_eq!(channel.see(None, over), Seen::Same);
+    assert_eq!(channel.see(None, over + 1), Seen::Gone);
+}
+
+#[test]
+fn clock_that_is_set_back_stops_nothing() {
+    let mut channel = open(u64::MAX);
+    channel.pay(pays(900_000, i64::MAX));
+    channel.send(NOW);
+    channel.sent(false, NOW);
+    let set_back = |secs| UnixSeconds(NOW.0 - secs);
+    let chore = |secs| channel.chore(set_back(secs), &policy(), true);
+    assert_eq!(chore(630), None, "the pause is 10 s");
+    assert_eq!(chore(631), Some(Chore::Settle));
+    let idle = |secs| channel.chore(set_back(secs), &policy(), false);
+    assert_eq!(idle(3_599), None);
+    assert_eq!(idle(3_600), Some(Chore::Settle));
+}
+
+#[test]
+fn voucher_that_readings_show_as_settled_is_tried_before_the_close() {
+    let closing = SessionData {
+        status: SessionStatus::CloseRequested as u8,
+        settled: 50_000,
+        ..account(50_000)
+    };
+    let mut channel = Channel::new(SESSION, closing, Some(pays(50_000, NOW.0 + 600)), None, NOW);
+    channel.see(Some(&closing), 1_000);
+    let chore = |channel: &Channel, secs| {
+        let now = UnixSeconds(NOW.0 + secs);
+        channel.chore(now, &policy(), false)
+    };
+    assert_eq!(chore(&channel, 0), Some(Chore::Settle));
+    assert_eq!(chore(&channel, 600), Some(Chore::Close), "it has ended");
+    channel.prove(50_000);
+    assert_eq!(chore(&channel, 0), Some(Chore::Close));
 }
 
 #[test]
