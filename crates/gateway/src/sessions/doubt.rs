@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use assay_client::{
     protocol::{Address, Digest},
-    session::{Price, SignedReceipt, Usage},
+    session::{Price, ReceiptError, SignedReceipt, Usage},
 };
 use reqwest::{Response, StatusCode};
 
@@ -17,12 +17,13 @@ use super::{
     attempt::{After, Attempt, unavailable},
     generation::Lines,
     pool::LiveLane,
+    receipts::Given,
     serve::Failed,
 };
 use crate::{
     funds::Hold,
     lane::{
-        Resolved,
+        Claim, Resolved,
         wire::{self, Kind, Request, Verdict},
     },
     providers::Outcome,
@@ -86,19 +87,11 @@ pub enum Learnt {
     Lied(String),
 }
 
-/// A receipt with the digest and the price of what it came with.
-struct Given {
-    receipt: SignedReceipt,
-    response: Digest,
-    limit: u64,
-}
-
 impl Inner {
     /// Finds out in the background whether the lane's request is charged. Until then the lane rests.
     pub(super) fn settle_doubt(self: &Arc<Self>, lane: LiveLane, hold: Hold) {
-        let inner = Arc::clone(self);
+        let (inner, active) = (Arc::clone(self), self.begin());
         tokio::spawn(async move {
-            let active = inner.begin();
             inner.find_out(lane, hold, active).await;
         });
     }
@@ -181,9 +174,24 @@ impl Inner {
     /// Where the provider says that it stands, if that can be so.
     async fn stand(&self, lane: &mut LiveLane) -> Result<Resolved, Learnt> {
         let session = lane.account.address;
-        let standing = self.wire.standing(&lane.endpoint, &session).await;
-        let standing = standing.map_err(|error| Learnt::Nothing(error.to_string()))?;
-        lane.core.resolve(&standing).map_err(|claim| {
+        let nothing = |error: &dyn std::fmt::Display| Learnt::Nothing(error.to_string());
+        let standing = match self.wire.standing(&lane.endpoint, &session).await {
+            Ok(standing) => standing,
+            Err(error) => {
+                if let Ok(Some(provider)) = self.provider_now(lane).await {
+                    // It may have moved.
+                    lane.endpoint = provider.endpoint;
+                }
+                return Err(nothing(&error));
+            }
+        };
+        let mut resolved = lane.core.resolve(&standing);
+        if resolved == Err(Claim::Receipt(ReceiptError::Signature))
+            && self.follow(lane).await.map_err(|error| nothing(&error))?
+        {
+            resolved = lane.core.resolve(&standing);
+        }
+        resolved.map_err(|claim| {
             if lane.may_be_older(&standing, &claim) {
                 Learnt::Over(claim.to_string())
             } else {
@@ -225,24 +233,18 @@ impl Inner {
             Ok(response) => self.given(response, asked).await,
             Err(error) => Err(Learnt::Withheld(error.to_string())),
         };
-        let Given {
-            receipt,
-            response,
-            limit,
-        } = match given {
+        let mut given = match given {
             Ok(given) => given,
             Err(learnt) => return learnt,
         };
-        match lane
-            .core
-            .accept(&receipt, &request.digest, &response, limit.min(claimed))
-        {
+        given.limit = given.limit.min(claimed);
+        match self.accept(lane, &request.digest, &given).await {
             Ok(price) => {
                 if asked.most.is_none() && price > asked.seen {
                     // Another may have been paid for one meanwhile.
                     self.directory.note(&lane.account.provider, Outcome::Late);
                 }
-                Learnt::Charged(Box::new(receipt))
+                Learnt::Charged(Box::new(given.receipt))
             }
             Err(error) => Learnt::Lied(error.to_string()),
         }

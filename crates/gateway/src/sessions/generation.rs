@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::{
     attempt::{Attempt, unavailable},
     doubt::Unanswered,
+    receipts::Given,
     serve::Reply,
 };
 use crate::{
@@ -140,10 +141,12 @@ impl Attempt<'_> {
             let tokens = count(&answer);
             match end {
                 End::Whole(finish, signed) => {
-                    let response = Digest::of(&[&answer]);
-                    let limit = agreed.of(tokens);
-                    let accepted = lane.core.accept(&signed, &request.digest, &response, limit);
-                    match accepted {
+                    let given = Given {
+                        receipt: *signed,
+                        response: Digest::of(&[&answer]),
+                        limit: agreed.of(tokens),
+                    };
+                    match inner.accept(&mut lane, &request.digest, &given).await {
                         Ok(price) => {
                             let usage = Usage {
                                 input_tokens: prompt,

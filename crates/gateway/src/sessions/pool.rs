@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use super::doubt::Unanswered;
 use crate::{
     lane::{Claim, Lane},
-    providers::Candidate,
+    providers::{Candidate, Provider},
     upstream::UpstreamError,
 };
 
@@ -91,12 +91,23 @@ impl LiveLane {
         self
     }
 
+    /// Follows its provider's account.
+    pub fn follow(&mut self, provider: &Provider) {
+        self.core.set_operator(provider.operator);
+        self.endpoint.clone_from(&provider.endpoint);
+    }
+
     /// Whether a claim that is not believed can be about a request of before the start. Of such a one the ledger has no
-    /// more than what came, and of one that was held to be free nothing; an honest provider knows more.
+    /// more than what came, and of one that was held to be free nothing; an honest provider knows more, and may have had
+    /// another operator then.
     pub fn may_be_older(&self, standing: &Standing, claim: &Claim) -> bool {
         let is_unknown = matches!(
             claim,
-            Claim::Receipt(ReceiptError::Price { .. } | ReceiptError::Differs("request"))
+            Claim::Receipt(
+                ReceiptError::Price { .. }
+                    | ReceiptError::Differs("request")
+                    | ReceiptError::Signature
+            )
         );
         let request = standing.receipt.map(|signed| signed.receipt.request);
         is_unknown

@@ -117,7 +117,7 @@ async fn restart_goes_on_with_the_sessions_of_before() {
 
 /// A session with one answer, and a second request, `[2]`, of which the ledger has the intent, the provider perhaps an
 /// answer.
-async fn killed_after_sending(world: &World, deed: Deed) -> SessionRow {
+pub(super) async fn killed_after_sending(world: &World, deed: Deed) -> SessionRow {
     let provider = world.provider(1, FLAT).await;
     let sessions = world.sessions(config()).await;
     sessions.run(MODEL, vec![1].into()).await.unwrap();
@@ -150,7 +150,11 @@ async fn killed_after_sending(world: &World, deed: Deed) -> SessionRow {
 
 #[tokio::test]
 async fn request_in_doubt_at_the_end_is_settled_after_the_restart() {
-    for (charged, deed) in [(true, Deed::ChargeAndBreak), (false, Deed::Break)] {
+    for (charged, deed) in [
+        (true, Deed::ChargeAndBreak),
+        (true, Deed::ChangeOperatorAndBreak),
+        (false, Deed::Break),
+    ] {
         let world = World::new();
         killed_after_sending(&world, deed).await;
         let sessions = world.sessions(config()).await;
