@@ -90,10 +90,7 @@ impl Attempt<'_> {
                         Err(broken) => broken,
                     },
                     Kind::Generate => match Lines::begin(response, self.deadline()).await {
-                        Ok(lines) => {
-                            self.note(Outcome::Answered(began.elapsed()));
-                            return Ok(self.forward(lines));
-                        }
+                        Ok(lines) => return Ok(self.forward(lines, began.elapsed())),
                         Err(broken) => broken,
                     },
                 },

@@ -317,22 +317,28 @@ impl Attempt<'_> {
         self.recounted = true;
         let inner = self.inner;
         let lane = &mut self.taken.lane;
-        let learnt = match inner.stand(lane).await {
-            Ok(Resolved::Free) => Learnt::Free,
+        let (learnt, room) = match inner.stand(lane).await {
+            Ok(Resolved::Free) => (Learnt::Free, None),
             // This very request: the same number again gives its answer to whoever waits for it, and costs nothing.
             Ok(Resolved::Claimed(signed)) if signed.receipt.request == self.request.digest => {
                 self.interrupted = true;
                 return Ok(Duration::ZERO);
             }
-            Ok(Resolved::Claimed(signed)) => inner.judge(lane, signed).await,
-            Err(learnt) => learnt,
+            // One that was held to be free, and has no room in the limit any more.
+            Ok(Resolved::Claimed(signed)) => match inner.limit.reserve(signed.receipt.price) {
+                Ok(room) => (inner.judge(lane, signed).await, Some(room)),
+                Err(error) => (Learnt::Over(error.to_string()), None),
+            },
+            Err(learnt) => (learnt, None),
         };
         match learnt {
             Learnt::Free => Ok(Duration::ZERO),
             // The one before was broken off, and charged after all; this one has not begun.
             Learnt::Charged(signed) => match inner.keep(lane, &signed).await {
                 Ok(()) => {
-                    inner.limit.note(signed.receipt.price);
+                    if let Some(room) = room {
+                        room.spend(signed.receipt.price);
+                    }
                     Ok(Duration::ZERO)
                 }
                 Err(error) => Err(After::Unwritten(error)),

@@ -1,6 +1,6 @@
 //! A generation's lines as they come, passed on one by one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use assay_client::{
     protocol::Digest,
@@ -126,8 +126,9 @@ impl Lines {
 }
 
 impl Attempt<'_> {
-    /// Passes the lines on in a task of their own, which sees to the receipt whoever goes away.
-    pub fn forward(self, mut lines: Lines) -> Reply {
+    /// Passes the lines on in a task of their own, which sees to the receipt whoever goes away. The first came after
+    /// `first`.
+    pub fn forward(self, mut lines: Lines, first: Duration) -> Reply {
         let (pieces, coming) = mpsc::channel(AHEAD);
         let (inner, active) = (Arc::clone(self.inner), Arc::clone(self.active));
         let (most, prompt) = (self.worst.output_tokens, self.worst.input_tokens);
@@ -148,6 +149,9 @@ impl Attempt<'_> {
                     };
                     match inner.accept(&mut lane, &request.digest, &given).await {
                         Ok(price) => {
+                            // Not before: one that breaks off each time would seem to answer each time.
+                            let outcome = Outcome::Answered(first);
+                            inner.directory.note(&lane.account.provider, outcome);
                             let usage = Usage {
                                 input_tokens: prompt,
                                 output_tokens: tokens,
