@@ -29,6 +29,12 @@ pub trait Chain: Send + Sync + 'static {
     /// Every provider.
     fn providers(&self) -> BoxFuture<'_, Result<Vec<(Address, ProviderData)>, ChainError>>;
 
+    /// The provider at this address; none where there is no account.
+    fn provider<'a>(
+        &'a self,
+        address: &'a Address,
+    ) -> BoxFuture<'a, Result<Option<ProviderData>, ChainError>>;
+
     /// The sessions at these addresses, in their order; none where there is no account.
     fn sessions<'a>(
         &'a self,
@@ -113,6 +119,13 @@ impl Chain for RpcChain {
 
     fn providers(&self) -> BoxFuture<'_, Result<Vec<(Address, ProviderData)>, ChainError>> {
         Box::pin(self.list_providers())
+    }
+
+    fn provider<'a>(
+        &'a self,
+        address: &'a Address,
+    ) -> BoxFuture<'a, Result<Option<ProviderData>, ChainError>> {
+        Box::pin(self.cluster.find(address))
     }
 
     fn sessions<'a>(

@@ -95,14 +95,6 @@ impl Limit {
         }
     }
 
-    /// Notes the price of a request that was held to be free, and was not.
-    pub fn note(&self, price: u64) {
-        self.with(|state| {
-            state.requests = state.requests.saturating_add(1);
-            state.spent = state.spent.saturating_add(price);
-        });
-    }
-
     /// Notes a deposit of up to `wanted` and at least `least` lamports; returns how much it may be.
     ///
     /// # Errors
@@ -135,7 +127,10 @@ impl Limit {
 impl Hold {
     /// The request cost this much.
     pub fn spend(self, price: u64) {
-        self.limit.note(price);
+        self.limit.with(|state| {
+            state.requests = state.requests.saturating_add(1);
+            state.spent = state.spent.saturating_add(price);
+        });
     }
 }
 

@@ -176,15 +176,6 @@ impl Directory {
         (snapshot.providers.len(), snapshot.silent.clone())
     }
 
-    /// The providers whose account changed hands or who are gone are not this one any more.
-    pub fn is_current(&self, account: &Address, generation: u64) -> bool {
-        let snapshot = self.last();
-        snapshot
-            .providers
-            .iter()
-            .any(|provider| provider.account == *account && provider.generation == generation)
-    }
-
     /// Notes how a provider did.
     pub fn note(&self, account: &Address, outcome: Outcome) {
         self.health(|health| {

@@ -32,6 +32,7 @@ mod doubt;
 mod generation;
 mod money;
 mod pool;
+mod receipts;
 mod serve;
 mod tend;
 

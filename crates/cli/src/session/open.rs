@@ -115,7 +115,7 @@ pub async fn open(context: &Context, options: OpenOptions) -> Result<()> {
             }
         }
     }
-    books.store.set_state(&session, State::Open, "")?;
+    books.store.set_opened(&session, State::Open, "")?;
     context.say("open; `assay gateway` goes on with it");
     if context.options.json {
         return output::json(&serde_json::json!({

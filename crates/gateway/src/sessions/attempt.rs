@@ -16,6 +16,7 @@ use super::{
     Active, Inner,
     doubt::Unanswered,
     generation::Lines,
+    receipts::Given,
     serve::{Failed, Reply, Taken},
 };
 use crate::{
@@ -90,10 +91,7 @@ impl Attempt<'_> {
                         Err(broken) => broken,
                     },
                     Kind::Generate => match Lines::begin(response, self.deadline()).await {
-                        Ok(lines) => {
-                            self.note(Outcome::Answered(began.elapsed()));
-                            return Ok(self.forward(lines));
-                        }
+                        Ok(lines) => return Ok(self.forward(lines, began.elapsed())),
                         Err(broken) => broken,
                     },
                 },
@@ -197,7 +195,7 @@ impl Attempt<'_> {
         began: Instant,
     ) -> Result<Reply, Failed> {
         let price = self.taken.price;
-        let signed = match self.accept(receipt, &outputs, price) {
+        let signed = match self.accept(receipt, &outputs, price).await {
             Ok(signed) => signed,
             Err(after) => return Err(self.end(after).await),
         };
@@ -215,7 +213,7 @@ impl Attempt<'_> {
     }
 
     /// Checks the receipt of a body.
-    fn accept(
+    async fn accept(
         &mut self,
         receipt: Receipt,
         body: &[u8],
@@ -224,12 +222,17 @@ impl Attempt<'_> {
         let accepted = match receipt {
             None => Err("the answer has no receipt".to_owned()),
             Some(Err(error)) => Err(error.to_string()),
-            Some(Ok(signed)) => {
+            Some(Ok(receipt)) => {
                 let response = Digest::of(&[body]);
-                let core = &mut self.taken.lane.core;
-                core.accept(&signed, &self.request.digest, &response, limit)
-                    .map(|_| Box::new(signed))
-                    .map_err(|error| error.to_string())
+                let given = Given {
+                    receipt,
+                    response,
+                    limit,
+                };
+                let lane = &mut self.taken.lane;
+                let accepting = self.inner.accept(lane, &self.request.digest, &given);
+                let accepted = accepting.await.map(|_| Box::new(receipt));
+                accepted.map_err(|error| error.to_string())
             }
         };
         accepted.map_err(|why| self.lied(&why))
@@ -255,7 +258,7 @@ impl Attempt<'_> {
         if receipt.is_some() {
             // The model failed on this input, which is work like any other.
             let limit = self.agreed().of(0);
-            let signed = self.accept(receipt, &body, limit)?;
+            let signed = self.accept(receipt, &body, limit).await?;
             self.note(Outcome::ChargedFailure);
             let error = UpstreamError::Unprocessable(wire::refusal_text(status, &body));
             return Err(After::Charged(signed, Failed::Final(error)));

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use assay_client::{
     protocol::{Address, Digest},
-    session::SignedReceipt,
+    session::{ReceiptError, SignedReceipt},
 };
 use reqwest::{Response, StatusCode};
 
@@ -18,12 +18,13 @@ use super::{
     attempt::{After, Attempt, unavailable},
     generation::Lines,
     pool::LiveLane,
+    receipts::Given,
     serve::Failed,
 };
 use crate::{
     funds::Hold,
     lane::{
-        Doubt, Resolved,
+        Claim, Doubt, Resolved,
         wire::{self, Kind, Request, Verdict},
         worth::Worth,
     },
@@ -79,19 +80,11 @@ pub enum Learnt {
     Lied(String),
 }
 
-/// A receipt with the digest and the price of what it came with.
-struct Given {
-    receipt: SignedReceipt,
-    response: Digest,
-    limit: u64,
-}
-
 impl Inner {
     /// Finds out in the background whether the lane's request is charged. Until then the lane rests.
     pub(super) fn settle_doubt(self: &Arc<Self>, lane: LiveLane, hold: Hold) {
-        let inner = Arc::clone(self);
+        let (inner, active) = (Arc::clone(self), self.begin());
         tokio::spawn(async move {
-            let active = inner.begin();
             inner.find_out(lane, hold, active).await;
         });
     }
@@ -174,9 +167,24 @@ impl Inner {
     /// Where the provider says that it stands, if that can be so.
     async fn stand(&self, lane: &mut LiveLane) -> Result<Resolved, Learnt> {
         let session = lane.account.address;
-        let standing = self.wire.standing(&lane.endpoint, &session).await;
-        let standing = standing.map_err(|error| Learnt::Nothing(error.to_string()))?;
-        lane.core.resolve(&standing).map_err(|claim| {
+        let nothing = |error: &dyn std::fmt::Display| Learnt::Nothing(error.to_string());
+        let standing = match self.wire.standing(&lane.endpoint, &session).await {
+            Ok(standing) => standing,
+            Err(error) => {
+                if let Ok(Some(provider)) = self.provider_now(lane).await {
+                    // It may have moved.
+                    lane.endpoint = provider.endpoint;
+                }
+                return Err(nothing(&error));
+            }
+        };
+        let mut resolved = lane.core.resolve(&standing);
+        if resolved == Err(Claim::Receipt(ReceiptError::Signature))
+            && self.follow(lane).await.map_err(|error| nothing(&error))?
+        {
+            resolved = lane.core.resolve(&standing);
+        }
+        resolved.map_err(|claim| {
             if lane.may_be_older(&standing, &claim) {
                 Learnt::Over(claim.to_string())
             } else {
@@ -223,24 +231,18 @@ impl Inner {
             Ok(response) => self.given(response, asked).await,
             Err(error) => Err(Learnt::Withheld(error.to_string())),
         };
-        let Given {
-            receipt,
-            response,
-            limit,
-        } = match given {
+        let mut given = match given {
             Ok(given) => given,
             Err(learnt) => return learnt,
         };
-        match lane
-            .core
-            .accept(&receipt, &request.digest, &response, limit.min(claimed))
-        {
+        given.limit = given.limit.min(claimed);
+        match self.accept(lane, &request.digest, &given).await {
             Ok(price) => {
                 if !asked.is_old() && asked.worth.most.is_none() && price > asked.worth.seen {
                     // Another may have been paid for one meanwhile.
                     self.directory.note(&lane.account.provider, Outcome::Late);
                 }
-                Learnt::Charged(Box::new(receipt))
+                Learnt::Charged(Box::new(given.receipt))
             }
             Err(error) => Learnt::Lied(error.to_string()),
         }
@@ -320,22 +322,28 @@ impl Attempt<'_> {
         self.recounted = true;
         let inner = self.inner;
         let lane = &mut self.taken.lane;
-        let learnt = match inner.stand(lane).await {
-            Ok(Resolved::Free) => Learnt::Free,
+        let (learnt, room) = match inner.stand(lane).await {
+            Ok(Resolved::Free) => (Learnt::Free, None),
             // This very request: the same number again gives its answer to whoever waits for it, and costs nothing.
             Ok(Resolved::Claimed(signed)) if signed.receipt.request == self.request.digest => {
                 self.interrupted = true;
                 return Ok(Duration::ZERO);
             }
-            Ok(Resolved::Claimed(signed)) => inner.judge(lane, signed).await,
-            Err(learnt) => learnt,
+            // One that was held to be free, and has no room in the limit any more.
+            Ok(Resolved::Claimed(signed)) => match inner.limit.reserve(signed.receipt.price) {
+                Ok(room) => (inner.judge(lane, signed).await, Some(room)),
+                Err(error) => (Learnt::Over(error.to_string()), None),
+            },
+            Err(learnt) => (learnt, None),
         };
         match learnt {
             Learnt::Free => Ok(Duration::ZERO),
             // The one before was broken off, and charged after all; this one has not begun.
             Learnt::Charged(signed) => match inner.keep(lane, &signed).await {
                 Ok(()) => {
-                    inner.limit.note(signed.receipt.price);
+                    if let Some(room) = room {
+                        room.spend(signed.receipt.price);
+                    }
                     Ok(Duration::ZERO)
                 }
                 Err(error) => Err(After::Unwritten(error)),

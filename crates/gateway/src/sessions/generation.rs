@@ -1,6 +1,6 @@
 //! A generation's lines as they come, passed on one by one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use assay_client::{
     protocol::Digest,
@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::{
     attempt::{Attempt, unavailable},
     doubt::Unanswered,
+    receipts::Given,
     serve::Reply,
 };
 use crate::{
@@ -128,8 +129,9 @@ impl Lines {
 }
 
 impl Attempt<'_> {
-    /// Passes the lines on in a task of their own, which sees to the receipt whoever goes away.
-    pub fn forward(self, mut lines: Lines) -> Reply {
+    /// Passes the lines on in a task of their own, which sees to the receipt whoever goes away. The first came after
+    /// `first`.
+    pub fn forward(self, mut lines: Lines, first: Duration) -> Reply {
         let (pieces, coming) = mpsc::channel(AHEAD);
         let (inner, active) = (Arc::clone(self.inner), Arc::clone(self.active));
         let (most, prompt) = (self.worst.output_tokens, self.worst.input_tokens);
@@ -143,11 +145,16 @@ impl Attempt<'_> {
             let tokens = count(&answer);
             match end {
                 End::Whole(finish, signed) => {
-                    let response = Digest::of(&[&answer]);
-                    let limit = agreed.of(tokens);
-                    let accepted = lane.core.accept(&signed, &request.digest, &response, limit);
-                    match accepted {
+                    let given = Given {
+                        receipt: *signed,
+                        response: Digest::of(&[&answer]),
+                        limit: agreed.of(tokens),
+                    };
+                    match inner.accept(&mut lane, &request.digest, &given).await {
                         Ok(price) => {
+                            // Not before: one that breaks off each time would seem to answer each time.
+                            let outcome = Outcome::Answered(first);
+                            inner.directory.note(&lane.account.provider, outcome);
                             let usage = Usage {
                                 input_tokens: prompt,
                                 output_tokens: tokens,

@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use super::doubt::Unanswered;
 use crate::{
     lane::{Claim, Lane},
-    providers::Candidate,
+    providers::{Candidate, Provider},
     upstream::UpstreamError,
 };
 
@@ -91,12 +91,22 @@ impl LiveLane {
         self
     }
 
+    /// Follows its provider's account.
+    pub fn follow(&mut self, provider: &Provider) {
+        self.core.set_operator(provider.operator);
+        self.endpoint.clone_from(&provider.endpoint);
+    }
+
     /// Whether a claim that is not believed can be about a request of before the start of which the ledger has nothing, for
-    /// it was held to be free; an honest provider knows more.
+    /// it was held to be free; an honest provider knows more, and may have had another operator then.
     pub fn may_be_older(&self, standing: &Standing, claim: &Claim) -> bool {
         let is_unknown = matches!(
             claim,
-            Claim::Receipt(ReceiptError::Price { .. } | ReceiptError::Differs("request"))
+            Claim::Receipt(
+                ReceiptError::Price { .. }
+                    | ReceiptError::Differs("request")
+                    | ReceiptError::Signature
+            )
         );
         let request = standing.receipt.map(|signed| signed.receipt.request);
         is_unknown

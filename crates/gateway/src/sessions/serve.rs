@@ -238,10 +238,7 @@ impl Inner {
             self.retire(&lane, State::Broken, reason).await;
             return None;
         }
-        lane.core.set_operator(candidate.provider.operator);
-        if lane.endpoint != candidate.provider.endpoint {
-            lane.endpoint.clone_from(&candidate.provider.endpoint);
-        }
+        lane.follow(&candidate.provider);
         Some(Taken {
             lane,
             candidate,

@@ -5,6 +5,7 @@ mod claims;
 mod deposits;
 mod failures;
 mod money;
+mod operators;
 pub(crate) mod provider;
 mod requests;
 

@@ -35,6 +35,8 @@ pub struct MemoryChain {
     pub unreachable: AtomicBool,
     /// The next transaction is lost, and its sender does not learn of it.
     pub lose: AtomicBool,
+    /// Told of each question that was not answered for that.
+    pub refused: Notify,
     /// The next transaction lands, and its sender does not learn of it.
     pub forget: AtomicBool,
     /// The next transaction lands, and its sender is told that it cannot any more.
@@ -60,6 +62,12 @@ impl MemoryChain {
         account
     }
 
+    pub fn set_operator(&self, account: &Address, operator: Address) {
+        let mut providers = self.providers.lock().unwrap();
+        let found = providers.iter_mut().find(|(found, _)| found == account);
+        found.unwrap().1.operator = operator;
+    }
+
     pub fn count(&self, purpose: &str) -> usize {
         let submitted = self.submitted.lock().unwrap();
         submitted.iter().filter(|found| **found == purpose).count()
@@ -67,6 +75,7 @@ impl MemoryChain {
 
     fn answer(&self) -> Result<(), ChainError> {
         if self.unreachable.load(Ordering::SeqCst) {
+            self.refused.notify_one();
             return Err(ChainError::Unreachable {
                 url: "http://chain.test".to_owned(),
                 text: "connection refused".to_owned(),
@@ -126,6 +135,18 @@ impl Chain for MemoryChain {
             self.lists.fetch_add(1, Ordering::SeqCst);
             self.answer()?;
             Ok(self.providers.lock().unwrap().clone())
+        })
+    }
+
+    fn provider<'a>(
+        &'a self,
+        address: &'a Address,
+    ) -> BoxFuture<'a, Result<Option<ProviderData>, ChainError>> {
+        Box::pin(async move {
+            self.answer()?;
+            let providers = self.providers.lock().unwrap();
+            let found = providers.iter().find(|(account, _)| account == address);
+            Ok(found.map(|(_, data)| *data))
         })
     }
 

@@ -4,13 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use assay_client::session::Price;
 use futures_util::StreamExt;
+use tokio::sync::Notify;
 
 use super::{
     FLAT, PATIENCE, World, config, prompt,
     provider::{Deed, MODEL},
     settled,
 };
-use crate::{Upstream, providers::Outcome, store::State};
+use crate::{Config, Upstream, providers::Outcome, store::State};
 
 /// A provider that is asked after the other one.
 const DEARER: Price = Price {
@@ -96,4 +97,53 @@ async fn answer_given_again_costs_no_more_than_was_claimed() {
     assert_eq!(sessions.spending().spent, 0);
     assert_eq!(world.row().state, State::Broken);
     assert_eq!(world.store().breaches().unwrap().len(), 1);
+}
+
+/// There is room for two requests, and the second of them is under way when the one of before is charged.
+#[tokio::test]
+async fn request_charged_with_the_next_one_is_not_paid_beyond_the_limit() {
+    for (max_spend, spent) in [(199, 0), (200, 200)] {
+        let world = World::new();
+        let provider = world.provider(1, FLAT).await;
+        provider.plan(&[Deed::Break, Deed::Break, Deed::ChargeBefore]);
+        let sessions = world
+            .sessions(Config {
+                max_spend,
+                ..config()
+            })
+            .await;
+        sessions.run(MODEL, vec![1].into()).await.unwrap_err();
+        settled(&sessions).await;
+        let answered = Outcome::Answered(Duration::from_millis(1));
+        sessions.directory().note(&provider.account, answered);
+        let ran = sessions.run(MODEL, vec![2].into()).await;
+        assert_eq!(ran.is_ok(), spent == 200);
+        let spending = sessions.spending();
+        assert_eq!((spending.spent, spending.reserved), (spent, 0));
+        assert_eq!(world.store().breaches().unwrap(), []);
+    }
+}
+
+/// Each of its generations begins and is broken off: that is a failure each time, and no answer.
+#[tokio::test]
+async fn provider_that_breaks_off_each_generation_is_set_aside_for_longer_each_time() {
+    let world = World::new();
+    let provider = world.provider(1, FLAT).await;
+    *provider.always.lock().unwrap() = Deed::Break;
+    let gate = Arc::<Notify>::default();
+    *provider.gate.lock().unwrap() = Some(Arc::clone(&gate));
+    let sessions = world.sessions(config()).await;
+    let directory = sessions.directory();
+    for _ in 0..8 {
+        // The time is over.
+        directory.note(&provider.account, Outcome::Busy(Duration::ZERO));
+        let mut pieces = sessions.generate(MODEL, prompt(&[1], 20)).await.unwrap();
+        assert!(matches!(pieces.next().await, Some(Ok(_))));
+        gate.notify_one();
+        let rest: Vec<_> = pieces.collect().await;
+        assert!(matches!(rest.last(), Some(Err(_))));
+        settled(&sessions).await;
+    }
+    let offering = directory.offering(&MODEL).await.unwrap();
+    assert!(directory.back_in(&offering).unwrap() > Duration::from_mins(1));
 }

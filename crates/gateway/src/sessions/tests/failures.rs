@@ -28,6 +28,7 @@ async fn liar_is_not_paid_and_the_request_goes_elsewhere() {
         Deed::Sum,
         Deed::Fork,
         Deed::NoReceipt,
+        Deed::Stranger,
     ] {
         let world = World::new();
         let liar = world.provider(1, FLAT).await;

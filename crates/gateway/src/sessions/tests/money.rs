@@ -208,7 +208,7 @@ async fn killed_after_sending(
 }
 
 /// The same for the run of `[2]`, of which no answer comes.
-async fn killed_in_a_run(world: &World, deed: Deed) -> Arc<Provider> {
+pub(super) async fn killed_in_a_run(world: &World, deed: Deed) -> Arc<Provider> {
     let provider = world.provider(1, FLAT).await;
     provider.plan(&[Deed::Honest, deed]);
     let request = Request::run(MODEL, vec![2].into());
@@ -233,6 +233,7 @@ async fn restarted(world: &World) -> Sessions {
 async fn request_in_doubt_at_the_end_is_settled_after_the_restart() {
     for (asked, deed) in [
         (&[1, 2, 2, 3][..], Deed::ChargeAndBreak),
+        (&[1, 2, 2, 3], Deed::ChangeOperatorAndBreak),
         (&[1, 2, 2], Deed::Break),
     ] {
         let world = World::new();

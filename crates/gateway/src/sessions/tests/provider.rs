@@ -54,7 +54,7 @@ pub struct Account {
 
 pub struct Provider {
     pub account: Address,
-    pub operator: Keypair,
+    pub operator: Mutex<Keypair>,
     pub price: Price,
     chain: Arc<MemoryChain>,
     pub accounts: Mutex<BTreeMap<Address, Account>>,
@@ -85,7 +85,7 @@ impl Provider {
         let account = chain.register(operator.pubkey(), &endpoint);
         let provider = Arc::new(Self {
             account,
-            operator,
+            operator: Mutex::new(operator),
             price,
             chain: Arc::clone(chain),
             accounts: Mutex::default(),
@@ -145,7 +145,7 @@ impl Provider {
         let account = accounts.get_mut(&asked.session).unwrap();
         let good = self.receipt(account, asked, Digest::of(&[body]), price);
         let told = deed.forge(good);
-        let signed = told.sign(&self.operator).unwrap();
+        let signed = self.sign(told, deed);
         (account.sequence, account.due) = (asked.sequence, told.cumulative);
         account.receipt = Some(signed);
         account.answer = body.to_vec();
@@ -155,6 +155,20 @@ impl Provider {
     /// What was answered last.
     fn answer(&self, session: &Address) -> Vec<u8> {
         self.accounts.lock().unwrap()[session].answer.clone()
+    }
+
+    /// Signs as its operator, which may change before.
+    fn sign(&self, receipt: Receipt, deed: Deed) -> SignedReceipt {
+        let other = Keypair::new_from_array([200; 32]);
+        if deed == Deed::Stranger {
+            return receipt.sign(&other).unwrap();
+        }
+        let mut operator = self.operator.lock().unwrap();
+        if matches!(deed, Deed::ChangeOperator | Deed::ChangeOperatorAndBreak) {
+            self.chain.set_operator(&self.account, other.pubkey());
+            *operator = other;
+        }
+        receipt.sign(&*operator).unwrap()
     }
 
     fn release(&self, session: &Address) {
@@ -188,7 +202,7 @@ type Shared = State<Arc<Provider>>;
 async fn offer(State(provider): Shared) -> Json<Offer> {
     Json(Offer {
         provider: provider.account,
-        operator: provider.operator.pubkey(),
+        operator: provider.operator.lock().unwrap().pubkey(),
         program_id: PROGRAM_ID,
         version: "0".to_owned(),
         accepting: true,

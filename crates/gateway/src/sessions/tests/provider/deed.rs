@@ -27,6 +27,12 @@ pub enum Deed {
     Unaware,
     /// The connection breaks and nothing is charged.
     Break,
+    /// Answers, and signs as its operator of now, which the chain knows and its offer does not tell yet.
+    ChangeOperator,
+    /// The same, and the connection breaks before the answer is whole.
+    ChangeOperatorAndBreak,
+    /// Signs as somebody else.
+    Stranger,
     Price,
     Request,
     Answer,
@@ -71,6 +77,9 @@ impl Deed {
             | Self::ChargeBefore
             | Self::ChargeAll
             | Self::ChargeMore
+            | Self::ChangeOperator
+            | Self::ChangeOperatorAndBreak
+            | Self::Stranger
             | Self::Unaware
             | Self::Break
             | Self::NoReceipt => good,

@@ -55,6 +55,9 @@ pub async fn run(
         | Deed::ChargeAndMiscount
         | Deed::ChargeAll
         | Deed::ChargeMore
+        | Deed::ChangeOperator
+        | Deed::ChangeOperatorAndBreak
+        | Deed::Stranger
         | Deed::Unaware
         | Deed::Price
         | Deed::Request
@@ -71,7 +74,9 @@ pub async fn run(
         if deed == Deed::Answer {
             answer.push(0);
         }
-        return ([(RECEIPT_HEADER, receipt.to_header())], answer).into_response();
+        // Computed once more, and signed as whoever it is by now.
+        let signed = provider.sign(receipt.receipt, deed);
+        return ([(RECEIPT_HEADER, signed.to_header())], answer).into_response();
     }
     if deed == Deed::ModelFailed {
         let said = serde_json::to_vec(&Refusal {
@@ -84,7 +89,10 @@ pub async fn run(
         return (StatusCode::UNPROCESSABLE_ENTITY, header, said).into_response();
     }
     let signed = provider.charge(&asked, &answer, price, deed);
-    if matches!(deed, Deed::ChargeAndBreak | Deed::ChargeAndKeep) {
+    if matches!(
+        deed,
+        Deed::ChargeAndBreak | Deed::ChargeAndKeep | Deed::ChangeOperatorAndBreak
+    ) {
         return broken();
     }
     if deed == Deed::ChargeAndMiscount {
