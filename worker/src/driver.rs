@@ -33,6 +33,7 @@ use crate::{
 
 mod acknowledge;
 mod admission;
+mod auditors;
 mod audits;
 mod effects;
 mod energy;
@@ -56,6 +57,7 @@ mod told;
 
 pub use acknowledge::AcknowledgeFailure;
 pub use admission::Answer;
+use auditors::Auditors;
 pub use audits::AuditEffect;
 use audits::Auditing;
 pub use energy::EnergyMeter;
@@ -64,6 +66,7 @@ pub use machine::{Engines, Random, Threads};
 use poll::{Listing, Reading};
 use preparations::Preparations;
 use prepare::Prepared;
+pub use reread::JobReading;
 use reread::{after, reread};
 pub use shared::{Names, Shared};
 use told::{Told, ToldReading};
@@ -119,9 +122,6 @@ pub enum Effect {
         reply: oneshot::Sender<Result<(), AcknowledgeFailure>>,
     },
 }
-
-/// A job as just read; none if it does not exist.
-pub type JobReading = Option<Box<JobData>>;
 
 /// Times that the driver keeps.
 #[derive(Clone, Copy, Debug)]
@@ -189,6 +189,7 @@ pub struct Driver<C> {
     tasks: JoinSet<()>,
     prepared: BTreeMap<Address, Arc<Prepared>>,
     preparations: Preparations,
+    auditors: Auditors,
     runs: BTreeMap<Address, CancellationToken>,
     trials: Preparations,
     gathering: Gathering,
@@ -220,6 +221,7 @@ impl<C: Chain> Driver<C> {
         Self {
             preparations: Preparations::new(parts.policy.preparing_jobs, parts.threads),
             trials: Preparations::new(parts.policy.concurrent_jobs, parts.threads),
+            auditors: Auditors::new(parts.min_auditors, parts.provider),
             audits: Auditing::new(
                 audits,
                 [0; 2].map(|_| Preparations::new(parts.policy.preparing_jobs, parts.threads)),

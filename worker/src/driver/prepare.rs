@@ -4,14 +4,11 @@ use std::sync::{Arc, OnceLock};
 
 use assay_client::{
     delivery::blob_path,
-    protocol::{
-        Address, Digest, JobData, JobStatus, Lamports, OutputProfile, ProviderData,
-        panel::BOND_FEES, text,
-    },
+    protocol::{Digest, JobData, JobStatus, OutputProfile, text},
 };
 use assay_engine::{EngineError, Fault, InputMismatch, Limits, Model, ProfileMismatch, Work};
 
-use super::{machine::Engines, run::Kept};
+use super::{auditors::Auditors, machine::Engines, run::Kept};
 use crate::{
     artifacts::{Artifacts, FetchError, Wanted},
     chain::{Chain, ChainError},
@@ -138,40 +135,6 @@ pub async fn prepare<C: Chain>(
     files(sources, job, shared, None).await
 }
 
-/// Who must be there before an audited job is claimed.
-#[derive(Clone, Copy, Debug)]
-pub struct Auditors {
-    pub needed: usize,
-    /// Ourselves: not counted.
-    pub provider: Address,
-}
-
-impl Auditors {
-    /// How many others may audit a job that we would claim.
-    fn count(&self, providers: &[(Address, ProviderData)], job: &JobData) -> usize {
-        let bond = Lamports(job.audit_fee).times(BOND_FEES);
-        let may_audit = |(address, provider): &&(Address, ProviderData)| {
-            let free = provider.free_stake();
-            let pays = free.is_ok_and(|free| bond.is_ok_and(|bond| bond <= free));
-            let admitted = provider.require_auditor(address, job, 0).is_ok();
-            *address != self.provider && pays && admitted
-        };
-        providers.iter().filter(may_audit).count()
-    }
-
-    async fn require<C: Chain>(&self, chain: &C, job: &JobData) -> Result<(), PrepareError> {
-        if self.needed == 0 {
-            return Ok(());
-        }
-        let found = self.count(&chain.providers().await?, job);
-        let needed = self.needed;
-        if found < needed {
-            return Err(PrepareError::TooFewAuditors { found, needed });
-        }
-        Ok(())
-    }
-}
-
 impl Wanted {
     /// The same, from a worker's service.
     fn of(&self, endpoint: &str) -> Self {
@@ -287,10 +250,7 @@ mod tests {
     async fn job_of_a_class_that_is_not_this_machines_is_never_run() {
         let folder = tempfile::tempdir().unwrap();
         let sources = nothing(folder.path(), [7; 32]);
-        let auditors = Auditors {
-            needed: 0,
-            provider: Address::default(),
-        };
+        let auditors = Auditors::new(0, Address::default());
         let mut job = JobData::zeroed();
         job.status = JobStatus::Claimed as u8;
         for (class, is_other) in [([8; 32], true), ([7; 32], false), ([0; 32], false)] {
@@ -307,34 +267,5 @@ mod tests {
             let never = error.fault() == PrepareFault::Never;
             assert_eq!(never, is_other, "{error}");
         }
-    }
-
-    #[test]
-    fn auditors_are_others_with_aged_stake_enough_for_a_seat() {
-        let key = |byte| Address::new_from_array([byte; 32]);
-        let mut job = JobData::zeroed();
-        (job.audit_fee, job.ticket_stake) = (10, 100);
-        (job.created_at, job.stake_age_secs) = (1_000, 50);
-        let provider = |change: fn(&mut ProviderData)| {
-            let mut provider = ProviderData::zeroed();
-            (provider.stake, provider.aged_at) = (1_000, 950);
-            change(&mut provider);
-            provider
-        };
-        let providers = [
-            (key(1), provider(|_| ())),
-            (key(2), provider(|_| ())),
-            (key(3), provider(|other| other.stake = 99)),
-            (key(4), provider(|other| other.aged_at = 951)),
-            (key(5), provider(|other| other.reserved = 951)),
-            (key(6), provider(|other| other.reserved = 950)),
-        ];
-        let auditors = Auditors {
-            needed: 2,
-            provider: key(1),
-        };
-        assert_eq!(auditors.count(&providers, &job), 2, "providers 2 and 6");
-        job.runtime_class = [1; 32];
-        assert_eq!(auditors.count(&providers, &job), 0);
     }
 }
