@@ -16,7 +16,7 @@ mod random;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use chores::{Chore, SettlePolicy};
+pub use chores::{Chore, Left, SettlePolicy};
 pub use refused::Refused;
 pub use sight::Seen;
 
