@@ -22,7 +22,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, mpsc},
@@ -62,7 +61,6 @@ pub struct Api<C> {
     pub artifacts: Arc<Artifacts>,
     pub driver: mpsc::Sender<Input>,
     pub shared: Arc<Shared>,
-    pub metrics: PrometheusHandle,
     pub provider: Address,
     pub operator: Address,
     pub runtime_class: [u8; 32],
@@ -144,7 +142,6 @@ pub fn router<C: Chain>(api: Arc<Api<C>>) -> Router {
         // Asked by supervisors, also while all slots are taken.
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(ready::<C>))
-        .route("/metrics", get(render::<C>))
         .fallback(|| async {
             refuse(
                 StatusCode::NOT_FOUND,
@@ -215,8 +212,4 @@ async fn ready<C: Chain>(State(api): State<Arc<Api<C>>>) -> Response {
             "the journal is being brought together with the chain, or the chain does not answer";
         refuse(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message)
     }
-}
-
-async fn render<C: Chain>(State(api): State<Arc<Api<C>>>) -> String {
-    api.metrics.render()
 }

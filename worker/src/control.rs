@@ -1,4 +1,4 @@
-//! The service for this machine's own user: status page, `ps`, `drain`.
+//! The service for this machine's own user: status page, `ps`, `drain`, metrics.
 //!
 //! It has a port of its own, on loopback, with few connections: whatever is done to it costs the
 //! requesters' service nothing. It shows what the worker has and earns, and can keep it from taking
@@ -64,6 +64,8 @@ const BODY_BYTES: usize = 1_024;
 /// What the service shows and asks.
 pub trait Worker: Send + Sync + 'static {
     fn snapshot(&self) -> impl Future<Output = Snapshot> + Send;
+    /// For Prometheus.
+    fn metrics(&self) -> String;
     /// Takes no new work from now on, or takes it again.
     fn drain(&self, draining: bool) -> impl Future<Output = Result<(), Unmoved>> + Send;
 }
@@ -175,6 +177,8 @@ fn router<W: Worker>(service: Arc<Service<W>>) -> Router {
             guard::token::<W>,
         ))
         .route("/api/session", post(session::<W>))
+        // Without the token: Prometheus has no way to follow one that is new at each start.
+        .route("/metrics", get(metrics::<W>))
         .merge(page::router())
         .fallback(|| async { refuse(StatusCode::NOT_FOUND, "not_found", "there is no such page") })
         .layer(DefaultBodyLimit::max(BODY_BYTES))
@@ -188,6 +192,10 @@ fn router<W: Worker>(service: Arc<Service<W>>) -> Router {
 async fn status<W: Worker>(State(service): State<Arc<Service<W>>>) -> Response {
     let json = [(header::CONTENT_TYPE, "application/json")];
     (json, service.status().await).into_response()
+}
+
+async fn metrics<W: Worker>(State(service): State<Arc<Service<W>>>) -> String {
+    service.worker.metrics()
 }
 
 async fn drain<W: Worker>(State(service): State<Arc<Service<W>>>) -> Response {

@@ -33,6 +33,7 @@ use crate::{
 
 mod acknowledge;
 mod admission;
+mod auditors;
 mod audits;
 mod effects;
 mod energy;
@@ -57,6 +58,7 @@ mod told;
 
 pub use acknowledge::AcknowledgeFailure;
 pub use admission::Answer;
+use auditors::Auditors;
 pub use audits::AuditEffect;
 use audits::Auditing;
 pub use energy::EnergyMeter;
@@ -66,6 +68,7 @@ use memory::Room;
 use poll::{Listing, Reading};
 use preparations::Preparations;
 use prepare::Prepared;
+pub use reread::JobReading;
 use reread::{after, reread};
 pub use shared::{Names, Shared};
 use told::{Told, ToldReading};
@@ -121,9 +124,6 @@ pub enum Effect {
         reply: oneshot::Sender<Result<(), AcknowledgeFailure>>,
     },
 }
-
-/// A job as just read; none if it does not exist.
-pub type JobReading = Option<Box<JobData>>;
 
 /// Times that the driver keeps.
 #[derive(Clone, Copy, Debug)]
@@ -193,6 +193,7 @@ pub struct Driver<C> {
     preparations: Preparations,
     /// For what is prepared, of jobs and of audits.
     room: Arc<Room>,
+    auditors: Auditors,
     runs: BTreeMap<Address, CancellationToken>,
     trials: Preparations,
     gathering: Gathering,
@@ -225,6 +226,7 @@ impl<C: Chain> Driver<C> {
             preparations: Preparations::new(parts.policy.preparing_jobs, parts.threads),
             room: Room::beside(parts.engine.memory()),
             trials: Preparations::new(parts.policy.concurrent_jobs, parts.threads),
+            auditors: Auditors::new(parts.min_auditors, parts.provider),
             audits: Auditing::new(
                 audits,
                 [0; 2].map(|_| Preparations::new(parts.policy.preparing_jobs, parts.threads)),

@@ -89,23 +89,25 @@ pub async fn run(config: Config, halt: Halt, recent: Recent) -> anyhow::Result<(
         &config,
         &parts,
         sender.clone(),
-        metrics,
         account.runtime_class,
     ));
+    let _sampling = Sampling::start(&config.limits, Arc::clone(&parts.shared), sender.clone())
+        .context("the thread that reads the sensors could not be started")?;
+    let session_host = engines.sessions.as_ref().map(|(_, host)| Arc::clone(host));
+    let sessions = sessions::take_up(&config, &parts, account.generation, engines.sessions)?;
     let control = Launch {
         config: &config,
         shared: Arc::clone(&parts.shared),
         driver: sender.clone(),
         host,
-        sessions: engines.sessions.as_ref().map(|(_, host)| Arc::clone(host)),
+        sessions: session_host,
+        served: sessions.clone(),
         chain: Arc::clone(&parts.chain),
         recent,
+        metrics,
         operator: parts.operator,
         provider,
     };
-    let _sampling = Sampling::start(&config.limits, Arc::clone(&parts.shared), sender.clone())
-        .context("the thread that reads the sensors could not be started")?;
-    let sessions = sessions::take_up(&config, &parts, account.generation, engines.sessions)?;
     let driver = Driver::new(parts, sender.clone(), inputs);
     let control = control.start().await;
     supervise(&config, driver, listener, (service, sessions), sender).await?;

@@ -37,12 +37,14 @@ mod core;
 mod known;
 mod offer;
 mod request;
+mod rest;
 mod settling;
 mod store;
 
 #[cfg(test)]
 mod tests;
 
+pub use self::core::Left;
 pub use api::router;
 pub use store::{Income, Kept, SessionStore, SessionStoreError, Write, income};
 

@@ -41,6 +41,10 @@ impl Worker for Shown {
         self.0.lock().unwrap().0.clone()
     }
 
+    fn metrics(&self) -> String {
+        "assay_worker_jobs 7\n".into()
+    }
+
     async fn drain(&self, draining: bool) -> Result<(), Unmoved> {
         let mut shown = self.0.lock().unwrap();
         shown.1.push(draining);

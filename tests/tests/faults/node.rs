@@ -4,7 +4,7 @@ use std::{
     cell::Cell,
     future::poll_fn,
     pin::pin,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex},
     task::Poll,
     time::Duration,
 };
@@ -27,7 +27,6 @@ use assay_worker::{
     store::Store,
 };
 use axum::Router;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use solana_keypair::Keypair;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -185,7 +184,7 @@ impl Node {
         };
         let parts = assembly::parts(&self.config, ground).expect("the configuration is good");
         let (sender, inputs) = mpsc::channel(QUEUE);
-        let service = assembly::service(&self.config, &parts, sender.clone(), metrics(), CLASS);
+        let service = assembly::service(&self.config, &parts, sender.clone(), CLASS);
         let shared = Arc::clone(&parts.shared);
         let sessions = self.sessions(&parts, life);
         let router = api::router(Arc::new(service)).merge(sessions::router(Arc::clone(&sessions)));
@@ -345,12 +344,4 @@ fn config(sim: &Sim, provider: &Provider) -> Config {
         ..SessionsConfig::default()
     };
     config
-}
-
-/// A page for metrics that nobody collects: no recorder is installed.
-fn metrics() -> PrometheusHandle {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    HANDLE
-        .get_or_init(|| PrometheusBuilder::new().build_recorder().handle())
-        .clone()
 }

@@ -14,7 +14,6 @@ use assay_worker::{
     config::{Config, SessionModel, SessionsConfig},
     driver::Threads,
     halt::Halt,
-    metrics,
     run::assembly::{self, Ground},
     serving::Serving,
     sessions::{self, SessionStore},
@@ -156,7 +155,7 @@ pub async fn serve(arguments: &[&str]) -> Result<()> {
     };
     let parts = assembly::parts(&config, ground)?;
     let (driver, _inputs) = mpsc::channel(1);
-    let service = assembly::service(&config, &parts, driver, metrics::install()?, [0; 32]);
+    let service = assembly::service(&config, &parts, driver, [0; 32]);
     let opened = SessionStore::open(&config.sessions_file(), UnixSeconds(wall_clock()))?;
     let sessions = assembly::sessions(&config, &parts, GENERATION, Arc::new(serve), opened)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;

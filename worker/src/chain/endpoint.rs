@@ -11,13 +11,13 @@ use std::{
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use reqwest::{StatusCode, header::RETRY_AFTER};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, json};
+use solana_client::rpc_response::RpcKeyedAccount;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::calls::Calls;
-use fault::Answered;
 pub(super) use fault::Fault;
 pub(super) use health::Health;
 pub use health::State;
@@ -25,10 +25,33 @@ pub use health::State;
 mod fault;
 mod health;
 
-/// Largest answer: more jobs than anybody watches.
-const LARGEST_ANSWER: usize = 256 << 20;
+/// Largest list: more jobs than anybody watches.
+const LARGEST_LIST: usize = 64 << 20;
+/// Any other largest answer: a hundred accounts. As JSON values it may take sixteen times as much.
+const LARGEST_ANSWER: usize = 4 << 20;
+/// What failures of checks count as: a node that passes them may fail at the same method otherwise.
+const CHECK: &str = "check";
 /// The one request whose time says nothing of the node, but of how much there is.
 const LISTING: &str = "getProgramAccounts";
+
+/// A result as it is parsed.
+pub(super) trait Answer: DeserializeOwned {
+    /// The slot that it is of, where it says so.
+    fn slot(&self) -> Option<u64>;
+}
+
+impl Answer for Value {
+    fn slot(&self) -> Option<u64> {
+        self.get("context")?.get("slot")?.as_u64()
+    }
+}
+
+/// Parsed at once: a list made up of anything else ends at its first entry.
+impl Answer for Vec<RpcKeyedAccount> {
+    fn slot(&self) -> Option<u64> {
+        None
+    }
+}
 
 pub(super) struct Endpoint {
     url: Url,
@@ -66,52 +89,81 @@ impl Endpoint {
 
     /// One request, and what `read` makes of its answer. An answer that cannot be read is the node's
     /// fault: another may do better.
-    pub async fn ask<T>(
+    pub async fn ask<A: Answer, T>(
         &self,
         method: &'static str,
         parameters: &Value,
         longest: Duration,
-        read: impl Fn(Value) -> Result<T, String>,
+        read: impl Fn(A) -> Result<T, String>,
+    ) -> Result<T, Fault> {
+        self.ask_as(method, method, parameters, longest, read).await
+    }
+
+    /// A question of a check, which shows nothing of the same question otherwise.
+    pub async fn check<A: Answer, T>(
+        &self,
+        method: &'static str,
+        parameters: &Value,
+        longest: Duration,
+        read: impl Fn(A) -> Result<T, String>,
+    ) -> Result<T, Fault> {
+        self.ask_as(CHECK, method, parameters, longest, read).await
+    }
+
+    async fn ask_as<A: Answer, T>(
+        &self,
+        kind: &'static str,
+        method: &'static str,
+        parameters: &Value,
+        longest: Duration,
+        read: impl Fn(A) -> Result<T, String>,
     ) -> Result<T, Fault> {
         self.limit.until_ready().await;
         self.calls.count(method);
         let begun = Instant::now();
         let answered = timeout(longest, self.exchange(method, parameters)).await;
         let result = answered.unwrap_or(Err(Fault::Silent(longest)));
-        let slot = result.as_ref().ok().and_then(slot);
+        let slot = result.as_ref().ok().and_then(A::slot);
         let result = result.and_then(|answer| read(answer).map_err(Fault::Garbage));
         let now = Instant::now();
         match &result {
             Ok(_) => {
                 let took = (method != LISTING).then(|| now - begun);
-                self.health().answered(now, took, slot);
+                self.health().answered(kind, now, took, slot);
             }
-            Err(fault) => self.failed(method, fault),
+            Err(fault) => self.failed(kind, fault),
         }
         result
     }
 
     /// Notes what is wrong with the node, if anything is.
-    pub fn failed(&self, method: &'static str, fault: &Fault) {
+    pub fn failed(&self, kind: &'static str, fault: &Fault) {
         let now = Instant::now();
-        if !fault.is_the_nodes() {
+        tracing::debug!(endpoint = self.name, request = kind, reason = %fault, "endpoint failed");
+        if fault.is_the_nodes() {
+            self.rest(kind, fault);
+        } else if fault.may_be_answered_elsewhere() {
+            self.health().count(kind, now);
+        } else {
             // It answered, only not what was hoped for.
-            self.health().answered(now, None, None);
-            return;
+            self.health().answered(kind, now, None, None);
         }
-        tracing::debug!(endpoint = self.name, request = method, reason = %fault, "endpoint failed");
-        self.rest(fault);
+    }
+
+    /// Leaves the node alone after a check that failed, whatever it failed with.
+    pub fn fail_check(&self, fault: &Fault) {
+        self.rest(CHECK, fault);
     }
 
     /// Leaves the node alone for a while.
-    pub fn rest(&self, fault: &Fault) {
+    fn rest(&self, kind: &'static str, fault: &Fault) {
         let now = Instant::now();
         let mut health = self.health();
         if health.rests(now) {
             return;
         }
         let before = health.fails();
-        let rest = health.failed(now, fault, jitter());
+        let rest = health.failed(kind, now, fault, jitter());
         drop(health);
         if !before {
             let (endpoint, seconds) = (&self.name, rest.as_secs_f64());
@@ -119,7 +171,16 @@ impl Endpoint {
         }
     }
 
-    async fn exchange(&self, method: &'static str, parameters: &Value) -> Result<Value, Fault> {
+    async fn exchange<A: Answer>(
+        &self,
+        method: &'static str,
+        parameters: &Value,
+    ) -> Result<A, Fault> {
+        let largest = if method == LISTING {
+            LARGEST_LIST
+        } else {
+            LARGEST_ANSWER
+        };
         let id = self.requests.fetch_add(1, Ordering::Relaxed);
         let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": parameters });
         let request = self.client.post(self.url.clone()).json(&body).send();
@@ -136,8 +197,8 @@ impl Endpoint {
         }
         let mut bytes = Vec::new();
         while let Some(part) = response.chunk().await.map_err(|_| Fault::Broken)? {
-            if bytes.len().saturating_add(part.len()) > LARGEST_ANSWER {
-                return Err(Fault::Garbage("more than 256 MiB".into()));
+            if bytes.len().saturating_add(part.len()) > largest {
+                return Err(Fault::Garbage(format!("more than {largest} bytes")));
             }
             bytes.extend_from_slice(&part);
         }
@@ -145,7 +206,7 @@ impl Endpoint {
         if !status.is_success() && status != StatusCode::BAD_REQUEST {
             return Err(Fault::Status(status.as_u16()));
         }
-        let answer = serde_json::from_slice::<Answer>(&bytes);
+        let answer = serde_json::from_slice::<Answered<A>>(&bytes);
         let answer = answer.map_err(|error| Fault::Garbage(error.to_string()))?;
         if answer.id.is_some_and(|answered| answered != id) {
             return Err(Fault::Garbage("an answer to another request".into()));
@@ -159,23 +220,19 @@ impl Endpoint {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+#[serde(bound = "A: DeserializeOwned")]
+struct Answered<A> {
     #[serde(default)]
     id: Option<u64>,
-    #[serde(default, deserialize_with = "present")]
-    result: Option<Value>,
+    #[serde(default = "Option::default", deserialize_with = "present")]
+    result: Option<A>,
     #[serde(default)]
-    error: Option<Answered>,
+    error: Option<fault::Error>,
 }
 
 /// A result of null is one.
-fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(from).map(Some)
-}
-
-/// The slot that an answer is of.
-fn slot(answer: &Value) -> Option<u64> {
-    answer.get("context")?.get("slot")?.as_u64()
+fn present<'de, D: Deserializer<'de>, A: Deserialize<'de>>(from: D) -> Result<Option<A>, D::Error> {
+    A::deserialize(from).map(Some)
 }
 
 /// Thousandths, so that workers do not come back all at once.

@@ -16,7 +16,7 @@ use url::Url;
 use super::{
     ChainError, EndpointHealth, Health, agreement,
     calls::{CallCounts, Calls},
-    endpoint::{self, Endpoint, Fault, State},
+    endpoint::{self, Answer, Endpoint, Fault, State},
     watcher::Watching,
 };
 
@@ -138,11 +138,11 @@ impl RpcChain {
     }
 
     /// Asks the best endpoint, and the others in turn if it fails.
-    async fn ask<T>(
+    async fn ask<A: Answer, T>(
         &self,
         method: &'static str,
         parameters: Value,
-        read: impl Fn(Value) -> Result<T, String>,
+        read: impl Fn(A) -> Result<T, String>,
     ) -> Result<T, ChainError> {
         let candidates = self.candidates().await;
         self.ask_in_turn(&candidates, method, &parameters, read)
@@ -151,13 +151,14 @@ impl RpcChain {
     }
 
     /// The same with these; which of them answered.
-    async fn ask_in_turn<T>(
+    async fn ask_in_turn<A: Answer, T>(
         &self,
         candidates: &[usize],
         method: &'static str,
         parameters: &Value,
-        read: impl Fn(Value) -> Result<T, String>,
+        read: impl Fn(A) -> Result<T, String>,
     ) -> Result<(usize, T), ChainError> {
+        let candidates = self.in_order(candidates, method);
         let mut last = None;
         for (tried, position) in candidates.iter().enumerate() {
             let Some(endpoint) = self.0.endpoints.get(*position) else {
@@ -182,6 +183,17 @@ impl RpcChain {
             }
         }
         Err(last.unwrap_or_else(|| self.nobody(method)))
+    }
+
+    /// Those that have failed at this lately come last.
+    fn in_order(&self, candidates: &[usize], method: &str) -> Vec<usize> {
+        let now = Instant::now();
+        let mut ordered = candidates.to_vec();
+        ordered.sort_by_key(|position| {
+            let endpoint = self.0.endpoints.get(*position);
+            endpoint.is_some_and(|endpoint| endpoint.health().avoids(method, now))
+        });
+        ordered
     }
 
     fn longest(&self, method: &str, others: bool) -> Duration {

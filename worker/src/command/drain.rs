@@ -79,7 +79,7 @@ fn said(snapshot: &Snapshot) -> String {
     )
 }
 
-/// Jobs and audits, and when the last of the jobs must be done.
+/// Jobs, audits and sessions, and when the last of the jobs must be done.
 fn under_way(snapshot: &Snapshot) -> String {
     let jobs: Vec<_> = snapshot.jobs.iter().filter(|job| job.ours).collect();
     let last = jobs.iter().filter_map(|job| job.deadline).max();
@@ -87,17 +87,28 @@ fn under_way(snapshot: &Snapshot) -> String {
     let until = until.map_or_else(String::new, |(last, now)| {
         format!(", the last deadline in {}", span(last.saturating_sub(now)))
     });
+    let sessions = snapshot.sessions.unwrap_or_default();
+    let sessions = [
+        (sessions.requests, "requests of sessions"),
+        (sessions.unsettled, "lamports of sessions to settle"),
+        (sessions.settlements, "settlements of sessions"),
+    ];
+    let sessions = sessions.into_iter().filter(|(count, _)| *count > 0);
+    let sessions: Vec<_> = sessions
+        .map(|(count, what)| format!(", {count} {what}"))
+        .collect();
     format!(
-        "{} jobs{until}, {} audits",
+        "{} jobs{until}, {} audits{}",
         jobs.len(),
-        snapshot.audits.len()
+        snapshot.audits.len(),
+        sessions.concat()
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::snapshot::Job;
+    use crate::control::snapshot::{Job, SessionsLeft};
 
     #[test]
     fn what_is_under_way_is_our_own_alone() {
@@ -116,6 +127,16 @@ mod tests {
             "2 jobs, the last deadline in 1 min 0 s, 0 audits"
         );
         assert!(said(&snapshot).contains("--wait"));
+        snapshot.sessions = Some(SessionsLeft {
+            requests: 2,
+            unsettled: 50_000,
+            settlements: 0,
+        });
+        assert!(
+            under_way(&snapshot).ends_with(
+                "0 audits, 2 requests of sessions, 50000 lamports of sessions to settle"
+            )
+        );
         snapshot.standing.idle = true;
         assert!(said(&snapshot).ends_with("may be stopped"));
     }

@@ -1,8 +1,8 @@
 //! Who may use the control service.
 //!
 //! Loopback keeps other machines out, and nobody else: other users of this machine and every page in
-//! the owner's browser reach it too. So everything but the empty page asks for a token, new at each
-//! start, in the `Authorization` header:
+//! the owner's browser reach it too. So everything but the empty page and the metrics asks for a token,
+//! new at each start, in the `Authorization` header:
 //!
 //! * Commands read it from a file that only the owner can read.
 //! * The page gets it for a ticket in its link's fragment, which browsers send to nobody. A ticket

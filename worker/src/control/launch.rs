@@ -4,6 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use assay_client::protocol::Address;
 use assay_engine::Host;
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -18,6 +19,7 @@ use crate::{
     chain::RpcChain,
     config::Config,
     driver::{Input, Shared},
+    sessions::Sessions,
     store::Store,
 };
 
@@ -32,8 +34,11 @@ pub struct Launch<'a> {
     pub host: Arc<Host>,
     /// The engines of sessions, where there are any.
     pub sessions: Option<Arc<Host>>,
+    /// Sessions themselves, likewise.
+    pub served: Option<Arc<Sessions<RpcChain>>>,
     pub chain: Arc<RpcChain>,
     pub recent: Recent,
+    pub metrics: PrometheusHandle,
     pub operator: Address,
     pub provider: Address,
 }
@@ -82,6 +87,7 @@ impl Launch<'_> {
                 host,
                 models: self.config.sessions.models.clone(),
             }),
+            served: self.served,
             chain: self.chain,
             journal,
             recent: self.recent,
@@ -91,6 +97,7 @@ impl Launch<'_> {
                 operator: self.operator.to_string(),
                 public_url: self.config.api.public_url.clone(),
             },
+            metrics: self.metrics,
             gauges: Gauges::new(Path::new(&self.config.data_dir)),
         });
         let stop = CancellationToken::new();
@@ -117,6 +124,7 @@ impl Launched {
 #[cfg(test)]
 mod tests {
     use assay_engine::{EngineConfig, HostConfig};
+    use metrics_exporter_prometheus::PrometheusBuilder;
 
     use super::*;
     use crate::{
@@ -143,8 +151,10 @@ mod tests {
             driver,
             host: Arc::new(Host::new(engines)),
             sessions: None,
+            served: None,
             chain: Arc::new(RpcChain::new(&config.chain.endpoints()).unwrap()),
             recent: Recent::default(),
+            metrics: PrometheusBuilder::new().build_recorder().handle(),
             operator: Address::new_from_array([2; 32]),
             provider: Address::new_from_array([3; 32]),
         }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use assay_client::protocol::Digest;
 use assay_engine::Host;
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
     sync::{Mutex, mpsc, oneshot},
     time::Instant,
@@ -14,13 +15,17 @@ use super::{
     Unmoved, Worker,
     machine::Gauges,
     recent::Recent,
-    snapshot::{Audit, Earnings, Engine, Funds, Identity, Job, Reason, Snapshot, Standing, State},
+    snapshot::{
+        Audit, Earnings, Engine, Funds, Identity, Job, Reason, SessionsLeft, Snapshot, Standing,
+        State,
+    },
 };
 use crate::{
     chain::RpcChain,
     config::SessionModel,
     core::{LiveJob, LiveSeat, Pause, Snapshot as Seen},
     driver::{Input, Shared},
+    sessions::Sessions,
     store::Store,
     wall_clock,
 };
@@ -47,12 +52,14 @@ pub struct Sources {
     pub driver: mpsc::Sender<Input>,
     pub host: Arc<Host>,
     pub sessions: Option<SessionEngines>,
+    pub served: Option<Arc<Sessions<RpcChain>>>,
     pub chain: Arc<RpcChain>,
     /// Opened for reading.
     pub journal: Store,
     pub recent: Recent,
     pub identity: Identity,
     pub gauges: Gauges,
+    pub metrics: PrometheusHandle,
 }
 
 /// The engines of sessions, and what their models are called there.
@@ -129,6 +136,7 @@ impl Observer {
 impl Worker for Observer {
     async fn snapshot(&self) -> Snapshot {
         let seen = Arc::clone(&self.sources.shared.snapshot.borrow());
+        let sessions = self.sources.served.as_ref().map(|served| served.left());
         let at = wall_clock();
         let (earnings, machine) = tokio::join!(self.earnings(at), self.sources.gauges.read());
         let mut jobs: Vec<Job> = seen.jobs.iter().map(|job| self.job(job)).collect();
@@ -140,10 +148,11 @@ impl Worker for Observer {
             started_at: self.started_at,
             chain_time: (seen.now != 0).then_some(seen.now),
             identity: self.sources.identity.clone(),
-            standing: standing(&seen),
+            standing: standing(&seen, sessions.as_ref()),
             jobs,
             watched: u64::try_from(seen.counts.candidates).unwrap_or(u64::MAX),
             audits: seen.seats.iter().map(audit).collect(),
+            sessions,
             earnings,
             funds: funds(&seen),
             engines: self.engines(),
@@ -151,6 +160,10 @@ impl Worker for Observer {
             chain: chain::seen(&self.sources.chain.health(), reachable),
             events: self.sources.recent.newest(),
         }
+    }
+
+    fn metrics(&self) -> String {
+        self.sources.metrics.render()
     }
 
     async fn drain(&self, draining: bool) -> Result<(), Unmoved> {
@@ -175,7 +188,7 @@ fn paused(seen: &Seen, pause: Pause) -> bool {
     seen.reasons.iter().any(|reason| reason.pause == pause)
 }
 
-fn standing(seen: &Seen) -> Standing {
+fn standing(seen: &Seen, sessions: Option<&SessionsLeft>) -> Standing {
     let state = [
         (Pause::ShuttingDown, State::Stopping),
         (Pause::Starting, State::Starting),
@@ -201,7 +214,7 @@ fn standing(seen: &Seen) -> Standing {
             })
             .collect(),
         draining: paused(seen, Pause::Drained),
-        idle: seen.idle,
+        idle: seen.idle && sessions.is_none_or(|left| *left == SessionsLeft::default()),
     }
 }
 
@@ -264,7 +277,7 @@ mod tests {
             (&[Pause::ChainUnreachable, Pause::Drained], State::Offline),
             (&[Pause::Drained, Pause::ShuttingDown], State::Stopping),
         ] {
-            let standing = standing(&seen(pauses));
+            let standing = standing(&seen(pauses), None);
             assert_eq!(
                 (standing.state, standing.reasons.len()),
                 (state, pauses.len())
@@ -272,9 +285,35 @@ mod tests {
             assert_eq!(standing.draining, pauses.contains(&Pause::Drained));
         }
         assert_eq!(
-            standing(&Seen::default()).state,
+            standing(&Seen::default(), None).state,
             State::Starting,
             "nothing was said yet"
         );
+    }
+
+    #[test]
+    fn worker_is_not_idle_while_sessions_have_something_left() {
+        let seen = Seen {
+            idle: true,
+            ..Seen::default()
+        };
+        let idle = |left: Option<SessionsLeft>| standing(&seen, left.as_ref()).idle;
+        let none = SessionsLeft::default();
+        assert!(idle(None) && idle(Some(none)));
+        let each = [
+            SessionsLeft {
+                requests: 1,
+                ..none
+            },
+            SessionsLeft {
+                unsettled: 1,
+                ..none
+            },
+            SessionsLeft {
+                settlements: 1,
+                ..none
+            },
+        ];
+        assert!(!each.into_iter().any(|left| idle(Some(left))));
     }
 }

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::sessions::Left as SessionsLeft;
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     pub version: String,
@@ -25,6 +27,8 @@ pub struct Snapshot {
     pub watched: u64,
     /// Audits that have not ended: of our jobs and of our seats.
     pub audits: Vec<Audit>,
+    /// What sessions have not brought to an end; none where none are served.
+    pub sessions: Option<SessionsLeft>,
     pub earnings: Earnings,
     pub funds: Funds,
     pub engines: Vec<Engine>,
@@ -51,7 +55,7 @@ pub struct Standing {
     pub reasons: Vec<Reason>,
     /// Whether the operator asked for no new work.
     pub draining: bool,
-    /// Nothing is claimed and no seat is held: the worker may be stopped at no risk.
+    /// Nothing is claimed, no seat is held, and sessions have nothing left: the worker may be stopped at no risk.
     pub idle: bool,
 }
 

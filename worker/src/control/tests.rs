@@ -22,6 +22,10 @@ impl Worker for Shown {
         self.0.lock().unwrap().0.clone()
     }
 
+    fn metrics(&self) -> String {
+        "assay_worker_jobs 7\n".into()
+    }
+
     async fn drain(&self, draining: bool) -> Result<(), Unmoved> {
         let mut shown = self.0.lock().unwrap();
         shown.1.push(draining);
@@ -97,7 +101,7 @@ async fn address_that_others_can_reach_is_refused() {
 }
 
 #[tokio::test]
-async fn everything_but_the_empty_page_asks_for_the_token() {
+async fn everything_but_the_empty_page_and_metrics_asks_for_the_token() {
     let running = start().await;
     for path in ["/api/status", "/api/events"] {
         assert_eq!(
@@ -129,6 +133,8 @@ async fn everything_but_the_empty_page_asks_for_the_token() {
         assert_eq!(cookie.send().await.unwrap().status(), 401, "{path}");
     }
     assert!(running.asked().is_empty());
+    let metrics = running.get("/metrics").send().await.unwrap();
+    assert_eq!(metrics.text().await.unwrap(), "assay_worker_jobs 7\n");
     for path in ["/", "/start.js", "/style.css"] {
         let text = running.get(path).send().await.unwrap();
         assert_eq!(text.status(), 200, "{path}");
@@ -148,7 +154,7 @@ async fn name_rebound_to_loopback_is_refused_with_the_token_too() {
         "127.0.0.1".to_owned(),
         "127.0.0.1:1".to_owned(),
     ] {
-        for path in ["/", "/api/status"] {
+        for path in ["/", "/api/status", "/metrics"] {
             let answer = running
                 .get(path)
                 .header("host", &host)

@@ -92,10 +92,7 @@ impl<C: Chain> Driver<C> {
         } else {
             Work::Preparing
         });
-        let auditors = prepare::Auditors {
-            needed: self.parts.min_auditors,
-            provider: self.parts.provider,
-        };
+        let auditors = self.auditors.clone();
         let work = async move {
             prepare::prepare(&sources, &job, shared, &auditors)
                 .await

@@ -4,14 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use assay_client::{
     delivery::blob_path,
-    protocol::{
-        Address, Digest, JobData, JobStatus, Lamports, OutputProfile, ProviderData,
-        panel::BOND_FEES, text,
-    },
+    protocol::{Digest, JobData, JobStatus, OutputProfile, text},
 };
 use assay_engine::{EngineError, Fault, InputMismatch, Limits, Model, ProfileMismatch, Work};
 
 use super::{
+    auditors::Auditors,
     machine::Engines,
     memory::{NoRoom, Room, Taken},
     run::Kept,
@@ -151,40 +149,6 @@ pub async fn prepare<C: Chain>(
         auditors.require(&*sources.chain, job).await?;
     }
     files(sources, job, shared, None).await
-}
-
-/// Who must be there before an audited job is claimed.
-#[derive(Clone, Copy, Debug)]
-pub struct Auditors {
-    pub needed: usize,
-    /// Ourselves: not counted.
-    pub provider: Address,
-}
-
-impl Auditors {
-    /// How many others may audit a job that we would claim.
-    fn count(&self, providers: &[(Address, ProviderData)], job: &JobData) -> usize {
-        let bond = Lamports(job.audit_fee).times(BOND_FEES);
-        let may_audit = |(address, provider): &&(Address, ProviderData)| {
-            let free = provider.free_stake();
-            let pays = free.is_ok_and(|free| bond.is_ok_and(|bond| bond <= free));
-            let admitted = provider.require_auditor(address, job, 0).is_ok();
-            *address != self.provider && pays && admitted
-        };
-        providers.iter().filter(may_audit).count()
-    }
-
-    async fn require<C: Chain>(&self, chain: &C, job: &JobData) -> Result<(), PrepareError> {
-        if self.needed == 0 {
-            return Ok(());
-        }
-        let found = self.count(&chain.providers().await?, job);
-        let needed = self.needed;
-        if found < needed {
-            return Err(PrepareError::TooFewAuditors { found, needed });
-        }
-        Ok(())
-    }
 }
 
 impl Wanted {

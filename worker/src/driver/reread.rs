@@ -1,8 +1,11 @@
 //! One job, read outside of the turn.
 
-use assay_client::protocol::Address;
+use assay_client::protocol::{Address, JobData};
 
-use super::{Chain, JobReading, Submitted};
+use super::{Chain, Submitted};
+
+/// A job as just read; none if it does not exist.
+pub type JobReading = Option<Box<JobData>>;
 
 /// What a job is like after a transaction for it. What landed is told by a websocket, or the next
 /// reading comes early for it; what else became of the job is read at once.

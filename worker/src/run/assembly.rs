@@ -7,7 +7,6 @@ use assay_client::{
     protocol::Address,
 };
 use assay_engine::EngineConfig;
-use metrics_exporter_prometheus::PrometheusHandle;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 use tokio::sync::mpsc;
@@ -76,7 +75,6 @@ pub fn service<C: Chain>(
     config: &Config,
     parts: &Parts<C>,
     driver: mpsc::Sender<Input>,
-    metrics: PrometheusHandle,
     runtime_class: [u8; 32],
 ) -> Api<C> {
     Api {
@@ -85,7 +83,6 @@ pub fn service<C: Chain>(
         artifacts: Arc::clone(&parts.artifacts),
         driver,
         shared: Arc::clone(&parts.shared),
-        metrics,
         provider: parts.provider,
         operator: parts.operator,
         runtime_class,

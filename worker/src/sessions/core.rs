@@ -18,7 +18,7 @@ mod random;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use chores::{Chore, SettlePolicy};
+pub use chores::{Chore, Left, SettlePolicy};
 pub use lost::{LostRun, LostRuns};
 pub use refused::Refused;
 pub use sight::Seen;

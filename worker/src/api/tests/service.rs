@@ -66,14 +66,12 @@ impl Service {
         };
         let (driver, inputs) = mpsc::channel(8);
         let shared = Arc::new(Shared::default());
-        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
         let api = Arc::new(Api {
             chain: Arc::new(RpcChain::new(&endpoints).unwrap()),
             store: store.clone(),
             artifacts: Arc::clone(&artifacts),
             driver,
             shared: Arc::clone(&shared),
-            metrics: recorder.handle(),
             provider: key(7),
             operator: key(8),
             runtime_class: [0; 32],

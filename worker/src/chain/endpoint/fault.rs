@@ -41,7 +41,7 @@ pub(in crate::chain) enum Fault {
 
 /// An error in JSON-RPC's words.
 #[derive(Deserialize)]
-pub(super) struct Answered {
+pub(super) struct Error {
     code: i64,
     #[serde(default)]
     message: String,
@@ -54,14 +54,15 @@ const LONGEST: usize = 200;
 
 impl Fault {
     /// What an error in an answer means.
-    pub(super) fn answered(error: Answered) -> Self {
+    pub(super) fn answered(error: Error) -> Self {
         // Behind, unhealthy, slot not there or not reached, no snapshot of it, still starting.
         const UNABLE: [i64; 4] = [-32_004, -32_005, -32_014, -32_016];
-        // No snapshot, not indexed, history pruned, unknown method, internal error.
-        const UNWILLING: [i64; 5] = [-32_008, -32_010, -32_011, -32_601, -32_603];
+        // Preflight failure, wrong signature, precompile failure, signatures of another length, version of
+        // transactions, parameters. Whatever else a node says, a spent quota or a lack of its own, another may not.
+        const REQUEST: [i64; 6] = [-32_002, -32_003, -32_006, -32_013, -32_015, -32_602];
         // Not Solana's, but of gateways before nodes.
         const LIMITED: [i64; 2] = [429, -32_429];
-        let Answered {
+        let Error {
             code,
             message,
             data,
@@ -72,14 +73,14 @@ impl Fault {
             Self::Limited { retry_after: None }
         } else if UNABLE.contains(&code) {
             Self::Unable { code, message }
-        } else if UNWILLING.contains(&code) {
-            Self::Unwilling { code, message }
-        } else {
+        } else if REQUEST.contains(&code) {
             Self::Request {
                 code,
                 message,
                 data,
             }
+        } else {
+            Self::Unwilling { code, message }
         }
     }
 

@@ -1,6 +1,6 @@
 //! What is known of a node, and when it may be asked again. Pure: time and chance are arguments.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -16,6 +16,11 @@ const SLOW: Duration = Duration::from_secs(2);
 /// Pauses after failures: doubled each time, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// After so many failures in a row of one kind of request, that kind goes to other nodes first.
+const TOO_MANY: u32 = 2;
+/// For so long after each of them, up to the longest.
+const AVOIDED: Duration = Duration::from_secs(30);
+const LONGEST_AVOIDED: Duration = Duration::from_secs(600);
 /// A node of another chain is looked at again after this: it may have been a mistake of its own.
 const FOREIGN_PAUSE: Duration = Duration::from_secs(60);
 /// A node that asks for more than this gets it no longer.
@@ -47,12 +52,22 @@ struct Tip {
     last: Instant,
 }
 
+/// Failures in a row.
+#[derive(Clone, Copy, Debug)]
+struct Failing {
+    times: u32,
+    last: Instant,
+}
+
 #[derive(Debug, Default)]
 pub(in crate::chain) struct Health {
     verified: bool,
     foreign: bool,
     limited: bool,
-    failures: u32,
+    /// It has failed since it last showed its chain.
+    failed: bool,
+    /// By kind of request, until one of that kind is answered: who passes checks may fail at all else.
+    failing: BTreeMap<&'static str, Failing>,
     /// Not asked before.
     rests_until: Option<Instant>,
     latency: Option<Duration>,
@@ -94,12 +109,31 @@ impl Health {
         (!left.is_zero()).then_some(left)
     }
 
+    /// Whether it has failed since it last showed its chain.
     pub fn fails(&self) -> bool {
-        self.failures > 0
+        self.failed
     }
 
+    /// In a row, of the kind of request that fails most.
     pub fn failures(&self) -> u32 {
-        self.failures
+        let times = self.failing.values().map(|failing| failing.times);
+        times.max().unwrap_or(0)
+    }
+
+    /// Whether other nodes are asked before it, of this kind.
+    pub fn avoids(&self, kind: &str, now: Instant) -> bool {
+        self.failing.get(kind).is_some_and(|failing| {
+            let avoided = AVOIDED.saturating_mul(failing.times).min(LONGEST_AVOIDED);
+            failing.times >= TOO_MANY && now.saturating_duration_since(failing.last) < avoided
+        })
+    }
+
+    /// One more failure of this kind; how many in a row that makes.
+    pub fn count(&mut self, kind: &'static str, now: Instant) -> u32 {
+        let before = self.failing.get(kind).map_or(0, |failing| failing.times);
+        let times = before.saturating_add(1);
+        self.failing.insert(kind, Failing { times, last: now });
+        times
     }
 
     pub fn latency(&self) -> Option<Duration> {
@@ -133,8 +167,15 @@ impl Health {
         }
     }
 
-    /// It answered. `took` where that says something of the node.
-    pub fn answered(&mut self, now: Instant, took: Option<Duration>, slot: Option<u64>) {
+    /// It answered a request of this kind. `took` where that says something of the node.
+    pub fn answered(
+        &mut self,
+        kind: &str,
+        now: Instant,
+        took: Option<Duration>,
+        slot: Option<u64>,
+    ) {
+        self.failing.remove(kind);
         if let Some(took) = took {
             // A quarter of each new one: a single late answer changes little.
             let before = self.latency.unwrap_or(took);
@@ -158,7 +199,7 @@ impl Health {
         self.verified = true;
         self.foreign = false;
         self.limited = false;
-        self.failures = 0;
+        self.failed = false;
         self.rests_until = None;
         self.last_error = None;
     }
@@ -171,12 +212,18 @@ impl Health {
         self.last_error = Some(reason);
     }
 
-    /// It failed; the pause until it may be asked again. Whatever it failed with but a wish to be asked
+    /// It failed at this kind of request; the pause until it may be asked again. Whatever it failed with but a wish to be asked
     /// less, it must show again which chain it serves.
-    pub fn failed(&mut self, now: Instant, fault: &Fault, jitter: u32) -> Duration {
-        self.failures = self.failures.saturating_add(1);
+    pub fn failed(
+        &mut self,
+        kind: &'static str,
+        now: Instant,
+        fault: &Fault,
+        jitter: u32,
+    ) -> Duration {
+        self.failed = true;
         self.last_error = Some(fault.to_string());
-        let doublings = self.failures.saturating_sub(1).min(16);
+        let doublings = self.count(kind, now).saturating_sub(1).min(16);
         let pause = FIRST_PAUSE
             .saturating_mul(1 << doublings)
             .min(LONGEST_PAUSE);
@@ -210,13 +257,15 @@ impl Health {
 mod tests {
     use super::*;
 
+    const KIND: &str = "getBalance";
+
     fn second(count: u64) -> Duration {
         Duration::from_secs(count)
     }
 
     fn healthy(now: Instant) -> Health {
         let mut health = Health::default();
-        health.answered(now, Some(Duration::from_millis(50)), Some(1_000));
+        health.answered(KIND, now, Some(Duration::from_millis(50)), Some(1_000));
         health.verify();
         health
     }
@@ -227,7 +276,7 @@ mod tests {
         let mut health = healthy(now);
         assert_eq!(health.state(now, None), State::Healthy);
         let pauses: Vec<_> = (0..8)
-            .map(|_| health.failed(now, &Fault::Broken, 0).as_millis())
+            .map(|_| health.failed(KIND, now, &Fault::Broken, 0).as_millis())
             .collect();
         assert_eq!(
             pauses,
@@ -237,8 +286,29 @@ mod tests {
         assert_eq!(health.state(now + second(10), None), State::Unchecked);
         health.verify();
         assert_eq!(health.state(now, None), State::Healthy);
-        let pause = health.failed(now, &Fault::Broken, 1_000);
+        health.answered(KIND, now, None, None);
+        let pause = health.failed(KIND, now, &Fault::Broken, 1_000);
         assert_eq!(pause.as_millis(), 750, "a pause and up to half of it");
+    }
+
+    #[test]
+    fn endpoint_that_passes_checks_and_fails_at_one_thing_is_asked_for_it_last() {
+        let now = Instant::now();
+        let mut health = healthy(now);
+        let mut pauses = Vec::new();
+        for _ in 0..3 {
+            let pause = health.failed("sendTransaction", now, &Fault::Broken, 0);
+            pauses.push((pause.as_millis(), health.avoids("sendTransaction", now)));
+            health.verify();
+            health.answered(KIND, now, None, None);
+        }
+        assert_eq!(pauses, [(500, false), (1_000, true), (2_000, true)]);
+        assert!(!health.avoids(KIND, now) && !health.fails());
+        assert_eq!(health.failures(), 3);
+        assert!(health.avoids("sendTransaction", now + second(89)));
+        assert!(!health.avoids("sendTransaction", now + second(90)));
+        health.answered("sendTransaction", now, None, None);
+        assert!(!health.avoids("sendTransaction", now));
     }
 
     #[test]
@@ -248,10 +318,10 @@ mod tests {
         let limited = |seconds| Fault::Limited {
             retry_after: Some(second(seconds)),
         };
-        assert_eq!(health.failed(now, &limited(7), 999), second(7));
+        assert_eq!(health.failed(KIND, now, &limited(7), 999), second(7));
         assert_eq!(health.state(now + second(6), None), State::Limited);
         assert_eq!(health.state(now + second(7), None), State::Healthy);
-        assert_eq!(health.failed(now, &limited(86_400), 0), second(120));
+        assert_eq!(health.failed(KIND, now, &limited(86_400), 0), second(120));
     }
 
     #[test]
@@ -260,14 +330,14 @@ mod tests {
         let mut health = healthy(now);
         assert_eq!(health.state(now, Some(1_100)), State::Healthy);
         assert_eq!(health.state(now, Some(1_101)), State::Behind);
-        health.answered(now + second(29), None, Some(1_000));
+        health.answered(KIND, now + second(29), None, Some(1_000));
         assert_eq!(health.state(now + second(29), None), State::Healthy);
         assert_eq!(health.tip(now + second(29)), Some(1_000));
-        health.answered(now + second(30), None, Some(999));
+        health.answered(KIND, now + second(30), None, Some(999));
         assert_eq!(health.state(now + second(30), None), State::Behind);
         assert_eq!(health.tip(now + second(30)), None);
         let later = now + second(31);
-        health.answered(later, Some(second(9)), Some(1_001));
+        health.answered(KIND, later, Some(second(9)), Some(1_001));
         assert_eq!(health.state(later, None), State::Slow);
         assert_eq!(health.tip(later + second(30)), None, "not seen for long");
     }

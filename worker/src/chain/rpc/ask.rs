@@ -20,6 +20,7 @@ use crate::chain::{ChainError, Clock, SignatureState, Simulation, Snapshot, Want
 
 /// Accounts in one request, as nodes allow.
 const PAGE: usize = 100;
+pub(super) const SIMULATE: &str = "simulateTransaction";
 /// Signatures in one request, likewise.
 const SIGNATURES: usize = 256;
 
@@ -44,8 +45,7 @@ impl RpcChain {
         self.ask(
             "getProgramAccounts",
             filter::listing::<T>(&only),
-            |answer| {
-                let accounts: Vec<RpcKeyedAccount> = parse(answer)?;
+            |accounts: Vec<RpcKeyedAccount>| {
                 // An account of a later layout is not ours to judge; the others are no worse for it.
                 Ok(accounts.iter().filter_map(listed).collect())
             },
@@ -164,7 +164,7 @@ impl RpcChain {
                 fee: result.fee,
             })
         };
-        let asked = self.ask_in_turn(candidates, "simulateTransaction", &parameters, read);
+        let asked = self.ask_in_turn(candidates, SIMULATE, &parameters, read);
         asked.await.map(|(_, simulation)| simulation)
     }
 

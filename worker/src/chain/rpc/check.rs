@@ -35,20 +35,20 @@ impl RpcChain {
         let checked = async {
             let none = json!([]);
             let genesis = endpoint
-                .ask("getGenesisHash", &none, longest, parse::<String>)
+                .check("getGenesisHash", &none, longest, parse::<String>)
                 .await?;
             let accounts = json!([
                 [PROGRAM_ID.to_string(), CLOCK_SYSVAR.to_string()],
                 encoding()
             ]);
             let program = endpoint
-                .ask("getMultipleAccounts", &accounts, longest, has_program)
+                .check("getMultipleAccounts", &accounts, longest, has_program)
                 .await?;
             Ok(Shown { genesis, program })
         };
         let checked: Result<Shown, Fault> = checked.await;
         // Whoever does not say which chain it serves is not used, whatever else it can do.
-        checked.inspect_err(|fault| endpoint.rest(fault)).ok()
+        checked.inspect_err(|fault| endpoint.fail_check(fault)).ok()
     }
 
     pub(super) fn settle(&self, position: usize, shown: Option<Shown>) {

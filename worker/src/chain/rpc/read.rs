@@ -9,7 +9,7 @@ use assay_client::{
     slot_hashes::SlotHashes,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde_json::json;
+use serde_json::{Value, json};
 use solana_account_decoder_client_types::UiAccount;
 use solana_client::rpc_response::Response;
 use solana_message::Hash;
@@ -18,6 +18,7 @@ use solana_transaction_error::TransactionError;
 
 use super::{
     RpcChain,
+    ask::SIMULATE,
     wire::{asked, encoding, parse, read_cost},
 };
 use crate::chain::{
@@ -246,6 +247,7 @@ impl Chain for RpcChain {
 
     async fn simulate_elsewhere(&self, transaction: &[u8]) -> Option<Simulation> {
         let candidates = self.candidates().await;
+        let candidates = self.in_order(&candidates, SIMULATE);
         let others = candidates.get(1..)?;
         self.simulated(others, transaction).await.ok()
     }
@@ -299,7 +301,7 @@ impl Chain for RpcChain {
         let config = json!({
             "encoding": "base64", "commitment": "confirmed", "maxSupportedTransactionVersion": 0,
         });
-        self.ask("getTransaction", json!([text, config]), |answer| {
+        self.ask("getTransaction", json!([text, config]), |answer: Value| {
             Ok(answer.get("meta").and_then(read_cost))
         })
         .await

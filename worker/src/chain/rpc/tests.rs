@@ -15,6 +15,7 @@ use crate::chain::{
 };
 
 mod disagreement;
+mod failover;
 
 fn address(byte: u8) -> Address {
     Address::new_from_array([byte; 32])

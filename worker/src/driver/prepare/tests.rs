@@ -51,10 +51,7 @@ fn nothing(folder: &std::path::Path, class: [u8; 32]) -> Sources<RpcChain> {
 async fn job_of_a_class_that_is_not_this_machines_is_never_run() {
     let folder = tempfile::tempdir().unwrap();
     let sources = nothing(folder.path(), [7; 32]);
-    let auditors = Auditors {
-        needed: 0,
-        provider: Address::default(),
-    };
+    let auditors = Auditors::new(0, Address::default());
     let mut job = JobData::zeroed();
     job.status = JobStatus::Claimed as u8;
     for (class, is_other) in [([8; 32], true), ([7; 32], false), ([0; 32], false)] {
@@ -70,92 +67,6 @@ async fn job_of_a_class_that_is_not_this_machines_is_never_run() {
         );
         let never = error.fault() == PrepareFault::Never;
         assert_eq!(never, is_other, "{error}");
-    }
-}
-
-#[test]
-fn auditors_are_others_with_aged_stake_enough_for_a_seat() {
-    let key = |byte| Address::new_from_array([byte; 32]);
-    let mut job = JobData::zeroed();
-    (job.audit_fee, job.ticket_stake) = (10, 100);
-    (job.created_at, job.stake_age_secs) = (1_000, 50);
-    let provider = |change: fn(&mut ProviderData)| {
-        let mut provider = ProviderData::zeroed();
-        (provider.stake, provider.aged_at) = (1_000, 950);
-        change(&mut provider);
-        provider
-    };
-    let providers = [
-        (key(1), provider(|_| ())),
-        (key(2), provider(|_| ())),
-        (key(3), provider(|other| other.stake = 99)),
-        (key(4), provider(|other| other.aged_at = 951)),
-        (key(5), provider(|other| other.reserved = 951)),
-        (key(6), provider(|other| other.reserved = 950)),
-    ];
-    let auditors = Auditors {
-        needed: 2,
-        provider: key(1),
-    };
-    assert_eq!(auditors.count(&providers, &job), 2, "providers 2 and 6");
-    job.runtime_class = [1; 32];
-    assert_eq!(auditors.count(&providers, &job), 0);
-}
-
-/// Engines in which every model fits and has no tensors.
-struct Loading;
-
-impl Engines for Loading {
-    fn load<'a>(&'a self, _: &'a Model) -> BoxFuture<'a, Result<ModelInfo, EngineError>> {
-        Box::pin(async { Ok(ModelInfo::default()) })
-    }
-
-    fn run<'a>(
-        &'a self,
-        _: &'a Model,
-        _: &'a [u8],
-        _: Duration,
-    ) -> BoxFuture<'a, Result<Outcome, EngineError>> {
-        unreachable!("nothing is run here")
-    }
-
-    fn kill(&self) {}
-}
-
-fn put(cache: &Cache, bytes: &[u8]) -> Digest {
-    let digest = Digest::of(&[bytes]);
-    let size = u64::try_from(bytes.len()).unwrap();
-    let mut incoming = cache.incoming(digest, size).unwrap();
-    incoming.write(bytes).unwrap();
-    incoming.finish().unwrap();
-    digest
-}
-
-/// A job for a model of 100 bytes, with an input of 10; both are at hand.
-fn at_hand(node: &Node, artifacts: &Artifacts, number: u8) -> JobData {
-    let input = [&2_u64.to_le_bytes()[..], b"{}"].concat();
-    let model = Address::new_from_array([number; 32]);
-    let digest = put(&artifacts.models, &[number; 100]);
-    let account = ModelData {
-        version: LAYOUT_VERSION,
-        digest: digest.0,
-        size: 100,
-        ..ModelData::zeroed()
-    };
-    let account = Account {
-        owner: PROGRAM_ID,
-        lamports: 1,
-        data: encode(&account),
-        executable: false,
-    };
-    node.world().accounts.insert(model, account);
-    JobData {
-        model,
-        model_digest: digest.0,
-        input_digest: put(&artifacts.blobs, &input).0,
-        input_bytes: 10,
-        output_profile: [OutputProfile::UNUSED; 8],
-        ..JobData::zeroed()
     }
 }
 

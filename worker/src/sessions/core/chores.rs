@@ -4,6 +4,8 @@ use assay_client::protocol::{
     BasisPoints, Lamports, SessionStatus, UnixSeconds, amount::split_price,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{Channel, Payment};
 
 /// Lamports of a settlement: the operator's signature and the voucher's.
@@ -35,7 +37,28 @@ pub enum Chore {
     Close,
 }
 
+/// What is not at its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// That are being answered.
+    pub requests: u64,
+    /// Lamports of vouchers that are worth a settlement.
+    pub unsettled: u64,
+    /// Settlements and closes that are under way.
+    pub settlements: u64,
+}
+
 impl Channel {
+    /// What of it is not at its end.
+    pub fn left(&self, now: UnixSeconds) -> Left {
+        let worth = self.is_worth_settling(now);
+        Left {
+            requests: u64::from(self.under_way),
+            unsettled: if worth { self.unsettled() } else { 0 },
+            settlements: u64::from(self.sending_since.is_some()),
+        }
+    }
+
     /// What is to be sent now. `ending`: this worker stops serving.
     pub fn chore(&self, now: UnixSeconds, policy: &SettlePolicy, ending: bool) -> Option<Chore> {
         // A pause that is longer than any is a clock's that was set back.

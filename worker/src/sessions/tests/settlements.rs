@@ -76,6 +76,18 @@ fn sent(world: &World) -> usize {
 }
 
 #[tokio::test]
+async fn vouchers_are_left_until_they_are_settled_and_dust_is_not_waited_for() {
+    let world = paid(999_999).await;
+    let unsettled = Left {
+        unsettled: 999_999,
+        ..Left::default()
+    };
+    assert_eq!(world.sessions.left(), unsettled);
+    let dust = paid(10_000).await;
+    assert_eq!(dust.sessions.left(), Left::default());
+}
+
+#[tokio::test]
 async fn value_at_risk_is_settled_once_and_noted() {
     let world = paid(999_999).await;
     world.settle().await;
