@@ -97,6 +97,28 @@ async fn kept_model_that_computes_something_else_is_dropped_and_the_model_loaded
     );
 }
 
+/// As a disk might do: what is altered says and computes the same, so that its digest alone tells.
+#[tokio::test]
+async fn kept_model_of_another_digest_is_dropped_though_it_loads() {
+    let digits = model("digits.onnx");
+    let folder = kept(&digits).await;
+    let path = only_file(&folder, &digits);
+    let file = fs::read(&path).unwrap();
+    let mut altered = file.clone();
+    let producer = altered.windows(5).rposition(|name| name == b"assay");
+    altered[producer.unwrap()] = b'b';
+    let end = altered.len() - 32;
+    let sealed = [&altered[..end], &Digest::of(&[&altered[..end]]).0].concat();
+    for (written, is_kept) in [(sealed, true), (altered, false)] {
+        fs::write(&path, written).unwrap();
+        let host = keeping(folder.path(), EngineConfig::default());
+        host.load(&digits).await.unwrap();
+        assert_eq!(was_kept(&host, &digits), is_kept);
+        host.settled().await;
+    }
+    assert_eq!(fs::read(&path).unwrap(), file, "kept anew");
+}
+
 #[tokio::test]
 async fn what_is_kept_must_be_a_graph() {
     let digits = model("digits.onnx");

@@ -13,7 +13,7 @@ use super::{
     pool::{Want, Work},
     ps::{EngineState, Hex},
 };
-use crate::{backend::ModelRefused, error::EngineError, info::ModelInfo};
+use crate::{backend::ModelRefused, error::EngineError, info::ModelInfo, shared::Shared};
 
 /// Least time that is left to a model whose kept form does not load.
 const LEAST_RESERVE: Duration = Duration::from_secs(2);
@@ -62,17 +62,20 @@ impl Inner {
         let kept = self.kept(model, &engine);
         let began = Instant::now();
         let found = match &kept {
-            Some((models, key)) => look_up(models, *key, deadline).await,
+            Some((models, key)) => look_up((models, *key), engine.memory(), deadline).await,
             None => Found::Nothing,
         };
-        let wanted = found != Found::GainsNothing;
+        if matches!(found, Found::Late) {
+            engine = self.anew(number, deadline).await?;
+        }
+        let wanted = !matches!(found, Found::GainsNothing | Found::Late);
         if let Some((models, key)) = &kept
-            && let Found::Kept { optimised, cold } = found
+            && let Found::Kept { entry, cold } = found
         {
             // What does not load leaves the model itself as much time as it takes.
             let reserve = cold.map_or(Duration::MAX, |cold| cold.saturating_mul(2));
             let (process, limit) = (engine.pid(), deadline.leaving(reserve.max(LEAST_RESERVE)));
-            let loading = engine.load_optimised(model.digest, optimised, limit);
+            let loading = engine.load_optimised(model.digest, entry, limit);
             match self.watched(process, loading).await {
                 Ok(Ok(())) => {
                     models.used(*key, began.elapsed());
@@ -195,12 +198,16 @@ impl Inner {
 
 /// What is kept of the model. A disk that does not answer leaves the model itself time to load; who knows
 /// what it would make of a second write is not asked to keep it.
-async fn look_up(models: &Arc<OptimisedModels>, key: Key, deadline: Deadline) -> Found {
-    let looking = models.get(key);
+async fn look_up(
+    (models, key): (&Arc<OptimisedModels>, Key),
+    memory: Option<Arc<Shared>>,
+    deadline: Deadline,
+) -> Found {
+    let looking = models.get(key, memory);
     let limit = deadline.leaving(Duration::MAX);
     timeout_at(limit.at, looking).await.unwrap_or_else(|_| {
         let (model, limit) = (Hex(&key.model), limit.limit);
         tracing::warn!(%model, ?limit, "the folder of optimised models does not answer; the model is loaded without");
-        Found::GainsNothing
+        Found::Late
     })
 }

@@ -21,12 +21,18 @@ use tempfile::NamedTempFile;
 use tokio::sync::watch;
 
 use super::{engine::Optimised, ps::Hex};
+use crate::shared::Shared;
 
+pub use entry::Entry;
 pub use key::Key;
+pub use laid::Laid;
+
+use entry::Unread;
 use times::Times;
 
 mod entry;
 mod key;
+mod laid;
 mod times;
 
 /// What files of the folder end with. Nothing else in it is touched.
@@ -57,13 +63,15 @@ pub enum OptimisedError {
 }
 
 /// What there is of a model.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Found {
     Nothing,
     /// It was kept, and loaded no quicker.
     GainsNothing,
+    /// The disk did not answer in time, and may yet write to where the graph was to be laid.
+    Late,
     Kept {
-        optimised: Optimised,
+        entry: Entry,
         /// What the model took to load when it was kept, if that is known.
         cold: Option<Duration>,
     },
@@ -102,21 +110,22 @@ impl OptimisedModels {
         self.limit
     }
 
-    /// What was kept, if anything was, and is whole and this model's.
-    pub(super) async fn get(self: &Arc<Self>, key: Key) -> Found {
+    /// What was kept, if anything was and is this model's. Its graph is laid into the memory that the engine
+    /// shares which is to load it, if it shares any.
+    pub(super) async fn get(self: &Arc<Self>, key: Key, memory: Option<Arc<Shared>>) -> Found {
         let models = Arc::clone(self);
-        let getting = tokio::task::spawn_blocking(move || models.find(&key));
+        let getting = tokio::task::spawn_blocking(move || models.find(&key, memory));
         getting.await.unwrap_or(Found::Nothing)
     }
 
-    fn find(&self, key: &Key) -> Found {
+    fn find(&self, key: &Key, memory: Option<Arc<Shared>>) -> Found {
         let times = Times::read(&self.times_path(key));
         if times.is_some_and(|times| times.gain_nothing()) {
             return Found::GainsNothing;
         }
         let cold = times.map(|times| times.cold());
-        let found = self.read(key);
-        found.map_or(Found::Nothing, |optimised| Found::Kept { optimised, cold })
+        let found = self.read(key, memory);
+        found.map_or(Found::Nothing, |entry| Found::Kept { entry, cold })
     }
 
     /// Notes what it took to find and load an entry, in the background. One that gains nothing is dropped.
@@ -144,26 +153,24 @@ impl OptimisedModels {
         }
     }
 
-    fn read(&self, key: &Key) -> Option<Optimised> {
+    fn read(&self, key: &Key, memory: Option<Arc<Shared>>) -> Option<Entry> {
         let path = self.path(key);
-        let bytes = match fs::read(&path) {
+        let read = match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-            Err(source) => Err(self.failed_by(source)),
-            Ok(bytes) => Ok(bytes),
-        };
-        let read = bytes.and_then(|bytes| entry::read(key, bytes));
-        match read {
-            Ok(optimised) => {
+            Err(source) => Err(Unread::Io(source)),
+            Ok(mut file) => entry::read(key, &mut file, memory).inspect(|_| {
                 // An entry whose use cannot be noted is an older one.
-                let _: io::Result<()> = File::open(&path).and_then(|file| file.set_modified(now()));
-                Some(optimised)
-            }
-            Err(error) => {
-                tracing::warn!(model = %Hex(&key.model), %error, "an optimised model is dropped");
-                self.drop_file(&path);
-                None
-            }
-        }
+                let _: io::Result<()> = file.set_modified(now());
+            }),
+        };
+        let error = match read {
+            Ok(entry) => return Some(entry),
+            Err(Unread::Io(source)) => self.failed_by(source),
+            Err(Unread::Spoiled(reason)) => OptimisedError::Spoiled(reason),
+        };
+        tracing::warn!(model = %Hex(&key.model), %error, "an optimised model is dropped");
+        self.drop_file(&path);
+        None
     }
 
     /// Drops what did not load.

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, ErrorKind},
+    io::{self, ErrorKind, Read as _, Seek as _},
     ops::Range,
     os::{
         fd::{AsRawFd, OwnedFd},
@@ -21,6 +21,8 @@ use super::Sizes;
 
 /// Inputs above this size give their memory back after the run.
 const LARGE: u64 = 8 << 20;
+/// So much is read at once: what a core's own cache holds.
+const PIECE: usize = 256 << 10;
 
 /// The engine's side: both places, mapped.
 pub struct Window {
@@ -99,6 +101,32 @@ impl Shared {
     pub fn give_model(&self, model: &[u8]) -> io::Result<()> {
         self.given.set_len(length(model))?;
         self.given.write_all_at(model, 0)
+    }
+
+    /// Hands over so many bytes of a file, from where it is read next.
+    pub fn give_file(&self, file: &mut File, length: u64) -> io::Result<()> {
+        self.given.set_len(length)?;
+        (&self.given).rewind()?;
+        // From file to file the kernel copies, and nothing passes through this process.
+        let copied = io::copy(&mut file.take(length), &mut &self.given)?;
+        if copied == length {
+            return Ok(());
+        }
+        Err(ErrorKind::UnexpectedEof.into())
+    }
+
+    /// Reads so many bytes of what was given, piece by piece.
+    pub fn each_given(&self, length: u64, mut each: impl FnMut(&[u8])) -> io::Result<()> {
+        let mut piece = vec![0; PIECE];
+        let mut at = 0;
+        while at < length {
+            let left = usize::try_from(length.saturating_sub(at)).unwrap_or(PIECE);
+            let piece = piece.get_mut(..left.min(PIECE)).unwrap_or_default();
+            self.given.read_exact_at(piece, at)?;
+            each(piece);
+            at = at.saturating_add(self::length(piece));
+        }
+        Ok(())
     }
 
     /// Frees the model's memory, and makes room for inputs.
@@ -210,6 +238,27 @@ mod tests {
         assert_eq!(window.given(0..64).unwrap(), [0; 64], "the model is gone");
         window.both().1[3..6].copy_from_slice(b"out");
         assert_eq!(shared.made(3..6).unwrap(), b"out");
+    }
+
+    #[test]
+    fn file_is_given_from_where_it_is_read_next_and_comes_back_in_pieces() {
+        let (window, shared) = pair();
+        let mut file = tempfile::tempfile().unwrap();
+        let bytes: Vec<u8> = (0..600_000_u32).flat_map(u32::to_le_bytes).collect();
+        file.write_all_at(&bytes, 0).unwrap();
+        file.seek(io::SeekFrom::Start(7)).unwrap();
+        let rest = &bytes[7..2_000_000];
+        shared.give_model(&[1; 10]).unwrap();
+        shared.give_file(&mut file, length(rest)).unwrap();
+        assert_eq!(window.given(0..rest.len()).unwrap(), rest);
+        let mut read = Vec::new();
+        let add = |piece: &[u8]| read.extend_from_slice(piece);
+        shared.each_given(length(rest), add).unwrap();
+        assert_eq!(read, rest);
+        assert_eq!(file.stream_position().unwrap(), 2_000_000);
+        let end = length(&bytes) - 2_000_000;
+        shared.give_file(&mut file, end + 1).unwrap_err();
+        shared.each_given(end + 2, |_| ()).unwrap_err();
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Where there is no `memfd`: everything goes through the pipe.
 
-use std::{convert::Infallible, io, ops::Range};
+use std::{convert::Infallible, fs::File, io, ops::Range};
 
 /// There is none.
 pub struct Window(Infallible);
@@ -21,6 +21,14 @@ pub struct Shared(Infallible);
 
 impl Shared {
     pub fn give_model(&self, _: &[u8]) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    pub fn give_file(&self, _: &mut File, _: u64) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    pub fn each_given(&self, _: u64, _: impl FnMut(&[u8])) -> io::Result<()> {
         match self.0 {}
     }
 

@@ -12,10 +12,12 @@ use crate::{
     frame::{Kept, Request, Response},
     host::{
         Deadline, Model,
+        optimised::{Entry, Laid},
         ps::{EngineState, Hex},
     },
     info::ModelInfo,
     placement::Placement,
+    shared::Shared,
 };
 
 const DOING: &str = "load the model";
@@ -72,24 +74,39 @@ impl Engine {
         Ok(optimised.map(|optimised| (optimised, took)))
     }
 
-    /// Has it load what another engine has made of the model. It must say and compute the same.
+    /// The memory in which it is given its model, if it shares any.
+    pub fn memory(&self) -> Option<Arc<Shared>> {
+        self.shared.clone()
+    }
+
+    /// Has it load what another engine has made of the model, which lies before it. It must be what was written,
+    /// and say and compute the same; whether it was written is looked at meanwhile.
     pub async fn load_optimised(
         &mut self,
         model: Digest,
-        optimised: Optimised,
+        entry: Entry,
         deadline: Deadline,
     ) -> Result<(), EngineError> {
         self.written = None;
-        let Optimised {
-            info: kept_info,
-            sample: kept_sample,
-            graph,
-        } = optimised;
-        let request = |shared| Request::LoadOptimised {
-            shared,
-            info: kept_info.clone(),
+        let (graph, seal) = (entry.graph, entry.seal);
+        let (shared, body) = match &graph {
+            Laid::Shared { length, .. } => (Some(*length), Arc::default()),
+            Laid::Here(bytes) => (None, Arc::clone(bytes)),
         };
-        let response = self.give(graph, request, deadline).await?;
+        let info = entry.info.clone();
+        let request = Request::LoadOptimised { shared, info };
+        let loading = self.call(DOING, &request, &body, deadline);
+        let loading = async { loading.await.map_err(Some) };
+        let checking = async {
+            let held = aside(move || seal.holds(&graph)).await;
+            held.ok().filter(|held| *held).ok_or(None)
+        };
+        let response = match tokio::try_join!(loading, checking) {
+            Ok(((response, _), _)) => response,
+            Err(Some(error)) => return Err(error),
+            Err(None) => return Err(self.nonsense(DOING, "the file is not what was written")),
+        };
+        self.take_model_back().await?;
         let Response::Loaded {
             info,
             placement,
@@ -99,7 +116,7 @@ impl Engine {
         else {
             return Err(self.refused(DOING, response));
         };
-        if info != kept_info || sample != Some(kept_sample) {
+        if info != entry.info || sample != Some(entry.sample) {
             let reason = "the optimised model does not compute what the model does";
             return Err(self.nonsense(DOING, reason));
         }
@@ -114,24 +131,27 @@ impl Engine {
         request: impl FnOnce(Option<u64>) -> Request,
         deadline: Deadline,
     ) -> Result<Response, EngineError> {
-        let memory = |error: io::Error| RuntimeFault::OutOfMemory {
-            reason: format!("the model finds no place: {error}"),
-        };
         let Some(shared) = self.shared.clone() else {
             let request = request(None);
             let called = self.call(DOING, &request, bytes.as_ref(), deadline);
             return Ok(called.await?.0);
         };
         let length = u64::try_from(bytes.as_ref().len()).unwrap_or(u64::MAX);
-        let giving = Arc::clone(&shared);
-        let given = aside(move || giving.give_model(bytes.as_ref())).await;
-        given.map_err(memory)?;
+        let given = aside(move || shared.give_model(bytes.as_ref())).await;
+        given.map_err(no_place)?;
         let request = request(Some(length));
         let response = self.call(DOING, &request, &[], deadline).await?.0;
-        aside(move || shared.take_model_back())
-            .await
-            .map_err(memory)?;
+        self.take_model_back().await?;
         Ok(response)
+    }
+
+    /// Frees the memory of the file that it has loaded.
+    async fn take_model_back(&self) -> Result<(), EngineError> {
+        if let Some(shared) = self.shared.clone() {
+            let taken = aside(move || shared.take_model_back()).await;
+            taken.map_err(no_place)?;
+        }
+        Ok(())
     }
 
     /// What it has written, or why there is nothing to keep.
@@ -169,6 +189,12 @@ impl Engine {
             (entry.loaded, entry.used) = (Some(now), now);
             (entry.placement, entry.optimised) = (placement, optimised);
         });
+    }
+}
+
+fn no_place(error: io::Error) -> RuntimeFault {
+    RuntimeFault::OutOfMemory {
+        reason: format!("the model finds no place: {error}"),
     }
 }
 

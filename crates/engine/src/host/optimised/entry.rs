@@ -1,13 +1,20 @@
 //! The form of a file: `"ASOM1\0\0\0" | length of the head u64le | head | graph | sha256 of all before`.
 //! The head, in JSON, says whose graph it is.
 
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    sync::Arc,
+};
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Key, OptimisedError, count};
+use super::{Key, Laid, OptimisedError, count};
 use crate::{
     host::{engine::Optimised, ps::Hex},
     info::ModelInfo,
+    shared::Shared,
 };
 
 const MAGIC: [u8; 8] = *b"ASOM1\0\0\0";
@@ -39,35 +46,82 @@ pub fn write(key: &Key, optimised: &Optimised) -> Result<(Vec<u8>, [u8; 32]), Op
     Ok((before, digest.into()))
 }
 
-/// What a file holds, if it is whole and was written for this key.
-pub fn read(key: &Key, mut file: Vec<u8>) -> Result<Optimised, OptimisedError> {
-    let spoiled = OptimisedError::Spoiled;
-    let short = || spoiled("it is cut short");
-    let (body, digest) = file.split_last_chunk::<32>().ok_or_else(short)?;
-    if <[u8; 32]>::from(Sha256::digest(body)) != *digest {
-        return Err(spoiled("its digest is another"));
+/// What is kept of a model, its graph laid where an engine finds it. To be used only once its seal was
+/// looked at.
+#[derive(Debug)]
+pub struct Entry {
+    /// What was said of the model.
+    pub info: ModelInfo,
+    /// Digest in hex of what it gave on a sample.
+    pub sample: String,
+    pub graph: Laid,
+    pub seal: Seal,
+}
+
+/// By which a file is known to be what was written.
+#[derive(Clone, Debug)]
+pub struct Seal {
+    /// Of all that comes before the graph.
+    before: Sha256,
+    digest: [u8; 32],
+}
+
+impl Seal {
+    /// Whether all was written with this graph in it.
+    pub fn holds(self, graph: &Laid) -> io::Result<bool> {
+        Ok(graph.digest(self.before)? == self.digest)
     }
-    let end = body.len();
-    let (magic, rest) = body.split_first_chunk().ok_or_else(short)?;
-    if *magic != MAGIC {
-        return Err(spoiled("it has another form"));
+}
+
+/// Why a file is not read.
+#[derive(Debug)]
+pub enum Unread {
+    Io(io::Error),
+    Spoiled(&'static str),
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => CUT,
+            _ => Self::Io(error),
+        }
     }
-    let (length, rest) = rest.split_first_chunk().ok_or_else(short)?;
-    let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| short())?;
-    let (head, _) = rest.split_at_checked(length).ok_or_else(short)?;
-    let head: Head = serde_json::from_slice(head).map_err(|_| spoiled("its head is no head"))?;
+}
+
+const CUT: Unread = Unread::Spoiled("it is cut short");
+
+/// Lays what a file holds before an engine, if it was written for this key.
+pub fn read(key: &Key, file: &mut File, memory: Option<Arc<Shared>>) -> Result<Entry, Unread> {
+    let (mut magic, mut length) = ([0; 8], [0; 8]);
+    let mut left = file.metadata()?.len();
+    file.read_exact(&mut magic)?;
+    if magic != MAGIC {
+        return Err(Unread::Spoiled("it has another form"));
+    }
+    file.read_exact(&mut length)?;
+    let mut before = Sha256::new().chain_update(magic).chain_update(length);
+    let length = u64::from_le_bytes(length);
+    // Nothing is taken from the memory for a length that the file does not have.
+    left = left.checked_sub(16 + 32).ok_or(CUT)?;
+    left = left.checked_sub(length).ok_or(CUT)?;
+    let mut head = vec![0; usize::try_from(length).map_err(|_| CUT)?];
+    file.read_exact(&mut head)?;
+    before.update(&head);
+    let head: Head =
+        serde_json::from_slice(&head).map_err(|_| Unread::Spoiled("its head is no head"))?;
     let (model, facts) = (Hex(&key.model).to_string(), Hex(&key.facts).to_string());
     if (head.model, head.facts) != (model, facts) {
-        return Err(spoiled(
-            "it is another model's, or was made by another runtime",
-        ));
+        let reason = "it is another model's, or was made by another runtime";
+        return Err(Unread::Spoiled(reason));
     }
-    let start = MAGIC.len().saturating_add(8).saturating_add(length);
-    file.truncate(end);
-    file.drain(..start);
-    Ok(Optimised {
+    let graph = Laid::from(file, left, memory)?;
+    let mut digest = [0; 32];
+    file.read_exact(&mut digest)?;
+    Ok(Entry {
         info: head.info,
         sample: head.sample,
-        graph: file,
+        graph,
+        seal: Seal { before, digest },
     })
 }
