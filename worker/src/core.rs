@@ -200,16 +200,25 @@ impl Core {
 
     /// A reading of a job; older ones than the newest known are ignored.
     pub fn handle_job(&mut self, address: Address, job: &JobData, now: UnixSeconds) {
-        let Ok(status) = job.status() else { return };
+        if self.see(address, job, now) {
+            self.take_work(now);
+        }
+    }
+
+    /// Whether it shows anything new.
+    fn see(&mut self, address: Address, job: &JobData, now: UnixSeconds) -> bool {
+        let Ok(status) = job.status() else {
+            return false;
+        };
         if job.version != LAYOUT_VERSION {
-            return;
+            return false;
         }
         if let Some(work) = self.work.get_mut(&address) {
             work.missing_since = None;
             // Sequence numbers wrap: less than half the circle ahead is newer.
             let ahead = job.sequence.wrapping_sub(work.job.sequence);
             if ahead == 0 || ahead > u32::MAX / 2 {
-                return;
+                return false;
             }
             work.job = *job;
             work.touched = now;
@@ -222,7 +231,7 @@ impl Core {
             let open = status == JobStatus::Open && self.standing.is_accepting();
             let room = open && self.has_room(&job.requester);
             if !ours && restored.is_none() && !(open && room) {
-                return;
+                return false;
             }
             let mut work = Work::new(*job, now);
             if let Some(restored) = restored {
@@ -234,7 +243,7 @@ impl Core {
             self.work.insert(address, work);
         }
         self.follow(address, status, now);
-        self.take_work(now);
+        true
     }
 
     /// A reading at `slot` did not find the job's account. A node that lags or answers wrongly

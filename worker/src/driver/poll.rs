@@ -82,9 +82,7 @@ impl<C: Chain> Driver<C> {
         self.listing = false;
         match listing.open {
             Ok(open) => {
-                for (address, job) in &open {
-                    self.core.handle_job(*address, job, self.now);
-                }
+                self.core.handle_jobs(&open, self.now);
             }
             Err(error) => {
                 metrics::poll_failure();

@@ -107,3 +107,19 @@ fn live_jobs_are_shown_with_phase_and_deadline() {
     world.drain();
     assert!(world.core.live().is_empty());
 }
+
+#[test]
+fn dearest_of_a_list_is_prepared_first_wherever_it_stands() {
+    let listed = World::new(3);
+    let jobs = [2, 1, 0].map(|number| (address(number), listed.job(number)));
+    let mut world = World::with(0, |_| (), |policy| policy.preparing_jobs = 1);
+    world.core.handle_jobs(&jobs, UnixSeconds(world.now));
+    let prepared = std::iter::from_fn(|| world.core.poll_command());
+    let prepared: Vec<_> = prepared
+        .filter_map(|command| match command {
+            Command::Prepare { job } => Some(job),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(prepared, [address(0)], "job 0 pays the most");
+}
