@@ -52,7 +52,7 @@ pub use command::{
     AcknowledgeError, Acknowledgement, Action, Body, Command, Computed, Fresh, Intent,
     PrepareFault, Report, RunFault, SavedResult, SessionStep, Step, Submitted,
 };
-pub use guards::Funds;
+pub use guards::{Funds, LEAST_FREE_DISK};
 pub use limits::{LimitPolicy, LimitReport, Limits, Sample};
 pub use look::Counts;
 pub use measured::{Measured, Size, Took};

@@ -186,7 +186,8 @@ impl<C: Chain> Sessions<C> {
                 | Pause::PauseWindow
                 | Pause::GpuTemperature
                 | Pause::GpuPower
-                | Pause::CpuBusy => true,
+                | Pause::CpuBusy
+                | Pause::DiskFull => true,
                 // None of them stands against runs that are paid one by one.
                 Pause::Starting
                 | Pause::ChainUnreachable

@@ -45,12 +45,17 @@ pub struct Miss {
     pub until_ms: u64,
 }
 
+/// What is sent whether or not the disk takes its row.
+const OWED: [&str; 3] = ["job_finalize", "panel_reveal", "job_reveal"];
+
 /// Lamports that left a wallet.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Spent {
     pub fees: u64,
     /// Rent lent, less rent that came back.
     pub rent: i64,
+    /// Fees of transactions that did only what is owed, by signature.
+    pub owed: BTreeMap<[u8; 64], u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -91,6 +96,10 @@ impl Trail {
         let ms = self.calendar.made_at(slot);
         let spent = self.spent.entry(mail.payer).or_default();
         spent.fees += outcome.fee;
+        let mut acts = mail.instructions.iter().filter_map(Act::of).peekable();
+        if acts.peek().is_some() && acts.all(|act| OWED.contains(&act.spec.name)) {
+            spent.owed.insert(mail.signature, outcome.fee);
+        }
         let mut line = String::new();
         for instruction in &mail.instructions {
             let Some(act) = Act::of(instruction) else {

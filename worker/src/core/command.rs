@@ -126,6 +126,25 @@ impl Action {
         }
     }
 
+    /// Whether collateral or a bond is lost without it, while what it needs is on disk since the commitment:
+    /// no disk holds it up.
+    pub fn is_owed(self) -> bool {
+        match self {
+            Self::Job(Step::Finalize)
+            | Self::Audit(AuditStep::Reveal | AuditStep::RevealPrimary) => true,
+            Self::Job(Step::Claim | Step::Commit | Step::Release)
+            | Self::Audit(
+                AuditStep::Open
+                | AuditStep::Join
+                | AuditStep::Commit
+                | AuditStep::Resolve
+                | AuditStep::Settle
+                | AuditStep::Close,
+            )
+            | Self::Session(_) => false,
+        }
+    }
+
     pub fn from_name(name: &str) -> Option<Self> {
         let jobs = Step::ALL.into_iter().map(Self::Job);
         let audits = AuditStep::ALL.into_iter().map(Self::Audit);

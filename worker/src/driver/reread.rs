@@ -2,7 +2,7 @@
 
 use assay_client::protocol::Address;
 
-use super::{Chain, JobReading, Submitted};
+use super::{Chain, Driver, JobReading, Submitted};
 
 /// What a job is like after a transaction for it. What landed is told by a websocket, or the next
 /// reading comes early for it; what else became of the job is read at once.
@@ -22,4 +22,23 @@ pub(super) async fn reread<C: Chain>(chain: &C, job: Address) -> Option<JobReadi
     let jobs = chain.jobs(&[job]).await.ok()?;
     let (_, job) = jobs.into_iter().next()?;
     Some(job.map(Box::new))
+}
+
+impl<C: Chain> Driver<C> {
+    /// Takes a reading over, if there is one.
+    pub(super) fn read(&mut self, job: Address, reading: Option<JobReading>) {
+        match reading {
+            Some(Some(data)) => {
+                self.parts.submitter.see(job, &data);
+                self.core.handle_job(job, &data, self.now);
+                self.exchange();
+                self.audits.core.handle_job(job, &data, self.now);
+            }
+            Some(None) => {
+                self.core.handle_gone(job, self.slot, self.now);
+                self.audits.core.handle_gone(job, self.slot);
+            }
+            None => {}
+        }
+    }
 }

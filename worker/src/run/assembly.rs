@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     api::{Answers, Api, ApiLimits},
-    artifacts::Artifacts,
+    artifacts::{Artifacts, free_disk},
     chain::{
         Chain,
         submitter::{Memory, Submitter, SubmitterConfig},
@@ -57,6 +57,7 @@ pub fn parts<C: Chain>(config: &Config, ground: Ground<C>) -> Result<Parts<C>, C
         threads: ground.threads,
         random: ground.random,
         clock: ground.clock,
+        free_disk,
         engine: ground.engine,
         runtime: ground.runtime,
         class: ground.class,
@@ -153,6 +154,7 @@ fn times(config: &Config) -> Times {
         clock_patience: Duration::from_secs(config.chain.jump_secs),
         shutdown: Duration::from_secs(config.policy.shutdown_secs),
         retention: Duration::from_secs(u64::from(config.policy.retention_hours) * 3_600),
+        kept_bytes: config.policy.retention_bytes,
     }
 }
 
