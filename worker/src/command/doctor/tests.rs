@@ -237,6 +237,21 @@ fn disk_that_caches_or_outputs_may_outgrow_is_told() {
     assert_eq!(much.map(found), [State::Notice; 5]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn engines_whose_memory_cannot_be_read_are_told_and_no_unit_of_ours_hides_them() {
+    let mut report = Report::new(false);
+    machine::held(&mut report, Some(7 << 20));
+    machine::held(&mut report, None);
+    let states: Vec<_> = report.checks.iter().map(|check| check.state).collect();
+    assert_eq!(states, [State::Good, State::Notice]);
+    let fix = report.checks[1].fix.as_deref().unwrap_or_default();
+    assert!(fix.contains("ProtectProc="), "{fix}");
+    let unit = include_str!("../../../../packaging/systemd/assay-worker.service");
+    let hides = |line: &str| line.starts_with("ProtectProc=") || line.starts_with("ProcSubset=");
+    assert!(!unit.lines().any(hides));
+}
+
 #[test]
 fn lines_fit_a_terminal_and_commands_stay_whole() {
     let mut report = Report::new(false);
