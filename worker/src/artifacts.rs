@@ -14,6 +14,7 @@ use assay_protocol::Digest;
 use url::Url;
 
 mod cache;
+mod disk;
 mod download;
 mod error;
 mod ipfs;
@@ -24,6 +25,7 @@ mod transfers;
 mod tests;
 
 pub use cache::{Cache, CacheError, Incoming};
+pub use disk::free_disk;
 pub use error::FetchError;
 pub use ipfs::{check_gateway, gateway_url};
 pub use network::NetworkPolicy;

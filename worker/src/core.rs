@@ -52,7 +52,7 @@ pub use command::{
     AcknowledgeError, Acknowledgement, Action, Body, Command, Computed, Fresh, Intent,
     PrepareFault, Report, RunFault, SavedResult, SessionStep, Step, Submitted,
 };
-pub use guards::Funds;
+pub use guards::{Funds, LEAST_FREE_DISK};
 pub use limits::{LimitPolicy, LimitReport, Limits, Sample};
 pub use look::Counts;
 pub use measured::{Measured, Size, Took};
@@ -200,14 +200,23 @@ impl Core {
 
     /// A reading of a job; older ones than the newest known are ignored.
     pub fn handle_job(&mut self, address: Address, job: &JobData, now: UnixSeconds) {
-        let Ok(status) = job.status() else { return };
+        if self.see(address, job, now) {
+            self.take_work(now);
+        }
+    }
+
+    /// Whether it shows anything new.
+    fn see(&mut self, address: Address, job: &JobData, now: UnixSeconds) -> bool {
+        let Ok(status) = job.status() else {
+            return false;
+        };
         if job.version != LAYOUT_VERSION {
-            return;
+            return false;
         }
         if let Some(work) = self.work.get_mut(&address) {
             work.missing_since = None;
             if !is_newer(job.sequence, work.job.sequence) {
-                return;
+                return false;
             }
             work.job = *job;
             work.touched = now;
@@ -220,7 +229,7 @@ impl Core {
             let open = status == JobStatus::Open && self.standing.is_accepting();
             let room = open && self.has_room(&job.requester);
             if !ours && restored.is_none() && !(open && room) {
-                return;
+                return false;
             }
             let mut work = Work::new(*job, now);
             if let Some(restored) = restored {
@@ -232,7 +241,7 @@ impl Core {
             self.work.insert(address, work);
         }
         self.follow(address, status, now);
-        self.take_work(now);
+        true
     }
 
     /// A reading at `slot` did not find the job's account. A node that lags or answers wrongly

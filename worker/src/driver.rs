@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -39,6 +40,7 @@ mod effects;
 mod energy;
 mod examine;
 mod gather;
+mod journal;
 mod machine;
 mod measure;
 mod memory;
@@ -63,6 +65,7 @@ pub use audits::AuditEffect;
 use audits::Auditing;
 pub use energy::EnergyMeter;
 use gather::Gathering;
+use journal::Unwritten;
 pub use machine::{Engines, Random, Threads};
 use memory::Room;
 use poll::{Listing, Reading};
@@ -139,6 +142,8 @@ pub struct Times {
     /// How long a shutdown waits for acknowledgements.
     pub shutdown: Duration,
     pub retention: Duration,
+    /// Most bytes of outputs and hints that are kept for that long.
+    pub kept_bytes: u64,
 }
 
 /// Everything the driver works with.
@@ -151,6 +156,8 @@ pub struct Parts<C> {
     pub random: Random,
     /// Unix seconds of this machine, by which a jump of the chain's clock is judged.
     pub clock: fn() -> i64,
+    /// Bytes free on a folder's disk; none if they cannot be read.
+    pub free_disk: fn(&Path) -> Option<u64>,
     pub engine: EngineConfig,
     /// What the runtime says of itself.
     pub runtime: String,
@@ -198,6 +205,7 @@ pub struct Driver<C> {
     trials: Preparations,
     gathering: Gathering,
     told: Told,
+    unwritten: Unwritten,
     polling: bool,
     listing: bool,
     last_poll: Instant,
@@ -244,6 +252,7 @@ impl<C: Chain> Driver<C> {
             runs: BTreeMap::new(),
             gathering: Gathering::default(),
             told: Told::default(),
+            unwritten: Unwritten::default(),
             polling: false,
             listing: false,
             last_poll: Instant::now(),
@@ -272,7 +281,7 @@ impl<C: Chain> Driver<C> {
         }
         let mut draining_until = None;
         loop {
-            self.carry_out().await?;
+            self.carry_out().await;
             self.send_gathered();
             self.read_told();
             self.exchange();
@@ -291,15 +300,16 @@ impl<C: Chain> Driver<C> {
                 () = tokio::time::sleep_until(self.next_poll()), if !self.polling => self.poll(),
                 () = self.told.wait() => {}
                 Some(ended) = self.tasks.join_next() => ended?,
-                Some(input) = self.inputs.recv() => self.take(input).await?,
+                Some(input) = self.inputs.recv() => self.take(input).await,
             }
         }
+        self.write_what_is_left().await;
         self.say_what_is_left();
         self.parts.host.kill();
         Ok(())
     }
 
-    async fn take(&mut self, input: Input) -> Result<(), DriverError> {
+    async fn take(&mut self, input: Input) {
         self.run_on();
         match input {
             Input::Hints(alive) => self.hear(alive),
@@ -313,7 +323,6 @@ impl<C: Chain> Driver<C> {
             Input::Resume(reply) => self.set_drained(false, reply).await,
             Input::Effect(effect) => self.take_effect(effect).await,
         }
-        Ok(())
     }
 
     async fn take_effect(&mut self, effect: Effect) {
@@ -378,27 +387,9 @@ impl<C: Chain> Driver<C> {
                 reply,
             } => {
                 self.read(job, reading);
-                if let Err(error) = self.carry_out().await {
-                    tracing::warn!(%job, %error, "a report is not in the journal");
-                }
+                self.carry_out().await;
                 self.acknowledge(job, secret, reply, false).await;
             }
-        }
-    }
-
-    fn read(&mut self, job: Address, reading: Option<JobReading>) {
-        match reading {
-            Some(Some(data)) => {
-                self.parts.submitter.see(job, &data);
-                self.core.handle_job(job, &data, self.now);
-                self.exchange();
-                self.audits.core.handle_job(job, &data, self.now);
-            }
-            Some(None) => {
-                self.core.handle_gone(job, self.slot, self.now);
-                self.audits.core.handle_gone(job, self.slot);
-            }
-            None => {}
         }
     }
 }

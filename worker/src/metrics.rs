@@ -38,6 +38,8 @@ pub const WEBSOCKET_FAILURES: &str = "assay_worker_websocket_failures_total";
 pub const CHAIN_TIME: &str = "assay_worker_chain_time_seconds";
 /// Bytes in a cache, by `cache`.
 pub const CACHE_BYTES: &str = "assay_worker_cache_bytes";
+/// Bytes free on the disk of `data_dir`.
+pub const DISK_FREE: &str = "assay_worker_disk_free_bytes";
 /// Lamports that the operator has for fees.
 pub const OPERATOR_BALANCE: &str = "assay_worker_operator_lamports";
 /// 1 while this keeps the worker from taking new work, else 0, by `reason`.
@@ -98,6 +100,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         "The chain's clock at the last reading, unix seconds"
     );
     describe_gauge!(CACHE_BYTES, "Bytes in a cache");
+    describe_gauge!(DISK_FREE, "Bytes free on the disk of data_dir");
     describe_gauge!(OPERATOR_BALANCE, "Lamports that the operator has for fees");
     describe_gauge!(
         PAUSED,
@@ -243,6 +246,10 @@ pub fn operator_balance(lamports: u64) {
 
 pub fn cache_bytes(cache: &'static str, bytes: u64) {
     gauge!(CACHE_BYTES, "cache" => cache).set(bytes as f64);
+}
+
+pub fn disk_free(bytes: u64) {
+    gauge!(DISK_FREE).set(bytes as f64);
 }
 
 pub fn standing(standing: &Standing) {

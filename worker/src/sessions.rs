@@ -193,6 +193,7 @@ impl<C: Chain> Sessions<C> {
                 | Pause::GpuTemperature
                 | Pause::GpuPower
                 | Pause::CpuBusy
+                | Pause::DiskFull
                 // Nothing could be settled.
                 | Pause::Funds => true,
                 // None of them stands against runs that are paid one by one.

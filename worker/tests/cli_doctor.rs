@@ -105,6 +105,7 @@ fn doctor_examines_what_is_there_whatever_else_is_broken() {
     assert_eq!(found(&report, "operator key").0, "good");
     assert_eq!(found(&report, "journal").0, "good");
     assert_eq!(found(&report, "engine").0, "good", "{report:#}");
+    assert_eq!(found(&report, "engine's memory").0, "good", "{report:#}");
     let (state, finding) = found(&report, "a model");
     assert_eq!(state, "good", "{finding}");
     assert!(finding.contains("nodes by provider: CPU "), "{finding}");

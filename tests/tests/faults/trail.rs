@@ -1,6 +1,6 @@
 //! What transactions did: what was done twice, and which deadlines were missed. A rollback takes back what it knows too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assay_client::{
     address, discriminator,
@@ -45,6 +45,9 @@ pub struct Miss {
     pub until_ms: u64,
 }
 
+/// What is sent whether or not the disk takes its row.
+const OWED: [&str; 3] = ["job_finalize", "panel_reveal", "job_reveal"];
+
 #[derive(Clone, Debug)]
 pub struct Trail {
     calendar: Calendar,
@@ -54,6 +57,8 @@ pub struct Trail {
     pub wrongs: Vec<String>,
     /// How jobs ended, and by which panels.
     pub census: Census,
+    /// Signatures of transactions that did only what is owed.
+    pub owed: BTreeSet<[u8; 64]>,
     /// When the last seat of a panel committed.
     committed: BTreeMap<Address, u64>,
 }
@@ -66,6 +71,7 @@ impl Trail {
             misses: Vec::new(),
             wrongs: Vec::new(),
             census: Census::default(),
+            owed: BTreeSet::new(),
             committed: BTreeMap::new(),
         }
     }
@@ -79,6 +85,10 @@ impl Trail {
         [before, after]: [&View; 2],
     ) -> String {
         let ms = self.calendar.made_at(slot);
+        let mut acts = mail.instructions.iter().filter_map(Act::of).peekable();
+        if acts.peek().is_some() && acts.all(|act| OWED.contains(&act.spec.name)) {
+            self.owed.insert(mail.signature);
+        }
         let mut line = String::new();
         for instruction in &mail.instructions {
             let Some(act) = Act::of(instruction) else {

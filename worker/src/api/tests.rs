@@ -222,7 +222,7 @@ async fn job_without_a_result_is_pending_and_dropped_files_are_gone() {
         },
         settled,
     );
-    service.store.prune(UnixSeconds(2_000)).unwrap();
+    service.store.prune(UnixSeconds(2_000), u64::MAX).unwrap();
     let response = service
         .signed(
             &service.requester,

@@ -1,7 +1,7 @@
 //! A folder of files named by their sha256, of limited size. The longest unused go first.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs, io,
     io::Write,
     path::{Path, PathBuf},
@@ -15,9 +15,11 @@ use tempfile::NamedTempFile;
 use crate::metrics;
 
 mod partial;
+mod shelf;
 
 pub(super) use partial::hash;
 pub use partial::{PIECE_BYTES, Partial};
+use shelf::Shelf;
 
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
@@ -37,24 +39,33 @@ pub enum CacheError {
 
 /// What the smallest file counts, as on most disks: else millions of tiny ones would fit.
 const LEAST: u64 = 4_096;
+/// Most files, however small: strangers may hand over a byte at a time.
+const MOST_FILES: usize = 65_536;
 
 #[derive(Default)]
 struct State {
-    /// Size and last use, by digest.
-    entries: BTreeMap<[u8; 32], (u64, u64)>,
+    entries: Shelf,
     /// Never evicted.
     held: BTreeSet<[u8; 32]>,
-    /// Size and last use of what has come in part and nobody receives now; evicted first.
-    partials: BTreeMap<[u8; 32], (u64, u64)>,
+    /// What has come in part and nobody receives now; evicted first.
+    partials: Shelf,
     /// Bytes of files being received.
     incoming: u64,
     uses: u64,
+}
+
+impl State {
+    fn next_use(&mut self) -> u64 {
+        self.uses += 1;
+        self.uses
+    }
 }
 
 pub struct Cache {
     name: &'static str,
     folder: PathBuf,
     limit: u64,
+    most_files: usize,
     state: Mutex<State>,
 }
 
@@ -101,18 +112,19 @@ impl Cache {
         found.sort_unstable();
         let mut state = State::default();
         for (_, part, digest, size) in found {
-            state.uses += 1;
+            let used = state.next_use();
             let kept = if part {
                 &mut state.partials
             } else {
                 &mut state.entries
             };
-            kept.insert(digest, (size, state.uses));
+            kept.insert(digest, size, used);
         }
         let cache = Self {
             name,
             folder: folder.to_owned(),
             limit,
+            most_files: MOST_FILES,
             state: Mutex::new(state),
         };
         cache.make_room(&mut cache.state(), None);
@@ -129,7 +141,7 @@ impl Cache {
     }
 
     fn is_known(&self, state: &mut State, digest: &[u8; 32]) -> bool {
-        state.entries.contains_key(digest) || self.adopt(state, digest)
+        state.entries.contains(digest) || self.adopt(state, digest)
     }
 
     /// Takes up a file that another process put into the folder, if there is room for it. Whether its
@@ -142,9 +154,8 @@ impl Cache {
         if !found.is_file() || !self.admits(state, size) {
             return false;
         }
-        state.uses += 1;
-        let used = state.uses;
-        state.entries.insert(*digest, (size, used));
+        let used = state.next_use();
+        state.entries.insert(*digest, size, used);
         true
     }
 
@@ -155,11 +166,8 @@ impl Cache {
             if !self.is_known(&mut state, &digest.0) {
                 return Ok(None);
             }
-            state.uses += 1;
-            let uses = state.uses;
-            if let Some(entry) = state.entries.get_mut(&digest.0) {
-                entry.1 = uses;
-            }
+            let used = state.next_use();
+            state.entries.touch(&digest.0, used);
         }
         let path = self.path(&digest.0);
         match fs::read(&path) {
@@ -246,52 +254,48 @@ impl Cache {
 
     fn insert(&self, digest: [u8; 32], size: u64) {
         let mut state = self.state();
-        state.uses += 1;
-        let used = state.uses;
-        state.entries.insert(digest, (size, used));
+        let used = state.next_use();
+        state.entries.insert(digest, size, used);
     }
 
     /// The size of what has come of it, which from now on counts as being received.
     fn take_partial(&self, digest: &[u8; 32]) -> Option<u64> {
-        let (size, _) = self.state().partials.remove(digest)?;
-        Some(size)
+        self.state().partials.remove(digest)
     }
 
     fn keep_partial(&self, digest: [u8; 32], size: u64) {
         let mut state = self.state();
-        state.uses += 1;
-        let used = state.uses;
-        state.partials.insert(digest, (size, used));
+        let used = state.next_use();
+        state.partials.insert(digest, size, used);
     }
 
     /// Evicts until one more file fits; whether it does.
     fn make_room(&self, state: &mut State, size: Option<u64>) -> bool {
         let more = size.map_or(0, |size| size.max(LEAST));
-        loop {
-            let kept = state.entries.values().chain(state.partials.values());
-            let held: u64 = kept.map(|(size, _)| size.max(&LEAST)).sum();
-            metrics::cache_bytes(self.name, held);
-            if held.saturating_add(state.incoming).saturating_add(more) <= self.limit {
-                return true;
+        let files = usize::from(size.is_some());
+        let fits = loop {
+            let kept = state.entries.bytes().saturating_add(state.partials.bytes());
+            let few = state.entries.len() + state.partials.len() + files <= self.most_files;
+            let bytes = kept.saturating_add(state.incoming).saturating_add(more);
+            if few && bytes <= self.limit {
+                break true;
             }
-            let partial = state.partials.iter().min_by_key(|(_, (_, used))| *used);
-            if let Some(digest) = partial.map(|(digest, _)| *digest) {
+            let partial = state.partials.oldest(|_| true);
+            if let Some(digest) = partial {
                 state.partials.remove(&digest);
                 self.remove_partial(&digest);
                 continue;
             }
-            let oldest = state
-                .entries
-                .iter()
-                .filter(|(digest, _)| !state.held.contains(*digest))
-                .min_by_key(|(_, (_, used))| *used)
-                .map(|(digest, _)| *digest);
+            let oldest = state.entries.oldest(|digest| !state.held.contains(digest));
             // With nothing left to evict, only what is held stands in the way.
             let Some(oldest) = oldest else {
-                return state.entries.is_empty();
+                break state.entries.len() == 0;
             };
             self.remove(state, &oldest);
-        }
+        };
+        let kept = state.entries.bytes().saturating_add(state.partials.bytes());
+        metrics::cache_bytes(self.name, kept);
+        fits
     }
 
     fn remove(&self, state: &mut State, digest: &[u8; 32]) {
@@ -299,6 +303,10 @@ impl Cache {
         if let Err(error) = fs::remove_file(self.path(digest)) {
             tracing::debug!(cache = self.name, %error, "a cached file could not be removed");
         }
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     fn path(&self, digest: &[u8; 32]) -> PathBuf {
@@ -356,3 +364,6 @@ impl Drop for Incoming<'_> {
         self.cache.release(self.size);
     }
 }
+
+#[cfg(test)]
+mod tests;

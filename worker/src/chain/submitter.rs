@@ -169,10 +169,18 @@ impl<C: Chain> Submitter<C> {
         let (journaled, now) = (sent.clone(), now.unwrap_or_default());
         let saving = move |store: &Store| store.save_transaction(&journaled, now);
         if let Err(error) = self.store.call(saving).await {
+            if purposes
+                .iter()
+                .all(|purpose| purpose.action.needs_no_disk())
+            {
+                tracing::error!(%error, "a transaction is not in the journal; it is sent, and noted with its end");
+                self.memory.note_unsaved(sent.signature, now);
+                return Ok(Started::Sent(sent));
+            }
             // It may be there all the same, and was never sent: no restart is to send it. The next try must
             // not have the same signature.
             self.memory.forget_blockhash().await;
-            self.note_end(sent.signature, TransactionEnd::Expired).await;
+            self.note_end(&sent, TransactionEnd::Expired).await;
             return Err(error.into());
         }
         let claim = |purpose: &Purpose| purpose.action == Action::Job(Step::Claim);

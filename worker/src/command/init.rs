@@ -23,7 +23,7 @@ mod questions;
 mod talk;
 mod write;
 
-pub use hardware::{Hardware, free_disk, gibibytes};
+pub use hardware::{Hardware, gibibytes};
 
 use price::{Costs, Suggestion};
 use talk::Talk;

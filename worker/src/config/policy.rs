@@ -58,6 +58,9 @@ pub struct PolicyConfig {
     pub shutdown_secs: u64,
     /// How long outputs of ended jobs are kept for their requesters, and the bulk of the journal's rows.
     pub retention_hours: u32,
+    /// Most bytes of outputs and hints in the journal; above it, those of jobs and audits that ended first go
+    /// sooner. What has not ended is never touched.
+    pub retention_bytes: u64,
 }
 
 /// Seats on the panels that judge other providers' jobs.
@@ -103,6 +106,7 @@ impl Default for PolicyConfig {
             reserve_lamports: 1_000_000,
             shutdown_secs: 30,
             retention_hours: 7 * 24,
+            retention_bytes: 8 << 30,
         }
     }
 }

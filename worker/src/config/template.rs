@@ -106,6 +106,8 @@ shutdown_secs = 30
 # How long outputs of ended jobs are kept for their requesters. What the journal holds of jobs, audits and transactions
 # beyond what earnings adds up goes then, too.
 retention_hours = 168
+# Most bytes of those outputs: above it, the oldest of what has ended go sooner, of what has not, none.
+retention_bytes = 8589934592
 
 [audit]
 # Take seats on the panels that judge other providers' jobs. Our own jobs are defended in any case.

@@ -143,6 +143,15 @@ impl Action {
         }
     }
 
+    /// Whether it is owed and what it needs is on disk since the commitment: no disk holds it up.
+    pub fn needs_no_disk(self) -> bool {
+        let commits = matches!(
+            self,
+            Self::Job(Step::Commit) | Self::Audit(AuditStep::Commit)
+        );
+        self.is_owed() && !commits
+    }
+
     pub fn from_name(name: &str) -> Option<Self> {
         let jobs = Step::ALL.into_iter().map(Self::Job);
         let audits = AuditStep::ALL.into_iter().map(Self::Audit);

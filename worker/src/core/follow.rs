@@ -1,6 +1,8 @@
 //! What follows from a new reading of a job.
 
-use assay_protocol::{Address, BasisPoints, JobStatus, Lamports, UnixSeconds, amount::split_price};
+use assay_protocol::{
+    Address, BasisPoints, JobData, JobStatus, Lamports, UnixSeconds, amount::split_price,
+};
 
 use super::{
     Core,
@@ -10,6 +12,14 @@ use super::{
 };
 
 impl Core {
+    /// Readings of many jobs at once, before any of them is chosen.
+    pub fn handle_jobs(&mut self, jobs: &[(Address, JobData)], now: UnixSeconds) {
+        for (address, job) in jobs {
+            self.see(*address, job, now);
+        }
+        self.take_work(now);
+    }
+
     /// Acts on a new reading of a job.
     pub(super) fn follow(&mut self, address: Address, status: JobStatus, now: UnixSeconds) {
         let Some(work) = self.work.get(&address) else {

@@ -25,6 +25,12 @@ pub struct Funds {
     pub transaction: Lamports,
 }
 
+/// Free bytes of the disk below which nothing new is taken: room for what the results and transactions of
+/// everything that is live may still need.
+pub const LEAST_FREE_DISK: u64 = 1 << 30;
+/// From so many on it is taken again.
+const ENOUGH_FREE_DISK: u64 = LEAST_FREE_DISK + LEAST_FREE_DISK / 4;
+
 impl Core {
     /// Notes what became of a job of ours, once for each attempt.
     pub(super) fn blame(&mut self, address: Address, outcome: Outcome, now: UnixSeconds) {
@@ -63,6 +69,21 @@ impl Core {
                 self.standing.remove(Pause::Failures);
             }
         }
+    }
+
+    /// What the disk has free, in bytes. Whether new work stops or goes on by it, if that is news.
+    pub fn handle_free_disk(&mut self, bytes: u64, now: UnixSeconds) -> Option<bool> {
+        if bytes < LEAST_FREE_DISK {
+            let mib = |bytes: u64| bytes >> 20;
+            let detail = format!(
+                "the disk has {} MiB free; work is taken again from {} MiB on: make room, or set data_dir to another disk",
+                mib(bytes),
+                mib(ENOUGH_FREE_DISK)
+            );
+            return self.pause(Pause::DiskFull, detail, now).then_some(true);
+        }
+        let ends = bytes >= ENOUGH_FREE_DISK && self.standing.has(Pause::DiskFull);
+        (ends && self.resume(Pause::DiskFull, now)).then_some(false)
     }
 
     /// What the operator's key has.

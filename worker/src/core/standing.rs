@@ -30,10 +30,12 @@ pub enum Pause {
     GpuPower,
     /// Others on this machine use the processor.
     CpuBusy,
+    /// The disk has too little room for what the journal must still take.
+    DiskFull,
 }
 
 impl Pause {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Starting,
         Self::ShuttingDown,
         Self::Drained,
@@ -45,6 +47,7 @@ impl Pause {
         Self::GpuTemperature,
         Self::GpuPower,
         Self::CpuBusy,
+        Self::DiskFull,
     ];
 
     pub fn name(self) -> &'static str {
@@ -60,6 +63,7 @@ impl Pause {
             Self::GpuTemperature => "gpu_temperature",
             Self::GpuPower => "gpu_power",
             Self::CpuBusy => "cpu_busy",
+            Self::DiskFull => "disk_full",
         }
     }
 
@@ -75,7 +79,8 @@ impl Pause {
             | Self::RuntimeClass
             | Self::GpuTemperature
             | Self::GpuPower
-            | Self::CpuBusy => false,
+            | Self::CpuBusy
+            | Self::DiskFull => false,
         }
     }
 }

@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use assay_client::{address, protocol::Address};
 use assay_engine::Work;
-use futures_util::future::Either;
+use futures_util::future::{Either, ready};
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Chain, DriverError, Effect, HaltPoint, JobReading, Parts, after,
+    Chain, Effect, HaltPoint, JobReading, Parts, after,
     examine::{self, Examinee},
+    journal::Entry,
     machine,
     preparations::Preparations,
     prepare::PrepareError,
@@ -22,7 +23,7 @@ use crate::{
     },
     core::{
         Action, AuditCommand, AuditIntent, Audits, Body, Examined, Fresh, PrepareFault, Recalled,
-        RunFault, SavedSeat, Submitted, Tried, TryKey, brought,
+        RunFault, SavedSeat, Submitted, Tried, TryKey,
     },
     metrics,
 };
@@ -88,7 +89,7 @@ impl Auditing {
 
 impl<C: Chain> super::Driver<C> {
     /// Carries out everything that the audits' core wants done.
-    pub(super) async fn carry_out_audits(&mut self) -> Result<(), DriverError> {
+    pub(super) async fn carry_out_audits(&mut self) {
         while let Some(command) = self.audits.core.poll_command() {
             match command {
                 AuditCommand::Recall { job, attempt } => self.recall_audit(job, attempt),
@@ -114,20 +115,11 @@ impl<C: Chain> super::Driver<C> {
                 }
                 AuditCommand::Save { job, result, body } => self.save_seat(job, result, body),
                 AuditCommand::Keep { job, evidence } => {
-                    let now = self.now;
                     let me = self.parts.provider;
-                    let keeping = move |store: &crate::store::Store| {
-                        if evidence.ended
-                            && let Some(parts) = brought(&evidence, &me)
-                        {
-                            store.book_audit(&job, &evidence, &parts, now)?;
-                        }
-                        store.keep_audit(&job, &evidence, now)
-                    };
-                    self.parts.store.call(keeping).await?;
+                    self.note(job, Entry::Audit { evidence, me }).await;
                 }
                 AuditCommand::Submit { job, intent } => self.submit_audit(job, intent),
-                AuditCommand::Report { job, report } => self.report_audit(job, report).await?,
+                AuditCommand::Report { job, report } => self.report_audit(job, report).await,
                 AuditCommand::Forget { job } => {
                     self.audits.trials.cancel(&job);
                     self.audits.preparations.cancel(&job);
@@ -140,7 +132,6 @@ impl<C: Chain> super::Driver<C> {
             }
         }
         metrics::audits(&self.audits.core.counts());
-        Ok(())
     }
 
     pub(super) fn take_audit_effect(&mut self, effect: AuditEffect) {
@@ -331,11 +322,14 @@ impl<C: Chain> super::Driver<C> {
         };
         let chain = Arc::clone(&self.parts.chain);
         let end = match opening {
+            _ if self.unwritten.holds_back(purpose.action) => {
+                Either::Left(Either::Left(ready(Submitted::Expired)))
+            }
             Some(level) => {
                 let (chain, submitter) = (Arc::clone(&chain), Arc::clone(&self.parts.submitter));
-                Either::Left(async move {
+                Either::Left(Either::Right(async move {
                     open::open(&*chain, &submitter, sender, &job, purpose, level).await
-                })
+                }))
             }
             None => {
                 let deadline = self.audits.core.deadline(&address, intent.key());

@@ -4,20 +4,22 @@ use std::sync::Arc;
 
 use assay_client::protocol::{Address, JobData, JobStatus};
 use assay_engine::Work;
+use futures_util::future::{Either, ready};
 
 use super::{
-    Chain, Command, Driver, DriverError, Effect, HaltPoint, after, audits, measure::Meter, prepare,
-    run,
+    Chain, Command, Driver, Effect, HaltPoint, after, audits, journal::Entry, measure::Meter,
+    prepare, run,
 };
 use crate::{
     chain::{instructions, submitter::Purpose},
-    core::{Action, Report, Step, Tried},
+    core::{Action, Step, Submitted, Tried},
     metrics,
 };
 
 impl<C: Chain> Driver<C> {
     /// Carries out everything that the core wants done.
-    pub(super) async fn carry_out(&mut self) -> Result<(), DriverError> {
+    pub(super) async fn carry_out(&mut self) {
+        self.write_entries().await;
         while let Some(command) = self.core.poll_command() {
             match command {
                 Command::Prepare { job } => self.prepare(job),
@@ -55,10 +57,18 @@ impl<C: Chain> Driver<C> {
                     job,
                     attempt,
                     report,
-                } => self.report(job, attempt, report).await?,
+                } => {
+                    let data = self.core.job(&job).copied().map(Box::new);
+                    let entry = Entry::Report {
+                        attempt,
+                        job: data,
+                        report,
+                    };
+                    self.note(job, entry).await;
+                }
             }
         }
-        self.carry_out_audits().await
+        self.carry_out_audits().await;
     }
 
     /// Where files come from, and what they are for.
@@ -126,7 +136,12 @@ impl<C: Chain> Driver<C> {
             Step::Commit | Step::Release => job.compute_deadline().ok(),
             Step::Finalize => job.finalize_deadline().ok(),
         };
-        let (chain, end) = (Arc::clone(&self.parts.chain), self.bring(purpose, deadline));
+        let end = if self.unwritten.holds_back(purpose.action) {
+            Either::Left(ready(Submitted::Expired))
+        } else {
+            Either::Right(self.bring(purpose, deadline))
+        };
+        let chain = Arc::clone(&self.parts.chain);
         self.spawn(async move {
             let outcome = end.await;
             let reading = after(&*chain, outcome, address).await;
@@ -211,77 +226,5 @@ impl<C: Chain> Driver<C> {
                 .ok();
             Effect::Saved(job, attempt, saved)
         });
-    }
-
-    /// Writes what became of a job, then says it. Nothing goes on before it is on disk.
-    async fn report(
-        &mut self,
-        address: Address,
-        attempt: u8,
-        report: Report,
-    ) -> Result<(), DriverError> {
-        let (store, now) = (self.parts.store.clone(), self.now);
-        match self.core.job(&address).copied() {
-            Some(job) => {
-                store
-                    .call(move |store| store.report(&address, attempt, &job, report, now))
-                    .await?;
-                say(&address, attempt, &job, &report);
-            }
-            None => {
-                store
-                    .call(move |store| store.report_gone(&address, attempt, now))
-                    .await?;
-                tracing::warn!(job = %address, attempt, "the job's account is gone; how it ended was not seen");
-            }
-        }
-        metrics::report(&report);
-        match report {
-            Report::Claimed { .. } => self.parts.halt.at(HaltPoint::ClaimLanded),
-            Report::Committed => self.parts.halt.at(HaltPoint::CommitLanded),
-            Report::Settled { .. }
-            | Report::Audited
-            | Report::Unresolved
-            | Report::Lost
-            | Report::Faulted
-            | Report::SecretsMissing
-            | Report::Gone => {}
-        }
-        Ok(())
-    }
-}
-
-fn say(address: &Address, attempt: u8, job: &JobData, report: &Report) {
-    let audited = if job.is_unaudited() {
-        "unaudited"
-    } else {
-        "audited"
-    };
-    match report {
-        Report::Claimed { price } => {
-            tracing::info!(job = %address, attempt, price = price.0, collateral = job.collateral, audited, "job claimed");
-        }
-        Report::Committed => {
-            tracing::info!(job = %address, attempt, "result committed; waiting for its requester")
-        }
-        Report::Settled { price, earned } => {
-            tracing::info!(job = %address, attempt, price = price.0, earned = earned.0, audited, "job settled: paid");
-        }
-        // The audits' core tells more.
-        Report::Audited => {}
-        Report::Unresolved => {
-            tracing::warn!(job = %address, attempt, "job unresolved: the panel could not decide; unpaid, the collateral is back");
-        }
-        Report::Lost => tracing::warn!(job = %address, attempt, "job lost: given back or too late"),
-        Report::Faulted => {
-            tracing::error!(job = %address, attempt, collateral = job.collateral, "job faulted: the collateral is slashed");
-        }
-        Report::SecretsMissing => tracing::error!(
-            job = %address, attempt,
-            "the chain holds a commitment whose secrets are not in this journal; restore the journal from a backup before the finalize deadline"
-        ),
-        Report::Gone => {
-            tracing::warn!(job = %address, attempt, "the job's account is gone; how it ended was not seen")
-        }
     }
 }

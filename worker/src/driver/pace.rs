@@ -134,6 +134,7 @@ mod tests {
         clock_patience: Duration::from_secs(20),
         shutdown: Duration::ZERO,
         retention: Duration::ZERO,
+        kept_bytes: 0,
     };
     const IDLE: Demand = Demand {
         hinted: true,

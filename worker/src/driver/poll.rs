@@ -82,9 +82,7 @@ impl<C: Chain> Driver<C> {
         self.listing = false;
         match listing.open {
             Ok(open) => {
-                for (address, job) in &open {
-                    self.core.handle_job(*address, job, self.now);
-                }
+                self.core.handle_jobs(&open, self.now);
             }
             Err(error) => {
                 metrics::poll_failure();
@@ -112,6 +110,7 @@ impl<C: Chain> Driver<C> {
     pub(super) fn polled(&mut self, reading: Result<Box<Reading>, ChainError>) {
         self.polling = false;
         self.last_poll = Instant::now();
+        self.see_disk();
         let (reachable, why) = match reading {
             Ok(reading) => {
                 let believed = self.set_clock(&reading.snapshot);
@@ -189,6 +188,19 @@ impl<C: Chain> Driver<C> {
         self.core.handle_time(self.now);
     }
 
+    /// Before it is full: what is live has to be written, too.
+    fn see_disk(&mut self) {
+        let Some(free) = (self.parts.free_disk)(self.parts.artifacts.blobs.folder()) else {
+            return;
+        };
+        metrics::disk_free(free);
+        match self.core.handle_free_disk(free, self.now) {
+            Some(true) => tracing::error!(free, "no new work: the disk is nearly full; make room"),
+            Some(false) => tracing::info!(free, "the disk has room again"),
+            None => {}
+        }
+    }
+
     fn see_balance(&mut self, lamports: u64) {
         metrics::operator_balance(lamports);
         self.core.handle_balance(Lamports(lamports), self.now);
@@ -205,17 +217,15 @@ impl<C: Chain> Driver<C> {
     }
 
     fn prune(&self) {
-        let (store, retention) = (
-            self.parts.store.clone(),
-            self.parts.times.retention.as_secs(),
-        );
+        let (store, times) = (self.parts.store.clone(), self.parts.times);
+        let (retention, most) = (times.retention.as_secs(), times.kept_bytes);
         let before = self
             .now
             .0
             .saturating_sub(i64::try_from(retention).unwrap_or(i64::MAX));
         tokio::spawn(async move {
             match store
-                .call(move |store| store.prune(UnixSeconds(before)))
+                .call(move |store| store.prune(UnixSeconds(before), most))
                 .await
             {
                 Ok(pruned) if pruned.is_nothing() => {}

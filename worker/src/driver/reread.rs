@@ -2,7 +2,7 @@
 
 use assay_client::protocol::{Address, JobData};
 
-use super::{Chain, Submitted};
+use super::{Chain, Driver, Submitted};
 
 /// A job as just read; none if it does not exist.
 pub type JobReading = Option<Box<JobData>>;
@@ -25,4 +25,23 @@ pub(super) async fn reread<C: Chain>(chain: &C, job: Address) -> Option<JobReadi
     let jobs = chain.jobs(&[job]).await.ok()?;
     let (_, job) = jobs.into_iter().next()?;
     Some(job.map(Box::new))
+}
+
+impl<C: Chain> Driver<C> {
+    /// Takes a reading over, if there is one.
+    pub(super) fn read(&mut self, job: Address, reading: Option<JobReading>) {
+        match reading {
+            Some(Some(data)) => {
+                self.parts.submitter.see(job, &data);
+                self.core.handle_job(job, &data, self.now);
+                self.exchange();
+                self.audits.core.handle_job(job, &data, self.now);
+            }
+            Some(None) => {
+                self.core.handle_gone(job, self.slot, self.now);
+                self.audits.core.handle_gone(job, self.slot);
+            }
+            None => {}
+        }
+    }
 }

@@ -62,7 +62,8 @@ impl<C: Chain> Driver<C> {
                 None => self.core.handle_gone(address, self.slot, self.now),
             }
         }
-        self.carry_out().await
+        self.carry_out().await;
+        Ok(())
     }
 
     /// What the chain shows as ours and not ended is live, whatever the journal believes of its end.

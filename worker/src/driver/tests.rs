@@ -28,6 +28,7 @@ use crate::{
     store::{Member, Quote, SentTransaction},
 };
 
+mod disk;
 mod idle;
 mod panel;
 
@@ -133,6 +134,7 @@ fn refuse(_: &World, bytes: &[u8]) -> Option<Value> {
 struct Worker {
     node: Node,
     store: Store,
+    shared: Arc<Shared>,
     inputs: mpsc::Sender<Input>,
     stop: CancellationToken,
     driver: JoinHandle<Result<(), DriverError>>,
@@ -157,6 +159,16 @@ impl Worker {
     async fn with(prepare: impl FnOnce(&mut World, &Store, Address)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("journal.sqlite")).unwrap();
+        Self::on(folder, store, |_| (), prepare).await
+    }
+
+    /// `change` is given everything that the driver works with.
+    async fn on(
+        folder: tempfile::TempDir,
+        store: Store,
+        change: impl FnOnce(&mut Parts<RpcChain>),
+        prepare: impl FnOnce(&mut World, &Store, Address),
+    ) -> Self {
         let node = Node::start().await;
         let operator = Keypair::new();
         {
@@ -172,12 +184,15 @@ impl Worker {
             prepare(&mut world, &store, operator.pubkey());
         }
         let (inputs, waiting) = mpsc::channel(16);
-        let parts = parts(&node, store.clone(), folder.path(), operator);
+        let mut parts = parts(&node, store.clone(), folder.path(), operator);
+        change(&mut parts);
+        let shared = Arc::clone(&parts.shared);
         let stop = CancellationToken::new();
         let driver = Driver::new(parts, inputs.clone(), waiting).run(stop.clone());
         Self {
             node,
             store,
+            shared,
             inputs,
             stop,
             driver: tokio::spawn(driver),

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     api::{Answers, Api, ApiLimits},
-    artifacts::Artifacts,
+    artifacts::{Artifacts, free_disk},
     chain::{
         Chain,
         submitter::{Memory, Submitter, SubmitterConfig},
@@ -56,6 +56,7 @@ pub fn parts<C: Chain>(config: &Config, ground: Ground<C>) -> Result<Parts<C>, C
         threads: ground.threads,
         random: ground.random,
         clock: ground.clock,
+        free_disk,
         engine: ground.engine,
         runtime: ground.runtime,
         class: ground.class,
@@ -150,6 +151,7 @@ fn times(config: &Config) -> Times {
         clock_patience: Duration::from_secs(config.chain.jump_secs),
         shutdown: Duration::from_secs(config.policy.shutdown_secs),
         retention: Duration::from_secs(u64::from(config.policy.retention_hours) * 3_600),
+        kept_bytes: config.policy.retention_bytes,
     }
 }
 

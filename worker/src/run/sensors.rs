@@ -61,15 +61,18 @@ fn sample<L: FnMut() -> Sample>(
 ) -> io::Result<JoinHandle<()>> {
     Builder::new().name("sensors".into()).spawn(move || {
         let mut look = open();
-        while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-            if !shared.ready.load(Ordering::Relaxed) {
-                continue;
-            }
-            if driver.blocking_send(Input::Sensed(look())).is_err() {
+        while let Some(is_due) = wait(&stopped, every, &shared) {
+            if is_due && driver.blocking_send(Input::Sensed(look())).is_err() {
                 return;
             }
         }
     })
+}
+
+/// Whether a look is due after this time; none once it is stopped.
+fn wait(stopped: &Receiver<()>, every: Duration, shared: &Shared) -> Option<bool> {
+    let goes_on = stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout);
+    goes_on.then(|| shared.ready.load(Ordering::Relaxed))
 }
 
 struct Machine {

@@ -34,11 +34,14 @@ impl Store {
     /// Drops of what ended before `before`: outputs, hints and their description; audits' accounts and
     /// seats' results; the signed bytes of transactions in a block; transactions that expired;
     /// requesters' secrets. Salts and what was earned, paid and computed stay.
-    pub fn prune(&self, before: UnixSeconds) -> Result<Pruned, StoreError> {
+    ///
+    /// Of outputs, hints and their description, also what is beyond `most` bytes: of what ended first. What has
+    /// not ended counts and stays.
+    pub fn prune(&self, before: UnixSeconds, most: u64) -> Result<Pruned, StoreError> {
         self.with(|connection| {
             let transaction = connection.transaction()?;
             let pruned = Pruned {
-                results: results(&transaction, before)?,
+                results: results(&transaction, before)? + surplus(&transaction, most)?,
                 audits: audits(&transaction, before)?,
                 transactions: landed(&transaction, before)? + expired(&transaction, before)?,
                 acknowledgements: acknowledgements(&transaction, before)?,
@@ -57,6 +60,43 @@ fn results(connection: &Connection, before: UnixSeconds) -> rusqlite::Result<usi
              WHERE (outputs IS NOT NULL OR outputs_json <> '') AND ended = 1 AND changed_at < ?1 LIMIT ?2)",
         params![before.0, MOST],
     )
+}
+
+/// The same of seats and jobs alike, beyond what may be kept.
+fn surplus(connection: &Connection, most: u64) -> rusqlite::Result<usize> {
+    let mut statement = connection.prepare(
+        "WITH kept AS (
+             SELECT 'results' AS source, results.rowid AS id, changed_at,
+                 -- One that could not be found may come back, and its hints are asked for.
+                 coalesce(ended = 1 AND phase <> 'gone', 0) AS ended,
+                 coalesce(length(outputs), 0) + coalesce(length(hints), 0) + length(outputs_json) AS size
+             FROM results LEFT JOIN jobs USING (job, attempt)
+             WHERE outputs IS NOT NULL OR outputs_json <> ''
+             UNION ALL
+             SELECT 'seat_results', seat_results.rowid, changed_at, coalesce(ended, 0), length(outputs)
+             FROM seat_results LEFT JOIN audits USING (job) WHERE outputs IS NOT NULL
+         ), summed AS (
+             SELECT source, id, ended, sum(size) OVER (
+                 ORDER BY ended, changed_at DESC, source, id DESC ROWS UNBOUNDED PRECEDING) AS bytes
+             FROM kept
+         )
+         SELECT source, id FROM summed WHERE ended = 1 AND bytes > ?1 LIMIT ?2",
+    )?;
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let surplus = statement
+        .query_map(params![most, MOST], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+        })?
+        .collect::<Result<Vec<_>, _>>()?;
+    for (source, id) in &surplus {
+        let sql = if source == "results" {
+            "UPDATE results SET outputs = NULL, hints = NULL, outputs_json = '' WHERE rowid = ?1"
+        } else {
+            "UPDATE seat_results SET outputs = NULL WHERE rowid = ?1"
+        };
+        connection.execute(sql, [id])?;
+    }
+    Ok(surplus.len())
 }
 
 /// What they brought is in the books already.

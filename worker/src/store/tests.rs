@@ -162,8 +162,14 @@ fn files_are_dropped_after_their_time_and_secrets_stay() {
     store
         .report(&job(1), 0, &data(), Report::Faulted, NOW)
         .unwrap();
-    assert_eq!(store.prune(UnixSeconds(1_000)).unwrap().results, 0);
-    assert_eq!(store.prune(UnixSeconds(1_001)).unwrap().results, 1);
+    assert_eq!(
+        store.prune(UnixSeconds(1_000), u64::MAX).unwrap().results,
+        0
+    );
+    assert_eq!(
+        store.prune(UnixSeconds(1_001), u64::MAX).unwrap().results,
+        1
+    );
     assert_eq!(store.outputs(&job(1), 0).unwrap(), None);
     assert_eq!(store.outputs(&job(2), 0).unwrap(), Some(vec![1]));
     assert_eq!(store.result(&job(1), 0).unwrap(), Some(result(0, 1)));
@@ -244,8 +250,8 @@ fn audits_come_back_until_they_end_and_keep_closed_panels() {
     assert_eq!(kept[0].evidence.panels[0].as_deref(), Some(&panel));
     assert_eq!(*kept[0].evidence.job, data());
     assert_eq!(store.audits(None, 10).unwrap().len(), 2);
-    assert_eq!(store.prune(UnixSeconds(1_000)).unwrap().audits, 0);
-    assert_eq!(store.prune(UnixSeconds(1_001)).unwrap().audits, 2);
+    assert_eq!(store.prune(UnixSeconds(1_000), u64::MAX).unwrap().audits, 0);
+    assert_eq!(store.prune(UnixSeconds(1_001), u64::MAX).unwrap().audits, 2);
 }
 
 #[test]

@@ -95,9 +95,13 @@ async fn model_that_needs_more_memory_than_there_may_be_is_refused_at_once() {
         assert!(error.to_string().contains("engine.memory_bytes"), "{error}");
         assert_eq!(host.ps().engines, []);
     }
+    // By its size alone: no engine looks at it, or it would be refused as no model.
     let large = Model::new(vec![0; 5 << 20]);
     let error = host.load(&large).await.unwrap_err();
-    assert_eq!(error.code(), "model_refused", "{error}");
+    let EngineError::Model(ModelRefused::Memory { needs, limit }) = &error else {
+        panic!("{error}")
+    };
+    assert_eq!((*needs, *limit), (5 << 20, memory_bytes));
 }
 
 #[tokio::test]
@@ -247,5 +251,6 @@ async fn run_that_takes_more_memory_than_there_may_be_is_ended() {
     let ran = host.run_step(&fill, (&sequence, begun()), &input, LONG);
     assert_eq!(ran.await.unwrap_err().code(), "out_of_memory");
     let short = Duration::from_millis(1);
-    let _ = host.run(&fill, &input, short).await.unwrap_err();
+    let error = host.run(&fill, &input, short).await.unwrap_err();
+    assert_eq!(error.code(), "engine_timed_out", "{error}");
 }

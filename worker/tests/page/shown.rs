@@ -59,6 +59,7 @@ pub fn usual() -> Snapshot {
             operator: "gBxS1f6uyyGPuW5MzGBukidSb71jdsCb5fZaoSzULE5".into(),
             public_url: "https://worker.example".into(),
         },
+        sessions: None,
         standing: standing(false),
         jobs: vec![
             job(

@@ -254,7 +254,7 @@ impl<C: Chain> Submitter<C> {
             metrics::transaction(*action, word);
         }
         let landed = end != TransactionEnd::Expired;
-        self.note_end(sent.signature, end).await;
+        self.note_end(sent, end).await;
         if landed {
             self.note_cost(sent).await;
         }
@@ -263,19 +263,29 @@ impl<C: Chain> Submitter<C> {
 
     /// Notes how a transaction ended, later and again if the journal does not take it now: until then it is
     /// one whose end nobody knows, and its fee is in no sum.
-    pub(super) async fn note_end(&self, key: [u8; 64], end: TransactionEnd) {
-        let noting =
-            move |end: TransactionEnd| move |store: &Store| store.end_transaction(&key, &end);
-        let Err(error) = self.store.call(noting(end.clone())).await else {
+    pub(super) async fn note_end(&self, sent: &SentTransaction, end: TransactionEnd) {
+        let unsaved = self.memory.take_unsaved(&sent.signature);
+        let noted = Arc::new((sent.clone(), end));
+        let noting = move || {
+            let noted = Arc::clone(&noted);
+            move |store: &Store| {
+                let (sent, end) = &*noted;
+                if let Some(at) = unsaved {
+                    store.save_transaction(sent, at)?;
+                }
+                store.end_transaction(&sent.signature, end)
+            }
+        };
+        let Err(error) = self.store.call(noting()).await else {
             return;
         };
-        let signature = Signature::from(key);
+        let signature = Signature::from(sent.signature);
         tracing::warn!(%signature, %error, "the end of a transaction is not in the journal; trying on");
         let store = self.store.clone();
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(LATER).await;
-                match store.call(noting(end.clone())).await {
+                match store.call(noting()).await {
                     Ok(()) => return,
                     Err(error) => tracing::debug!(%signature, %error, "still not in the journal"),
                 }

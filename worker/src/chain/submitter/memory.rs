@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use assay_client::protocol::Address;
+use assay_client::protocol::{Address, UnixSeconds};
 use solana_message::Hash;
 use tokio::{sync::Notify, time::Instant};
 
@@ -47,6 +47,8 @@ pub struct Memory {
     /// What did not land together with others.
     apart: Mutex<BTreeSet<Key>>,
     under_way: Mutex<BTreeSet<[u8; 64]>>,
+    /// Sent without being in the journal, and when.
+    unsaved: Mutex<BTreeMap<[u8; 64], UnixSeconds>>,
     states: tokio::sync::Mutex<States>,
     /// Told when the chain shows what was wanted.
     shown: Mutex<BTreeMap<Key, Arc<Notify>>>,
@@ -66,6 +68,16 @@ fn open<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Memory {
+    /// The journal did not take it before it was sent.
+    pub(super) fn note_unsaved(&self, signature: [u8; 64], at: UnixSeconds) {
+        open(&self.unsaved).insert(signature, at);
+    }
+
+    /// Whether that is so; then it is forgotten.
+    pub(super) fn take_unsaved(&self, signature: &[u8; 64]) -> Option<UnixSeconds> {
+        open(&self.unsaved).remove(signature)
+    }
+
     /// A blockhash that is young enough to sign with. Whoever comes while it is asked for waits for the
     /// same answer.
     pub async fn blockhash<C: Chain>(&self, chain: &C) -> Result<(Hash, u64), ChainError> {

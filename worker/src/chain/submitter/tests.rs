@@ -257,6 +257,57 @@ async fn transaction_that_was_not_sent_is_not_left_to_a_restart() {
     assert_eq!(node.count("getLatestBlockhash"), 2);
 }
 
+/// Takes nothing while it is full.
+#[derive(Default)]
+struct Full(AtomicBool);
+
+impl Disk for Full {
+    fn before<'a>(&'a self, _: &'a Mutex<Connection>) -> BoxFuture<'a, Result<(), StoreError>> {
+        let full = self.0.load(Ordering::Relaxed);
+        Box::pin(async move {
+            if full {
+                Err(StoreError::Sqlite(assay_sqlite::Error::Gone))
+            } else {
+                Ok(())
+            }
+        })
+    }
+
+    fn after<'a>(&'a self, _: &'a Mutex<Connection>) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[tokio::test]
+async fn full_disk_holds_back_claims_and_no_finalize() {
+    let node = Node::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal.sqlite");
+    let disk = Arc::new(Full::default());
+    let store = Store::open_simulated(&journal, Arc::clone(&disk) as Arc<dyn Disk>).unwrap();
+    let submitter = over(&[&node], store);
+    disk.0.store(true, Ordering::Relaxed);
+    let outcome = submitter.submit(purpose(Step::Claim)).await;
+    assert_eq!(outcome, Submitted::Expired, "not sent");
+    assert_eq!(node.count("sendTransaction"), 0);
+    let submitting = tokio::spawn({
+        let submitter = Arc::clone(&submitter);
+        async move { submitter.submit(purpose(Step::Finalize)).await }
+    });
+    while node.count("sendTransaction") == 0 {
+        tokio::task::yield_now().await;
+    }
+    let sent = node.world().sent[0].clone();
+    // There is room again before it lands: it is noted with its end and its fee.
+    disk.0.store(false, Ordering::Relaxed);
+    land(&mut node.world(), &sent);
+    assert_eq!(submitting.await.unwrap(), Submitted::Landed);
+    assert!(submitter.store.pending_transactions().unwrap().is_empty());
+    let costs = submitter.store.costs(UnixSeconds(0)).unwrap();
+    let finalized: Vec<_> = costs.iter().map(|cost| (&*cost.step, cost.fee)).collect();
+    assert_eq!(finalized, [("finalize", 5_000)]);
+}
+
 #[tokio::test]
 async fn failure_in_a_block_is_paid_for_and_told() {
     let node = Node::start().await;

@@ -176,6 +176,20 @@ fn sandbox(report: &mut Report, confinement: &Confinement) {
     }
 }
 
+/// Whether what an engine holds in memory can be read.
+pub(super) fn held(report: &mut Report, bytes: Option<u64>) {
+    let name = "engine's memory";
+    match bytes {
+        Some(bytes) => report.good(name, format!("can be read: {} MiB", bytes >> 20)),
+        None if cfg!(target_os = "linux") => report.notice(
+            name,
+            "cannot be read: nothing holds the engines to engine.memory_bytes, and limits.cpu_percent counts them as others",
+            "take ProtectProc= and ProcSubset= out of the worker's unit, and hidepid off /proc",
+        ),
+        None => report.skipped(name, "this system does not tell it; engine.memory_bytes does nothing"),
+    }
+}
+
 /// A real engine on a real model; the class that it computes in.
 async fn computing(report: &mut Report, patient: &Patient) -> Option<[u8; 32]> {
     let resolved = match HostConfig::new(patient.config.engine.clone()) {
@@ -222,8 +236,11 @@ async fn computing(report: &mut Report, patient: &Patient) -> Option<[u8; 32]> {
         Err(error) => Err(error),
     };
     let took = begun.elapsed();
-    let placement = host.ps().engines.into_iter().next();
-    let placement = placement.map(|engine| engine.placement.to_string());
+    let used = host.ps().engines.into_iter().next();
+    if let Some(used) = &used {
+        held(report, used.memory_bytes);
+    }
+    let placement = used.map(|engine| engine.placement.to_string());
     let placement = placement.unwrap_or_default();
     host.kill();
     match ran {

@@ -4,12 +4,9 @@ use std::{fs, path::Path};
 
 use super::{Patient, report::Report};
 use crate::{
-    command::init::{free_disk, gibibytes},
+    artifacts::free_disk, command::init::gibibytes, config::Config, core::LEAST_FREE_DISK,
     store::Store,
 };
-
-/// With less, neither a model nor the journal may find room.
-const LEAST_FREE: u64 = 1 << 30;
 
 pub fn check(report: &mut Report, patient: &Patient) {
     let config = &patient.config;
@@ -29,12 +26,18 @@ pub fn check(report: &mut Report, patient: &Patient) {
         );
     }
     journal(report, &config.journal());
-    let mut may_grow = 0_u64;
-    for (name, limit) in [
-        ("models", config.artifacts.model_cache_bytes),
-        ("blobs", config.artifacts.blob_cache_bytes),
+    let mut may_grow = outputs_to_come(config);
+    let artifacts = &config.artifacts;
+    for (name, folder, limit) in [
+        ("models", data.join("models"), artifacts.model_cache_bytes),
+        ("blobs", data.join("blobs"), artifacts.blob_cache_bytes),
+        (
+            "optimised",
+            config.optimised(),
+            config.engine.optimised_cache_bytes,
+        ),
     ] {
-        let (files, bytes) = content(&data.join(name));
+        let (files, bytes) = content(&folder);
         report.good(
             format!("cache: {name}"),
             format!(
@@ -141,6 +144,18 @@ fn journal(report: &mut Report, path: &Path) {
     }
 }
 
+/// Bytes that the journal may still take for outputs and hints: those of results that are kept for their
+/// requesters, and of everything that may be live at once.
+fn outputs_to_come(config: &Config) -> u64 {
+    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let live = count(config.policy.concurrent_jobs).saturating_add(count(config.audit.max_seats));
+    let most = live
+        .saturating_mul(config.engine.limits.output_bytes)
+        .saturating_add(config.policy.retention_bytes);
+    let taken = fs::metadata(config.journal()).map_or(0, |metadata| metadata.len());
+    most.saturating_sub(taken)
+}
+
 /// Files of a cache, and their bytes.
 fn content(folder: &Path) -> (usize, u64) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -160,20 +175,20 @@ fn disk(report: &mut Report, data: &Path, may_grow: u64) {
         return;
     };
     let finding = format!("{} free", gibibytes(free));
-    if free < LEAST_FREE {
+    if free < LEAST_FREE_DISK {
         report.broken(
             name,
             finding,
-            "make room, or set data_dir to another disk: without room for the journal the worker stops",
+            "make room, or set data_dir to another disk: with so little the worker takes no new work",
         );
     } else if free < may_grow {
         report.notice(
             name,
             format!(
-                "{finding}, and the caches may take {} more",
+                "{finding}, and caches and kept outputs may take {} more",
                 gibibytes(may_grow)
             ),
-            "lower artifacts.model_cache_bytes or artifacts.blob_cache_bytes, or make room",
+            "lower artifacts.model_cache_bytes, artifacts.blob_cache_bytes, engine.optimised_cache_bytes or policy.retention_bytes, or make room",
         );
     } else {
         report.good(name, finding);

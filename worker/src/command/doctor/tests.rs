@@ -99,7 +99,6 @@ async fn healthy_provider_has_nothing_broken() {
 #[tokio::test]
 async fn each_fault_is_found_and_has_its_fix() {
     type Spoil = fn(&mut World, Address);
-    let provider = || address::provider(&AUTHORITY);
     let cases: [(Spoil, &str, State, &str); 9] = [
         (
             |world, _| drop(world.accounts.remove(&address::provider(&AUTHORITY))),
@@ -174,7 +173,6 @@ async fn each_fault_is_found_and_has_its_fix() {
             "assay provider fund",
         ),
     ];
-    assert_eq!(provider(), address::provider(&AUTHORITY));
     for (spoil, name, state, fix) in cases {
         let report = examined(spoil).await;
         let found = report.checks.iter().find(|check| check.name == name);
@@ -200,6 +198,58 @@ async fn silent_chain_leaves_the_rest_unlooked_at() {
     // Urls hold keys.
     let text = format!("{report:?}");
     assert!(!text.contains("secret"), "{text}");
+}
+
+#[test]
+fn disk_that_caches_or_outputs_may_outgrow_is_told() {
+    let data = tempfile::tempdir().unwrap();
+    let found = |change: fn(&mut Config)| {
+        let mut config = Config {
+            data_dir: data.path().to_owned(),
+            ..Config::default()
+        };
+        config.artifacts.model_cache_bytes = 0;
+        config.artifacts.blob_cache_bytes = 0;
+        config.engine.optimised_cache_bytes = 0;
+        config.policy.retention_bytes = 0;
+        config.engine.limits.output_bytes = 0;
+        change(&mut config);
+        let patient = Patient {
+            authority: None,
+            config,
+            operator: None,
+            chain: None,
+            patience: Duration::ZERO,
+        };
+        let mut report = Report::new(false);
+        storage::check(&mut report, &patient);
+        let disk = report.checks.into_iter().find(|check| check.name == "disk");
+        disk.unwrap().state
+    };
+    assert_eq!(found(|_| ()), State::Good);
+    let much: [fn(&mut Config); 5] = [
+        |config| config.artifacts.model_cache_bytes = 1 << 60,
+        |config| config.artifacts.blob_cache_bytes = 1 << 60,
+        |config| config.engine.optimised_cache_bytes = 1 << 60,
+        |config| config.policy.retention_bytes = 1 << 60,
+        |config| config.engine.limits.output_bytes = 1 << 60,
+    ];
+    assert_eq!(much.map(found), [State::Notice; 5]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn engines_whose_memory_cannot_be_read_are_told_and_no_unit_of_ours_hides_them() {
+    let mut report = Report::new(false);
+    machine::held(&mut report, Some(7 << 20));
+    machine::held(&mut report, None);
+    let states: Vec<_> = report.checks.iter().map(|check| check.state).collect();
+    assert_eq!(states, [State::Good, State::Notice]);
+    let fix = report.checks[1].fix.as_deref().unwrap_or_default();
+    assert!(fix.contains("ProtectProc="), "{fix}");
+    let unit = include_str!("../../../../packaging/systemd/assay-worker.service");
+    let hides = |line: &str| line.starts_with("ProtectProc=") || line.starts_with("ProcSubset=");
+    assert!(!unit.lines().any(hides));
 }
 
 #[test]

@@ -107,3 +107,38 @@ fn live_jobs_are_shown_with_phase_and_deadline() {
     world.drain();
     assert!(world.core.live().is_empty());
 }
+
+#[test]
+fn nearly_full_disk_stops_new_work_until_there_is_clearly_room() {
+    let mut core = World::new(0).core;
+    let now = UnixSeconds(1);
+    let few = LEAST_FREE_DISK - 1;
+    assert_eq!(core.handle_free_disk(LEAST_FREE_DISK, now), None);
+    assert_eq!(core.handle_free_disk(few, now), Some(true));
+    assert_eq!(core.handle_free_disk(few, now), None, "known");
+    let reason = core.standing.reasons().next().unwrap();
+    assert!(reason.detail.contains("1023 MiB free"), "{reason:?}");
+    assert_eq!(core.handle_free_disk(LEAST_FREE_DISK, now), None);
+    assert!(core.standing.has(Pause::DiskFull), "it would begin again");
+    assert_eq!(
+        core.handle_free_disk(LEAST_FREE_DISK / 4 * 5, now),
+        Some(false)
+    );
+    assert!(core.standing.is_accepting());
+}
+
+#[test]
+fn dearest_of_a_list_is_prepared_first_wherever_it_stands() {
+    let listed = World::new(3);
+    let jobs = [2, 1, 0].map(|number| (address(number), listed.job(number)));
+    let mut world = World::with(0, |_| (), |policy| policy.preparing_jobs = 1);
+    world.core.handle_jobs(&jobs, UnixSeconds(world.now));
+    let prepared = std::iter::from_fn(|| world.core.poll_command());
+    let prepared: Vec<_> = prepared
+        .filter_map(|command| match command {
+            Command::Prepare { job } => Some(job),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(prepared, [address(0)], "job 0 pays the most");
+}

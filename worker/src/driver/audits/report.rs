@@ -2,18 +2,14 @@
 
 use assay_client::protocol::Address;
 
-use super::super::{Chain, Driver, DriverError, HaltPoint};
+use super::super::{Chain, Driver, HaltPoint, journal::Entry};
 use crate::{
     core::{AuditReport, Outcome},
     metrics,
 };
 
 impl<C: Chain> Driver<C> {
-    pub(super) async fn report_audit(
-        &mut self,
-        job: Address,
-        report: AuditReport,
-    ) -> Result<(), DriverError> {
+    pub(super) async fn report_audit(&mut self, job: Address, report: AuditReport) {
         metrics::audit_report(&report);
         match report {
             AuditReport::Convened { level } => {
@@ -56,8 +52,7 @@ impl<C: Chain> Driver<C> {
             AuditReport::Defended { ours } => {
                 tracing::info!(%job, ours, "our job's audit is over");
                 if let Ok(earned) = u64::try_from(ours) {
-                    let noting = move |store: &crate::store::Store| store.note_earned(&job, earned);
-                    self.parts.store.call(noting).await?;
+                    self.note(job, Entry::Earned(earned)).await;
                 }
             }
             AuditReport::SecretsMissing { level } => tracing::error!(
@@ -65,12 +60,9 @@ impl<C: Chain> Driver<C> {
                 "the chain holds a commitment of ours that this journal cannot open; restore the journal before the reveal deadline"
             ),
             AuditReport::Gone => {
-                let now = self.now;
-                let ending = move |store: &crate::store::Store| store.end_audit(&job, now);
-                self.parts.store.call(ending).await?;
+                self.note(job, Entry::AuditGone).await;
                 tracing::warn!(%job, "the audited job's account is gone; how it ended was not seen");
             }
         }
-        Ok(())
     }
 }

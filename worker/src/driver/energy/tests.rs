@@ -106,7 +106,11 @@ fn counter_that_is_missing_or_went_back_makes_a_run_unmeasured_and_not_the_next_
 #[tokio::test]
 async fn machine_without_counters_measures_nothing() {
     assert_eq!(EnergyMeter::default().begin().end().await, None);
-    let bare = meter(vec![with_device(0, None); 1]);
+    let device = Readings {
+        cpu_energy: Vec::new(),
+        ..with_device(0, None)
+    };
+    let bare = meter(vec![device; 3]);
     // Whether the thread has seen that yet or not.
     assert_eq!(bare.begin().end().await, None);
     let none = meter(vec![Readings::default()]);

@@ -3,7 +3,7 @@ use std::time::Duration;
 use assay_client::{
     PROGRAM_ID,
     account::encode,
-    protocol::{LAYOUT_VERSION, ModelData},
+    protocol::{Address, LAYOUT_VERSION, ModelData},
 };
 use assay_engine::{EngineConfig, Host, HostConfig, ModelInfo, Outcome};
 use bytemuck::Zeroable;
@@ -67,6 +67,63 @@ async fn job_of_a_class_that_is_not_this_machines_is_never_run() {
         );
         let never = error.fault() == PrepareFault::Never;
         assert_eq!(never, is_other, "{error}");
+    }
+}
+
+/// Engines in which every model fits and has no tensors.
+struct Loading;
+
+impl Engines for Loading {
+    fn load<'a>(&'a self, _: &'a Model) -> BoxFuture<'a, Result<ModelInfo, EngineError>> {
+        Box::pin(async { Ok(ModelInfo::default()) })
+    }
+
+    fn run<'a>(
+        &'a self,
+        _: &'a Model,
+        _: &'a [u8],
+        _: Duration,
+    ) -> BoxFuture<'a, Result<Outcome, EngineError>> {
+        unreachable!("nothing is run here")
+    }
+
+    fn kill(&self) {}
+}
+
+fn put(cache: &Cache, bytes: &[u8]) -> Digest {
+    let digest = Digest::of(&[bytes]);
+    let size = u64::try_from(bytes.len()).unwrap();
+    let mut incoming = cache.incoming(digest, size).unwrap();
+    incoming.write(bytes).unwrap();
+    incoming.finish().unwrap();
+    digest
+}
+
+/// A job for a model of 100 bytes, with an input of 10; both are at hand.
+fn at_hand(node: &Node, artifacts: &Artifacts, number: u8) -> JobData {
+    let input = [&2_u64.to_le_bytes()[..], b"{}"].concat();
+    let model = Address::new_from_array([number; 32]);
+    let digest = put(&artifacts.models, &[number; 100]);
+    let account = ModelData {
+        version: LAYOUT_VERSION,
+        digest: digest.0,
+        size: 100,
+        ..ModelData::zeroed()
+    };
+    let account = Account {
+        owner: PROGRAM_ID,
+        lamports: 1,
+        data: encode(&account),
+        executable: false,
+    };
+    node.world().accounts.insert(model, account);
+    JobData {
+        model,
+        model_digest: digest.0,
+        input_digest: put(&artifacts.blobs, &input).0,
+        input_bytes: 10,
+        output_profile: [OutputProfile::UNUSED; 8],
+        ..JobData::zeroed()
     }
 }
 

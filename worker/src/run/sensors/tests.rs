@@ -1,5 +1,3 @@
-use std::sync::atomic::AtomicUsize;
-
 use super::*;
 
 fn ready(ready: bool) -> Arc<Shared> {
@@ -35,20 +33,21 @@ fn looks_reach_the_driver_in_order_until_it_is_gone() {
 
 #[test]
 fn driver_that_is_not_ready_is_told_nothing_and_the_thread_ends_when_stopped() {
-    let (driver, mut inputs) = mpsc::channel(1);
     let (stop, stopped) = channel();
-    let looks = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&looks);
-    let open = move || {
-        move || {
-            counted.fetch_add(1, Ordering::Relaxed);
-            Sample::default()
-        }
-    };
-    let thread = sample(open, Duration::ZERO, ready(false), driver, stopped).unwrap();
+    let due = |is_ready| wait(&stopped, Duration::ZERO, &ready(is_ready));
+    assert_eq!(due(false), Some(false));
+    assert_eq!(due(true), Some(true));
     drop(stop);
-    thread.join().unwrap();
-    assert_eq!(looks.load(Ordering::Relaxed), 0);
+    assert_eq!(due(true), None);
+    let (driver, mut inputs) = mpsc::channel(1);
+    let thread = sample(
+        || Sample::default,
+        Duration::ZERO,
+        ready(true),
+        driver,
+        stopped,
+    );
+    thread.unwrap().join().unwrap();
     assert!(inputs.blocking_recv().is_none());
 }
 

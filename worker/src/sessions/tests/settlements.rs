@@ -10,7 +10,7 @@ use super::{kit::DEPOSIT, *};
 use crate::{
     chain::fake,
     core::Pause,
-    sessions::{core::tests::NOW, income},
+    sessions::{Left, core::tests::NOW, income},
     store::Store,
 };
 

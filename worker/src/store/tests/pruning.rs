@@ -39,6 +39,10 @@ fn transact(store: &Store, number: u8, of: u8, step: Step, end: Option<Transacti
 
 /// One attempt with all that belongs to it, that stands as `report` says.
 fn keep(store: &Store, number: u8, report: Report) {
+    keep_until(store, number, report, NOW);
+}
+
+fn keep_until(store: &Store, number: u8, report: Report, at: UnixSeconds) {
     let claimed = Report::Claimed {
         price: Lamports(500),
     };
@@ -73,7 +77,7 @@ fn keep(store: &Store, number: u8, report: Report) {
         Step::Commit,
         Some(TransactionEnd::Landed),
     );
-    store.report(&job(number), 0, &data(), report, NOW).unwrap();
+    store.report(&job(number), 0, &data(), report, at).unwrap();
 }
 
 fn settled() -> Report {
@@ -112,8 +116,11 @@ fn ended_job_loses_what_is_bulky_and_keeps_what_it_earned_and_cost() {
     keep(&store, 1, settled());
     let (books, totals) = (store.books().unwrap(), store.totals().unwrap());
     let costs = store.costs(UnixSeconds(0)).unwrap();
-    assert!(store.prune(NOW).unwrap().is_nothing(), "not old yet");
-    let pruned = store.prune(LATER).unwrap();
+    assert!(
+        store.prune(NOW, u64::MAX).unwrap().is_nothing(),
+        "not old yet"
+    );
+    let pruned = store.prune(LATER, u64::MAX).unwrap();
     assert_eq!((pruned.results, pruned.acknowledgements), (1, 1));
     assert_eq!(pruned.transactions, 3);
     assert_eq!(
@@ -131,7 +138,10 @@ fn ended_job_loses_what_is_bulky_and_keeps_what_it_earned_and_cost() {
     assert_eq!(books[0].energy_mj, Some(9_000));
     assert_eq!(store.totals().unwrap(), totals);
     assert_eq!(store.costs(UnixSeconds(0)).unwrap(), costs);
-    assert!(store.prune(LATER).unwrap().is_nothing(), "once is enough");
+    assert!(
+        store.prune(LATER, u64::MAX).unwrap().is_nothing(),
+        "once is enough"
+    );
     assert!(store.faults().unwrap().is_empty());
 }
 
@@ -148,7 +158,7 @@ fn live_jobs_and_pending_transactions_survive_however_old_they_are() {
     let pending = store.pending_transactions().unwrap();
     let recalled = store.recall(&job(1), 0).unwrap();
     assert_eq!((live.len(), pending.len()), (2, 1));
-    store.prune(LATER).unwrap();
+    store.prune(LATER, u64::MAX).unwrap();
     // As a restart finds it.
     drop(store);
     let store = open(&folder);
@@ -181,18 +191,68 @@ fn job_under_audit_keeps_the_transactions_of_its_audit() {
     };
     store.save_seat(&job(1), &seat, &body(), NOW).unwrap();
     store.keep_audit(&job(1), &evidence(false), NOW).unwrap();
-    let pruned = store.prune(LATER).unwrap();
+    let pruned = store.prune(LATER, u64::MAX).unwrap();
     assert_eq!((pruned.transactions, pruned.audits), (0, 0));
     assert_eq!(store.live_audits().unwrap(), [job(1)]);
     assert_eq!(store.recall(&job(1), 0).unwrap().seats, [seat]);
     assert!(store.seat_outputs(&job(1), 1).unwrap().is_some());
     store.keep_audit(&job(1), &evidence(true), NOW).unwrap();
-    let pruned = store.prune(LATER).unwrap();
+    let pruned = store.prune(LATER, u64::MAX).unwrap();
     assert_eq!(pruned.audits, 1);
     assert!(store.seats(&job(1)).unwrap().is_empty());
     // The audit was what kept them.
-    assert_eq!(store.prune(LATER).unwrap().transactions, 0);
+    assert_eq!(store.prune(LATER, u64::MAX).unwrap().transactions, 0);
     assert_eq!(bytes(&folder), [(11, 0), (12, 0)]);
+}
+
+#[test]
+fn outputs_beyond_their_bytes_go_with_what_ended_first_and_never_with_what_is_live() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let at = |seconds: i64| UnixSeconds(NOW.0 + seconds);
+    for (number, report) in [
+        (1, settled()),
+        (2, Report::Committed),
+        (3, settled()),
+        (4, Report::Gone),
+        (5, settled()),
+    ] {
+        keep_until(&store, number, report, at(i64::from(number)));
+    }
+    let seat = SavedSeat {
+        level: 1,
+        attempt: 0,
+        generation: 1,
+        salt: [1; 32],
+        root: Digest([2; 32]),
+        commitment: Digest([3; 32]),
+    };
+    for (number, ended) in [(6, false), (7, true)] {
+        store.save_seat(&job(number), &seat, &body(), NOW).unwrap();
+        store
+            .keep_audit(&job(number), &evidence(ended), at(2))
+            .unwrap();
+    }
+    let left = || {
+        let results = [1, 2, 3, 4, 5].map(|number| store.outputs(&job(number), 0).unwrap());
+        let seats = [6, 7].map(|number| store.seat_outputs(&job(number), 1).unwrap());
+        let both = (1_u8..).zip(results.into_iter().chain(seats));
+        both.filter(|(_, outputs)| outputs.is_some())
+            .map(|(number, _)| number)
+            .collect::<Vec<_>>()
+    };
+    // A result is of 5,000 bytes and 500 of hints, and of their description; a seat's of 5,000.
+    let result = u64::try_from(5_500 + body().outputs_json.len()).unwrap();
+    let all = 5 * result + 2 * 5_000;
+    assert!(store.prune(NOW, all).unwrap().is_nothing());
+    assert_eq!(store.prune(NOW, all - 1).unwrap().results, 1);
+    assert_eq!(left(), [2, 3, 4, 5, 6, 7]);
+    assert_eq!(store.prune(NOW, all - result - 1).unwrap().results, 1);
+    assert_eq!(left(), [2, 3, 4, 5, 6]);
+    assert_eq!(store.prune(NOW, 0).unwrap().results, 2);
+    assert_eq!(left(), [2, 4, 6], "what has not ended");
+    assert_eq!(store.result(&job(1), 0).unwrap(), Some(super::result(0, 1)));
+    assert!(store.prune(NOW, 0).unwrap().is_nothing(), "once is enough");
 }
 
 #[test]
@@ -200,7 +260,7 @@ fn job_that_could_not_be_found_keeps_the_secrets_of_its_return() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
     keep(&store, 1, Report::Gone);
-    store.prune(LATER).unwrap();
+    store.prune(LATER, u64::MAX).unwrap();
     let restored = store.restored(&job(1), 0).unwrap();
     assert_eq!(restored.result, Some(result(0, 1)));
     assert_eq!(restored.acknowledged, Some([7; 32]));

@@ -29,7 +29,10 @@ fn earnings_are_the_same_before_and_after_pruning() {
     };
     let before = shown(&world);
     let live = world.store.live_jobs().unwrap();
-    let pruned = world.store.prune(UnixSeconds(world.now + DAY)).unwrap();
+    let pruned = world
+        .store
+        .prune(UnixSeconds(world.now + DAY), u64::MAX)
+        .unwrap();
     assert!(
         pruned.results > 0 && pruned.audits == 1 && pruned.transactions > 10,
         "{pruned:?}"

@@ -102,13 +102,11 @@ fn charge_anew(provider: &Provider, asked: &Asked, request: &GenerateRequest) ->
         ..Usage::default()
     };
     let tokens = vec![0; request.max_tokens as usize * 4];
-    provider.accounts.lock().unwrap().insert(
-        asked.session,
-        Account {
-            tokens: tokens.clone(),
-            ..Account::default()
-        },
-    );
+    // With the answer, which `charge` notes.
+    let account = Account::default();
+    let mut accounts = provider.accounts.lock().unwrap();
+    accounts.insert(asked.session, account);
+    drop(accounts);
     let price = provider.price.of(usage).unwrap();
     provider.charge(asked, &tokens, price, Deed::ChargeMore)
 }

@@ -1,0 +1,60 @@
+use proptest::{collection::vec, prelude::*};
+
+use super::*;
+
+fn digest(number: u8) -> [u8; 32] {
+    [number; 32]
+}
+
+proptest! {
+    #[test]
+    fn shelf_knows_its_sum_and_its_oldest(steps in vec((0_u8..3, 0_u8..12, 0_u64..9_000), 0..80)) {
+        let mut shelf = Shelf::default();
+        let mut model: Vec<([u8; 32], u64)> = Vec::new();
+        for (used, (step, number, size)) in (1_u64..).zip(steps) {
+            let digest = digest(number);
+            let known = model.iter().position(|(other, _)| *other == digest);
+            let before = known.map(|position| model.remove(position));
+            match step {
+                0 => {
+                    shelf.insert(digest, size, used);
+                    model.push((digest, size));
+                }
+                1 => {
+                    shelf.touch(&digest, used);
+                    model.extend(before);
+                }
+                _ => prop_assert_eq!(shelf.remove(&digest), before.map(|(_, size)| size)),
+            }
+            let sum: u64 = model.iter().map(|(_, size)| size.max(&LEAST)).sum();
+            prop_assert_eq!((shelf.len(), shelf.bytes()), (model.len(), sum));
+            let second = model.iter().find(|(digest, _)| digest[0] != 3);
+            prop_assert_eq!(shelf.oldest(|digest| digest[0] != 3), second.map(|(digest, _)| *digest));
+        }
+    }
+}
+
+#[test]
+fn files_of_a_byte_go_by_their_number_long_before_the_bytes_are_too_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache {
+        most_files: 3,
+        ..Cache::open("test", folder.path(), 1 << 30).unwrap()
+    };
+    let put = |byte: u8| {
+        let digest = Digest::of(&[&[byte]]);
+        let mut incoming = cache.incoming(digest, 1).unwrap();
+        incoming.write(&[byte]).unwrap();
+        incoming.finish().unwrap();
+        digest
+    };
+    let first = put(0);
+    cache.hold([first.0].into());
+    for byte in 1..9 {
+        put(byte);
+        let files = fs::read_dir(folder.path()).unwrap().count();
+        assert!(files <= 3, "{files}");
+    }
+    assert!(cache.contains(&first), "it is held");
+    assert!(cache.contains(&Digest::of(&[&[8]])));
+}
