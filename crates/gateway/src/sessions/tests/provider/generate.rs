@@ -142,6 +142,9 @@ pub async fn generate(
     if deed == Deed::Busy {
         return refuse(503, code::BUSY, "the queue is full");
     }
+    if deed == Deed::Unserved {
+        return refuse(404, code::MODEL_NOT_SERVED, "not in the offer");
+    }
     if asked.again.is_some() && deed == Deed::ChargeAndKeep {
         return refuse(409, code::SEQUENCE_MISMATCH, "it is not kept any more");
     }
