@@ -160,6 +160,14 @@ impl requester::Chain for Requester {
         Box::pin(async { Ok(vec![(PROVIDER, self.provider)]) })
     }
 
+    fn provider<'a>(
+        &'a self,
+        address: &'a Address,
+    ) -> BoxFuture<'a, Result<Option<ProviderData>, requester::ChainError>> {
+        let found = (*address == PROVIDER).then_some(self.provider);
+        Box::pin(async move { Ok(found) })
+    }
+
     fn sessions<'a>(
         &'a self,
         addresses: &'a [Address],

@@ -253,7 +253,10 @@ impl Attempt<'_> {
         let receipt = wire::receipt(&headers);
         let body = match self.inner.wire.whole(response).await {
             Ok(body) => body,
-            Err(error) => return Err(After::Doubt(Failed::Elsewhere(unavailable(&error)))),
+            Err(error) => {
+                self.note(Outcome::Failed);
+                return Err(After::Doubt(Failed::Elsewhere(unavailable(&error))));
+            }
         };
         if receipt.is_some() {
             // The model failed on this input, which is work like any other.

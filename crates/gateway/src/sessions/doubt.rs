@@ -272,16 +272,14 @@ impl Inner {
             }),
             Some(Err(error)) => Err(Learnt::Lied(error.to_string())),
             None => Err(match wire::verdict(status, &headers, &body) {
-                Verdict::Busy(_, text) => Learnt::PutOff(text),
+                // Perhaps it serves the model again.
+                Verdict::Busy(_, text) | Verdict::OfferChanged(text) => Learnt::PutOff(text),
                 Verdict::Closing(text) => Learnt::Over(withheld_for_good(&text)),
                 Verdict::Deposit(text)
                 | Verdict::Unknown(text)
                 | Verdict::UnderWay(text)
                 | Verdict::Doubtful(text) => Learnt::Withheld(text),
-                Verdict::Unfit(text)
-                | Verdict::OfferChanged(text)
-                | Verdict::Count(text)
-                | Verdict::Invalid(text) => {
+                Verdict::Unfit(text) | Verdict::Count(text) | Verdict::Invalid(text) => {
                     let why = withheld_for_good(&text);
                     if asked.is_old() {
                         Learnt::Over(why)
@@ -349,6 +347,7 @@ impl Attempt<'_> {
                 Err(error) => Err(After::Unwritten(error)),
             },
             Learnt::Nothing(error) | Learnt::Withheld(error) | Learnt::PutOff(error) => {
+                self.note(Outcome::Failed);
                 Err(After::Doubt(Failed::Elsewhere(unavailable(&error))))
             }
             Learnt::Over(why) => {

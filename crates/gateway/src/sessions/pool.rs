@@ -97,21 +97,18 @@ impl LiveLane {
         self.endpoint.clone_from(&provider.endpoint);
     }
 
-    /// Whether a claim that is not believed can be about a request of before the start of which the ledger has nothing, for
-    /// it was held to be free; an honest provider knows more, and may have had another operator then.
+    /// Whether a claim that is not believed can be about a request of before the start. Its provider may have had another
+    /// operator then; or the ledger has nothing of it, for it was held to be free, and an honest provider knows more.
     pub fn may_be_older(&self, standing: &Standing, claim: &Claim) -> bool {
+        let is_signed_otherwise = matches!(claim, Claim::Receipt(ReceiptError::Signature));
         let is_unknown = matches!(
             claim,
-            Claim::Receipt(
-                ReceiptError::Price { .. }
-                    | ReceiptError::Differs("request")
-                    | ReceiptError::Signature
-            )
+            Claim::Receipt(ReceiptError::Price { .. } | ReceiptError::Differs("request"))
         );
         let request = standing.receipt.map(|signed| signed.receipt.request);
-        is_unknown
-            && self.adopted_at == Some(self.core.sequence())
-            && request.is_none_or(|request| self.unanswered(&request).is_none())
+        let is_free = request.is_none_or(|request| self.unanswered(&request).is_none());
+        self.adopted_at == Some(self.core.sequence())
+            && (is_signed_otherwise || is_unknown && is_free)
     }
 
     /// The voucher for everything that was answered so far.

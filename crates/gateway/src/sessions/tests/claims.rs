@@ -1,6 +1,9 @@
 //! What providers charge for requests that gave no whole answer, and what of it is paid.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use assay_client::session::Price;
 use futures_util::StreamExt;
@@ -146,4 +149,23 @@ async fn provider_that_breaks_off_each_generation_is_set_aside_for_longer_each_t
     }
     let offering = directory.offering(&MODEL).await.unwrap();
     assert!(directory.back_in(&offering).unwrap() > Duration::from_mins(1));
+}
+
+/// It refuses, and does not say where it stands: each further session with it would lock a deposit.
+#[tokio::test]
+async fn provider_that_leaves_a_request_in_doubt_is_left_alone() {
+    for refusal in [Deed::Miscount, Deed::LongRefusal] {
+        let world = World::new();
+        let provider = world.provider(1, FLAT).await;
+        *provider.always.lock().unwrap() = refusal;
+        provider.mute.store(true, Ordering::SeqCst);
+        let mut config = config();
+        config.bounds.max_answer = 1_000;
+        let sessions = world.sessions(config).await;
+        for _ in 0..2 {
+            sessions.run(MODEL, vec![1].into()).await.unwrap_err();
+        }
+        assert_eq!(*provider.asked.lock().unwrap(), [1], "{refusal:?}");
+        assert_eq!(world.rows().len(), 1);
+    }
 }

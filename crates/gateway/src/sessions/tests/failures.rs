@@ -245,13 +245,17 @@ async fn generation_whose_reader_left_is_not_paid_beyond_what_was_on_its_way() {
     }
 }
 
-/// A close by the requester, or a worker that has no room for the answer, is nothing to be blamed for.
+/// A close by the requester, or a worker that has no room for the answer or not the model, is nothing to be blamed for.
 #[tokio::test]
 async fn refusal_to_give_an_answer_again_is_no_breach() {
-    for is_closing in [true, false] {
+    for (is_closing, deed) in [
+        (true, Deed::Busy),
+        (false, Deed::Busy),
+        (false, Deed::Unserved),
+    ] {
         let world = World::new();
         let provider = provider_that_charges_all(&world).await;
-        *provider.always.lock().unwrap() = Deed::Busy;
+        *provider.always.lock().unwrap() = deed;
         let mut config = config();
         config.bounds.asks = 1;
         let sessions = world.sessions(config).await;

@@ -27,6 +27,12 @@ pub enum Deed {
     Unaware,
     /// The connection breaks and nothing is charged.
     Break,
+    /// Refuses at some length.
+    LongRefusal,
+    /// Says that its requester lost count.
+    Miscount,
+    /// Has taken the model out of its offer.
+    Unserved,
     /// Answers, and signs as its operator of now, which the chain knows and its offer does not tell yet.
     ChangeOperator,
     /// The same, and the connection breaks before the answer is whole.
@@ -82,6 +88,9 @@ impl Deed {
             | Self::Stranger
             | Self::Unaware
             | Self::Break
+            | Self::LongRefusal
+            | Self::Miscount
+            | Self::Unserved
             | Self::NoReceipt => good,
         }
     }

@@ -135,16 +135,20 @@ pub async fn generate(
     if deed == Deed::Busy {
         return refuse(503, code::BUSY, "the queue is full");
     }
+    if deed == Deed::Unserved {
+        return refuse(404, code::MODEL_NOT_SERVED, "not in the offer");
+    }
     if asked.again.is_some() && deed == Deed::ChargeAndKeep {
         return refuse(409, code::SEQUENCE_MISMATCH, "it is not kept any more");
     }
-    let request: GenerateRequest = serde_json::from_slice(&body).unwrap();
     if let Some(mut receipt) = asked.again {
         if deed == Deed::ChargeMore {
+            let request = serde_json::from_slice(&body).unwrap();
             receipt = charge_anew(&provider, &asked, &request);
         }
         return again(&provider, &asked.session, receipt);
     }
+    let request: GenerateRequest = serde_json::from_slice(&body).unwrap();
     let shown = Shown {
         provider: Arc::clone(&provider),
         asked,
