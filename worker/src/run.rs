@@ -3,7 +3,10 @@
 use std::{fs::File, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use assay_client::address;
+use assay_client::{
+    address,
+    protocol::{Address, ProviderData},
+};
 use solana_signer::Signer;
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
@@ -51,16 +54,7 @@ pub async fn run(config: Config, halt: Halt, recent: Recent) -> anyhow::Result<(
     let engines = Engines::start(&config).await?;
 
     let chain = Arc::new(RpcChain::new(&config.chain.endpoints())?);
-    chain.check().await;
-    let owes = !store.live_jobs()?.is_empty() || !store.live_audits()?.is_empty();
-    let expected = Expected {
-        authority,
-        operator: operator.pubkey(),
-        public_url: &config.api.public_url,
-        owes,
-    };
-    let account = startup::wait(&*chain, &expected, ASK_AGAIN).await?;
-    startup::check_class(&account.runtime_class, &engines.class, owes)?;
+    let account = account(&config, &chain, &store, operator.pubkey(), &engines.class).await?;
     let provider = address::provider(&authority);
     let listener = listen(&config).await?;
     tracing::info!(%provider, operator = %operator.pubkey(), stake = account.stake, "provider found");
@@ -116,6 +110,27 @@ pub async fn run(config: Config, halt: Halt, recent: Recent) -> anyhow::Result<(
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The provider's account, once the chain shows it.
+async fn account(
+    config: &Config,
+    chain: &RpcChain,
+    store: &Store,
+    operator: Address,
+    class: &[u8; 32],
+) -> anyhow::Result<ProviderData> {
+    let owes = !store.live_jobs()?.is_empty() || !store.live_audits()?.is_empty();
+    let expected = Expected {
+        authority: config.authority()?,
+        operator,
+        public_url: &config.api.public_url,
+        owes,
+    };
+    chain.check().await;
+    let account = startup::wait(chain, &expected, ASK_AGAIN).await?;
+    startup::check_class(&account.runtime_class, class, owes)?;
+    Ok(account)
 }
 
 async fn listen(config: &Config) -> anyhow::Result<TcpListener> {

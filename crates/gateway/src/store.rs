@@ -14,6 +14,7 @@ use assay_sqlite::{Durability, Thread, loaded, private, stored};
 use rusqlite::Connection;
 
 mod breaches;
+mod doubts;
 mod receipts;
 mod schema;
 mod sessions;

@@ -191,6 +191,14 @@ impl requester::Chain for Requester {
         });
         Box::pin(async move { done.map(|()| Signature::default()) })
     }
+
+    /// All are carried out when they are sent.
+    fn fate(
+        &self,
+        _: requester::Sent,
+    ) -> BoxFuture<'_, Result<requester::Fate, requester::ChainError>> {
+        Box::pin(async { Ok(requester::Fate::Landed(SLOT)) })
+    }
 }
 
 fn not_here(request: &'static str) -> ChainError {

@@ -59,7 +59,6 @@ pub fn usual() -> Snapshot {
             operator: "gBxS1f6uyyGPuW5MzGBukidSb71jdsCb5fZaoSzULE5".into(),
             public_url: "https://worker.example".into(),
         },
-        sessions: None,
         standing: standing(false),
         jobs: vec![
             job(
@@ -105,6 +104,7 @@ pub fn usual() -> Snapshot {
                 )
             },
         ],
+        sessions: None,
         earnings: earnings(12_300_000),
         funds: Funds {
             operator: Some(48_312_000),

@@ -202,9 +202,13 @@ impl Inner {
                 Learnt::Lied("it charges for what it made after its reader had left".to_owned())
             }
             Some(asked) if claim.receipt.price > asked.worth.seen => {
-                match self.ask_again(lane, &asked, claim.receipt.price).await {
-                    Learnt::Withheld(why) if asked.is_old() => Learnt::PutOff(why),
-                    learnt => learnt,
+                let learnt = self.ask_again(lane, &asked, claim.receipt.price).await;
+                if asked.is_old()
+                    && let Learnt::Withheld(why) = learnt
+                {
+                    Learnt::PutOff(why)
+                } else {
+                    learnt
                 }
             }
             // What came is worth it; or an older ledger knows no more of it than the most that it may cost.

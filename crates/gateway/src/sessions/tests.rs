@@ -4,6 +4,7 @@ pub(crate) mod chain;
 mod claims;
 mod deposits;
 mod failures;
+mod killed;
 mod money;
 mod operators;
 pub(crate) mod provider;

@@ -6,7 +6,7 @@ use assay_client::{
 };
 use rusqlite::{Row, params};
 
-use super::{Store, StoreError, breaches::forgive, bytes32, sessions::clear, stored};
+use super::{Store, StoreError, breaches::forgive, bytes32, doubts::clear, stored};
 
 /// A receipt, and when it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

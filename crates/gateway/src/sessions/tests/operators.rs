@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 
 use super::{
     FLAT, PATIENCE, World, config,
-    money::killed_in_a_run,
+    killed::killed_in_a_run,
     prompt,
     provider::{Deed, MODEL},
     settled,
