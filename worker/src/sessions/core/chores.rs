@@ -33,7 +33,7 @@ pub enum Chore {
 impl Channel {
     /// What is to be sent now. `ending`: this worker stops serving.
     pub fn chore(&self, now: UnixSeconds, policy: &SettlePolicy, ending: bool) -> Option<Chore> {
-        if self.sending || now < self.not_before {
+        if self.sending || self.closed || self.pause.contains(&now.0) {
             return None;
         }
         let (requested, missing) = (self.is_close_requested(), self.missing_since.is_some());
@@ -49,7 +49,9 @@ impl Channel {
         }
         // Sooner the program refuses it.
         let is_old = self.account.require_old_slot(self.slot).is_ok();
-        (requested && is_old && !missing && !self.under_way).then_some(Chore::Close)
+        // What a reading shows as not settled would be lost with the account.
+        let certain = !missing && self.doubted_since.is_none();
+        (requested && is_old && certain && !self.under_way).then_some(Chore::Close)
     }
 
     /// Nothing is to be expected of it: it need not be read before its next request.
@@ -74,12 +76,13 @@ impl Channel {
     pub fn sent(&mut self, landed: bool, now: UnixSeconds) {
         self.sending = false;
         if landed {
-            (self.failures, self.not_before) = (0, UnixSeconds(i64::MIN));
+            (self.failures, self.pause) = (0, 0..0);
             return;
         }
         let pause = FIRST_PAUSE_SECS << self.failures.min(MOST_DOUBLINGS);
         self.failures = self.failures.saturating_add(1);
-        self.not_before = UnixSeconds(now.0.saturating_add(pause));
+        // From now, not up to then: a clock that is set back must not lengthen it.
+        self.pause = now.0..now.0.saturating_add(pause);
     }
 
     /// Notes that a voucher over this sum was settled; returns how many lamports more that is.
@@ -89,6 +92,15 @@ impl Channel {
         // Nodes may not know of it yet.
         self.doubted_since = None;
         more
+    }
+
+    /// Notes that a close has landed.
+    pub fn close(&mut self) {
+        (self.closed, self.doubted_since) = (true, None);
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Lamports of the best voucher that are not settled.
@@ -114,7 +126,7 @@ impl Channel {
     }
 
     fn is_idle(&self, now: UnixSeconds, policy: &SettlePolicy) -> bool {
-        let since = now.0.saturating_sub(self.used_at.0);
-        !self.under_way && u64::try_from(since).is_ok_and(|since| since >= policy.idle_secs)
+        // Nor does a clock that was set back keep what is owed for as long as it was wrong.
+        !self.under_way && now.0.abs_diff(self.used_at.0) >= policy.idle_secs
     }
 }

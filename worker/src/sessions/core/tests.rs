@@ -302,6 +302,7 @@ fn failed_settlement_is_tried_again_later_and_later() {
     channel.send();
     channel.sent(false, at(10));
     assert!(!due(&channel, 29) && due(&channel, 30));
+    assert!(due(&channel, -541), "the clock was set back");
     channel.send();
     channel.sent(true, at(30));
     assert!(due(&channel, 30));
