@@ -25,6 +25,7 @@ use super::{
     mail::Mail,
     mishaps::{Call, Fault},
     sight::Sight,
+    trail,
 };
 
 /// The margin that the worker keeps where only one endpoint tells a height, in blocks.
@@ -198,16 +199,25 @@ impl Chain for SimChain {
     }
 
     async fn sessions(&self, sessions: &[KnownSession]) -> Result<SessionsRead, ChainError> {
-        self.ask(Call::Sessions, |sight, _| {
+        let told = self.ask(Call::Sessions, |sight, _| {
             let hidden = sight.hidden.map(|hidden| hidden % sessions.len().max(1));
             let shown = |(place, (address, _)): (usize, &KnownSession)| {
                 let account = sight.view.sessions.get(address).copied();
                 (*address, account.filter(|_| Some(place) != hidden))
             };
             let read = sessions.iter().enumerate().map(shown);
-            (sight.slot, read.collect())
-        })
-        .await
+            let read: Vec<_> = read.collect();
+            (sight.net.rolled(), (sight.slot, read))
+        });
+        let (rolled, told) = told.await?;
+        let mut tabs = self.life.link.sim.tabs();
+        for (session, data) in &told.1 {
+            if let Some(data) = data {
+                tabs.read(session, data.settled, rolled);
+            }
+        }
+        drop(tabs);
+        Ok(told)
     }
 
     async fn providers(&self) -> Result<Vec<(Address, ProviderData)>, ChainError> {
@@ -305,6 +315,9 @@ impl Chain for SimChain {
                 .lock()
                 .expect("held for moments")
                 .sent(link.id, &mail, &sight.view);
+            if let Some(session) = trail::closed_by(&mail) {
+                link.sim.tabs().closes(session, mail.signature, sight.net);
+            }
             let known = sight.net.status(&mail.signature).is_some()
                 || sight.net.is_processed(&mail.signature, ms);
             match fault {

@@ -1,4 +1,4 @@
-//! The journal's disk: it fails, takes long, and is torn by a power cut.
+//! The disk of the journal and of the file of sessions: it fails, takes long, and is torn by crashes and power cuts.
 
 use std::{
     fs::{self, OpenOptions},
@@ -92,7 +92,7 @@ impl SimDisk {
         let (before, fails) = *self.call.lock().expect("held for moments");
         let after = match self.file {
             File::Journal => Place::DiskAfter(before),
-            File::Sessions => Place::SessionsAfter,
+            File::Sessions => Place::SessionsAfter(before),
         };
         self.life.pass(after).await;
         if fails {
@@ -119,13 +119,13 @@ impl Disk for SimDisk {
     }
 }
 
-/// Bytes of a journal's log; 0 where there is none.
-pub fn log_length(journal: &Path) -> u64 {
-    length(&log_of(journal))
+/// Bytes of a file's log; 0 where there is none.
+pub fn log_length(file: &Path) -> u64 {
+    length(&log_of(file))
 }
 
-fn log_of(journal: &Path) -> PathBuf {
-    let mut name = journal.as_os_str().to_owned();
+fn log_of(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
     name.push("-wal");
     name.into()
 }
@@ -134,31 +134,31 @@ fn length(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
-/// Copies a journal as a crash leaves it: what a call that had not returned wrote behind `from` may be there,
-/// in part, or spoilt. Returns what became of it.
-pub fn keep(journal: &Path, copy: &Path, torn: Option<(u64, &mut Dice)>) -> &'static str {
+/// Copies a file as a crash leaves it: what its log has behind `from`, from a call that had not returned or not synced,
+/// may be there, in part, or spoilt. Returns what became of it.
+pub fn keep(file: &Path, copy: &Path, torn: Option<(u64, &mut Dice)>) -> &'static str {
     let copied = |from: &Path, to: &Path| {
         if from.exists() {
             fs::copy(from, to).expect("the temporary folder can be written");
         }
     };
-    copied(journal, copy);
+    copied(file, copy);
     let log = log_of(copy);
-    copied(&log_of(journal), &log);
+    copied(&log_of(file), &log);
     let Some((from, dice)) = torn else {
-        return "journal: whole";
+        return "whole";
     };
     let written = length(&log);
     if written <= from {
         // Nothing was written, or the log was begun anew.
-        return "journal: nothing to tear";
+        return "nothing to tear";
     }
     let left = within(dice, from, written);
     let file = OpenOptions::new().write(true).open(&log);
     let mut file = file.expect("the copy is ours");
     file.set_len(left).expect("the copy is ours");
     if left == from || dice.below(3) > 0 {
-        return "journal: cut";
+        return "cut";
     }
     let spoilt = within(dice, from, left - 1);
     file.seek(SeekFrom::Start(spoilt)).expect("within the file");
@@ -167,5 +167,5 @@ pub fn keep(journal: &Path, copy: &Path, torn: Option<(u64, &mut Dice)>) -> &'st
         .unwrap_or(bytes.len())
         .min(bytes.len());
     file.write_all(&bytes[..count]).expect("the copy is ours");
-    "journal: spoilt"
+    "spoilt"
 }

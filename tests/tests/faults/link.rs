@@ -18,6 +18,9 @@ use super::{
     sim::Sim,
 };
 
+/// Of so many kills one is the power's, which may take what was written and not synced.
+const POWER_CUTS: usize = 6;
+
 /// Where a node may be killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -27,9 +30,12 @@ pub enum Place {
     /// The journal's log had so many bytes before the call.
     DiskAfter(u64),
     SessionsBefore,
-    SessionsAfter,
+    /// The log of the file of sessions had so many bytes before the call.
+    SessionsAfter(u64),
     /// The journal is open; its log had so many bytes before.
     Opened(u64),
+    /// The same of the file of sessions.
+    SessionsOpened(u64),
     Halt(HaltPoint),
 }
 
@@ -41,8 +47,9 @@ impl Place {
             Self::DiskBefore => "before disk".into(),
             Self::DiskAfter(_) => "after disk".into(),
             Self::SessionsBefore => "before disk of sessions".into(),
-            Self::SessionsAfter => "after disk of sessions".into(),
+            Self::SessionsAfter(_) => "after disk of sessions".into(),
             Self::Opened(_) => "while opening".into(),
+            Self::SessionsOpened(_) => "while opening sessions".into(),
             Self::Halt(point) => format!("at {point}"),
         }
     }
@@ -65,8 +72,10 @@ struct State {
     kill_at: Option<u64>,
     dice: Dice,
     journal: PathBuf,
-    /// Beside it: written so that it survives the process, and never torn here.
+    /// Beside it: written so that it survives the process, and not every power cut.
     sessions: PathBuf,
+    /// The last life ended in a power cut that took a part of that file.
+    cut: bool,
     /// Times in which the node was not up.
     down: Vec<(u64, u64)>,
     down_since: u64,
@@ -88,6 +97,7 @@ impl Link {
             dice: Dice::new(seed, 100 + id as u64),
             journal: folder.join("journal-0.sqlite"),
             sessions: folder.join("sessions-0.sqlite"),
+            cut: false,
             down: Vec::new(),
             down_since: 0,
             broke: Vec::new(),
@@ -149,23 +159,25 @@ impl Link {
         }
     }
 
-    /// Ends the life that there is; its journal stays as it is, or torn.
-    fn fall(&self, state: &mut State, torn: Option<u64>) {
+    /// Ends the life that there is; its files stay as they are, or torn from so many bytes of their logs on.
+    fn fall(&self, state: &mut State, journal: Option<u64>, sessions: Option<u64>) {
         state.alive = false;
         state.down_since = self.sim.ms();
-        let next = state
-            .journal
-            .with_file_name(format!("journal-{}.sqlite", state.life));
-        let tear = torn.map(|from| (from, &mut state.dice));
-        let how = disk::keep(&state.journal, &next, tear);
-        state.journal = next;
-        let next = state
-            .sessions
-            .with_file_name(format!("sessions-{}.sqlite", state.life));
-        disk::keep(&state.sessions, &next, None);
-        state.sessions = next;
-        self.sim.count(how);
+        let mut torn = |file: &mut PathBuf, name: &str, from: Option<u64>| {
+            let next = file.with_file_name(format!("{name}-{}.sqlite", state.life));
+            let tear = from.map(|from| (from, &mut state.dice));
+            let how = disk::keep(file, &next, tear);
+            *file = next;
+            self.sim.count(format!("{name}: {how}"));
+        };
+        torn(&mut state.journal, "journal", journal);
+        torn(&mut state.sessions, "sessions", sessions);
         self.died.notify_one();
+    }
+
+    /// Whether the last life ended in a power cut, to be asked once.
+    pub fn was_cut(&self) -> bool {
+        std::mem::take(&mut self.state().cut)
     }
 
     /// How long until it is started again.
@@ -310,16 +322,22 @@ impl Life {
             return true;
         }
         let point = state.points;
-        let torn = match place {
-            Place::DiskAfter(from) | Place::Opened(from) => Some(from),
+        let (journal, mut sessions) = match place {
+            Place::DiskAfter(from) | Place::Opened(from) => (Some(from), None),
+            Place::SessionsAfter(from) | Place::SessionsOpened(from) => (None, Some(from)),
             Place::Before(_)
             | Place::After(_)
             | Place::DiskBefore
             | Place::SessionsBefore
-            | Place::SessionsAfter
-            | Place::Halt(_) => None,
+            | Place::Halt(_) => (None, None),
         };
-        self.link.fall(&mut state, torn);
+        // Nothing that is in the log alone was synced, and runs are too short for it to be moved to the file.
+        state.cut = state.dice.below(POWER_CUTS) == 0;
+        if state.cut {
+            sessions = Some(0);
+            self.link.sim.count("killed by a power cut");
+        }
+        self.link.fall(&mut state, journal, sessions);
         drop(state);
         self.link.sim.count(format!("killed {}", place.name()));
         self.link
@@ -339,7 +357,7 @@ impl Life {
     pub fn end(&self) {
         let mut state = self.link.state();
         if state.alive && state.life == self.number {
-            self.link.fall(&mut state, None);
+            self.link.fall(&mut state, None, None);
         }
     }
 }

@@ -336,6 +336,11 @@ impl Net {
         self.changed.send_modify(|version| *version += 1);
     }
 
+    /// How many rollbacks there were.
+    pub fn rolled(&self) -> u8 {
+        self.rollbacks.done
+    }
+
     pub fn view(&self) -> &Arc<View> {
         &self.view
     }

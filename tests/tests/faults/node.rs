@@ -45,6 +45,8 @@ use super::{
 const QUEUE: usize = 1_024;
 /// Lamports of a request in a session: more than a settlement costs.
 pub const PRICE: u64 = 30_000;
+/// Of a session, not settled: from then on it is settled at once.
+pub const AT_RISK: u64 = 3 * PRICE;
 /// What a rollback undid has landed again, or never will.
 const SETTLED_MS: u64 = 30_000;
 /// Bytes of either cache.
@@ -136,6 +138,9 @@ impl Node {
                 seals.faults(self.link.id, &journal)
             };
             let (sim, file) = (&self.link.sim, self.link.sessions_file());
+            if self.link.was_cut() {
+                sim.tabs().cut(self.link.id, &file);
+            }
             faults.extend(sim.tabs().faults(self.link.id, &file, &sim.net()));
             assert!(faults.is_empty(), "after a restart: {faults:?}");
             let number = life.number;
@@ -186,7 +191,7 @@ impl Node {
         let (sender, inputs) = mpsc::channel(QUEUE);
         let service = assembly::service(&self.config, &parts, sender.clone(), CLASS);
         let shared = Arc::clone(&parts.shared);
-        let sessions = self.sessions(&parts, life);
+        let sessions = self.sessions(&parts, life)?;
         let router = api::router(Arc::new(service)).merge(sessions::router(Arc::clone(&sessions)));
         *self.service.lock().expect("held for moments") = Some((life.clone(), router, shared));
         let (stop, stop_service) = (CancellationToken::new(), CancellationToken::new());
@@ -250,10 +255,18 @@ impl Node {
         std::future::pending().await
     }
 
-    fn sessions(&self, parts: &Parts<SimChain>, life: &Life) -> Arc<Sessions<SimChain>> {
-        let disk = Arc::new(SimDisk::new(life.clone(), File::Sessions));
+    /// None if the node was killed while the file was opened.
+    fn sessions(&self, parts: &Parts<SimChain>, life: &Life) -> Option<Arc<Sessions<SimChain>>> {
         let (file, now) = (self.link.sessions_file(), UnixSeconds(clock()));
+        let (before, disk) = (
+            disk::log_length(&file),
+            SimDisk::new(life.clone(), File::Sessions),
+        );
+        let disk = Arc::new(disk);
         let opened = SessionStore::open_simulated(&file, now, disk).expect("the file opens");
+        if !life.survives(Place::SessionsOpened(before)) {
+            return None;
+        }
         let generation = {
             let net = self.link.sim.net();
             net.view().providers[&self.provider.account].generation
@@ -263,8 +276,8 @@ impl Node {
             run_ms: self.link.draw(20, 1_500),
         };
         let serve = Arc::new(serve);
-        assembly::sessions(&self.config, parts, generation, serve, opened)
-            .expect("the configuration is good")
+        let sessions = assembly::sessions(&self.config, parts, generation, serve, opened);
+        Some(sessions.expect("the configuration is good"))
     }
 }
 
@@ -338,7 +351,7 @@ fn config(sim: &Sim, provider: &Provider) -> Config {
             },
             max_tokens: None,
         }],
-        value_at_risk_lamports: 3 * PRICE,
+        value_at_risk_lamports: AT_RISK,
         poll_secs: 5,
         settle_idle_secs: 40,
         ..SessionsConfig::default()

@@ -1,5 +1,6 @@
 //! What a seed stands for: the nodes, the jobs, and everything that goes wrong until the faults end.
 
+use assay_client::protocol::limits::OPEN_SLOT_AGE;
 use assay_tests::sim::Dice;
 
 use super::{
@@ -169,7 +170,26 @@ impl Plan {
         }
     }
 
+    /// Takes back a session's close, or the last settlement before it, by a rollback at about the time at which the
+    /// program first lets it be closed.
+    fn take_back_a_close(&mut self, dice: &mut Dice) {
+        let Some(session) = self.sessions.first_mut() else {
+            return;
+        };
+        (session.at_ms, session.asks_for_close) = (within(dice, 500, 10_000), true);
+        (session.requests, session.pause_ms) = (within(dice, 4, 6), within(dice, 7_000, 9_000));
+        let closable_ms = session.at_ms + OPEN_SLOT_AGE * SLOT_MS;
+        let slot = (closable_ms + within(dice, 2_000, 20_000)) / SLOT_MS;
+        let depth = within(dice, MOST_UNDONE / 2, MOST_UNDONE);
+        self.rollbacks = vec![Fork { slot, depth }];
+        self.faults_until_ms = self.faults_until_ms.max(110_000);
+    }
+
     fn go_wrong(&mut self, dice: &mut Dice) {
+        let takes_back = dice.chance(0.15);
+        if takes_back {
+            self.take_back_a_close(dice);
+        }
         let end = self.faults_until_ms;
         for node in 0..self.nodes {
             let mut at = within(dice, 0, 30) * 1_000;
@@ -201,7 +221,7 @@ impl Plan {
         }
         self.forks.retain(|fork| fork.slot < slots);
         let mut slot = 0;
-        while dice.chance(0.25) {
+        while !takes_back && dice.chance(0.25) {
             let depth = within(dice, 1, MOST_UNDONE);
             slot += depth + within(dice, 1, slots / 2);
             self.rollbacks.push(Fork { slot, depth });

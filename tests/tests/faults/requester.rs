@@ -7,7 +7,7 @@ use assay_client::{
     instruction::{JobClose, JobExpire},
     protocol::{
         Address, Digest, JobData, JobStatus, UnixSeconds, commitment::secret_hash,
-        job::JOB_ACKNOWLEDGED,
+        job::JOB_ACKNOWLEDGED, limits::OPEN_SLOT_AGE,
     },
 };
 use assay_tests::{Job, Model, SOL, World};
@@ -208,7 +208,7 @@ impl Requester {
     /// Takes the rent back, once the address can never come again.
     fn close(&self, job: &Job) {
         let slot = self.sim.net().confirmed(self.sim.ms());
-        let free = job.args.open_slot + assay_client::protocol::limits::OPEN_SLOT_AGE;
+        let free = job.args.open_slot + OPEN_SLOT_AGE;
         if slot > free {
             let close = JobClose {
                 job: job.account,

@@ -102,6 +102,10 @@ async fn watch(sim: &Arc<Sim>, nodes: &[Arc<Node>], tasks: &mut JoinSet<()>) -> 
                 return vec![format!("a task failed: {error}")];
             }
         }
+        let at_risk = check::at_risk(sim, nodes);
+        if !at_risk.is_empty() {
+            return at_risk;
+        }
         let ms = sim.ms();
         if ms < quiet {
             continue;

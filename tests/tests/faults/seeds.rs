@@ -38,7 +38,7 @@ const HALTS: [&str; 12] = [
 ];
 
 /// What else the usual seeds must have seen.
-const SEEN: [&str; 28] = [
+const SEEN: [&str; 33] = [
     "chain: blockhash expired",
     "chain: delivered again",
     "disk: fails after the call",
@@ -62,11 +62,16 @@ const SEEN: [&str; 28] = [
     "killed before disk",
     "killed after disk of sessions",
     "killed before disk of sessions",
+    "killed by a power cut",
     "killed while opening",
+    "killed while opening sessions",
     "rollback: dropped",
     "rollback: landed again",
     "session: all was answered",
     "session: caught up",
+    "session: its provider lost count",
+    "sessions: cut",
+    "sessions: spoilt",
 ];
 
 /// A variable's number, if it is set and not empty.
@@ -173,6 +178,7 @@ fn every_point_may_be_the_last() {
     eprintln!("{} points: {:#?}", runs.len(), census.0);
     census.expect(HALTS.map(|point| format!("killed at {point}")));
     census.expect(["journal: cut", "journal: spoilt"]);
+    census.expect(["sessions: cut", "sessions: spoilt"]);
 }
 
 #[test]

@@ -109,14 +109,11 @@ impl Trail {
             } else {
                 0
             };
-            let intent = (
-                mail.payer,
-                act.spec.name,
-                job,
-                data.attempt,
-                data.level,
-                seat,
-            );
+            // A job of level 2 has two panels.
+            let level = act
+                .panel([before, after])
+                .map_or(data.level, |panel| panel.level);
+            let intent = (mail.payer, act.spec.name, job, data.attempt, level, seat);
             self.tries.entry(intent).or_default().count(outcome);
             if outcome.is_accepted() {
                 self.forget_evicted(job, &data, [before, after]);
@@ -124,12 +121,11 @@ impl Trail {
             }
             let status = |view: &View| view.jobs.get(&job).map_or(0, |job| job.status);
             line = format!(
-                "{} by {} {} attempt {} level {} status {}->{}",
+                "{} by {} {} attempt {} level {level} status {}->{}",
                 act.spec.name,
                 short(mail.payer.as_ref()),
                 short(job.as_ref()),
                 data.attempt,
-                data.level,
                 status(before),
                 status(after),
             );
@@ -259,6 +255,13 @@ impl Trail {
     }
 }
 
+/// The session that a transaction closes, if it is there for that.
+pub fn closed_by(mail: &Mail) -> Option<Address> {
+    let mut acts = mail.instructions.iter().filter_map(Act::of);
+    acts.find(|act| act.spec.name == "session_close")?
+        .account("session")
+}
+
 /// The sum of the voucher that a transaction proves.
 fn sum_of(mail: &Mail) -> Option<u64> {
     let mut instructions = mail.instructions.iter();
@@ -291,13 +294,15 @@ impl<'a> Act<'a> {
 
     /// The job that it is about, as it was before, or as it is if it is new.
     fn job(&self, views: [&View; 2]) -> Option<(Address, JobData)> {
-        let of_panel = || {
-            let panel = self.account("panel")?;
-            let read = views.iter().find_map(|view| view.panels.get(&panel));
-            read.map(|panel| panel.job)
-        };
+        let of_panel = || self.panel(views).map(|panel| panel.job);
         let job = self.account("job").or_else(of_panel)?;
         let data = views.iter().find_map(|view| view.jobs.get(&job))?;
         Some((job, *data))
+    }
+
+    /// The panel that it is about, likewise.
+    fn panel<'v>(&self, views: [&'v View; 2]) -> Option<&'v PanelData> {
+        let panel = self.account("panel")?;
+        views.iter().find_map(|view| view.panels.get(&panel))
     }
 }

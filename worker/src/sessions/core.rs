@@ -2,6 +2,8 @@
 //!
 //! Nothing here reads a clock, a disk or the chain. What it says is to be kept is written down before it is acted upon.
 
+use std::ops::Range;
+
 use assay_client::{
     protocol::{Address, Digest, SessionData, UnixSeconds},
     session::{Payment, PaymentError, Receipt, SignedReceipt, Standing, Usage},
@@ -137,9 +139,12 @@ pub struct Channel {
     proven: u64,
     /// A settlement or a close is being sent.
     sending_since: Option<UnixSeconds>,
+    /// A close has landed. Until readings have missed the account for long enough, the chain may take it back.
+    closed: bool,
     /// Of those, in a row.
     failures: u32,
-    not_before: UnixSeconds,
+    /// Unix seconds from the last of them to the next try.
+    pause: Range<i64>,
 }
 
 impl Channel {
@@ -166,8 +171,9 @@ impl Channel {
             sure_deposit: account.deposit,
             proven: 0,
             sending_since: None,
+            closed: false,
             failures: 0,
-            not_before: UnixSeconds(i64::MIN),
+            pause: 0..0,
         }
     }
 

@@ -248,7 +248,7 @@ fn say_gone(session: &Address, channel: &Channel) {
     let lost = channel.unsettled();
     if lost > 0 {
         tracing::warn!(%session, lamports = lost, "a session is gone with vouchers that were not settled");
-    } else {
+    } else if !channel.is_closed() {
         tracing::info!(%session, "a session is closed");
     }
 }

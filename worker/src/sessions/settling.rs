@@ -6,7 +6,11 @@ use assay_client::protocol::{Address, Error};
 use solana_signer::Signer;
 use std::sync::atomic::Ordering;
 
-use super::{Sessions, core::Chore, store::Write};
+use super::{
+    Sessions,
+    core::{Channel, Chore},
+    store::Write,
+};
 use crate::{
     chain::{
         Chain,
@@ -152,10 +156,9 @@ impl<C: Chain> Sessions<C> {
                 true
             }
             (Submitted::Landed, Chore::Close) => {
-                self.lock().remove(&session);
+                // Readings say when it may be forgotten: a chain that takes the close back may take settlements back.
+                self.with(&session, Channel::close);
                 tracing::info!(%session, "a session is closed");
-                self.keep_written(Write::Forget(session)).await;
-                self.count();
                 true
             }
             (outcome @ (Submitted::Refused(_) | Submitted::Expired), chore) => {

@@ -15,7 +15,6 @@ const CLOSE_FEE: u64 = 5_000;
 /// Pauses between two tries of what failed: doubled each time, up to the longest.
 const FIRST_PAUSE_SECS: i64 = 10;
 const MOST_DOUBLINGS: u32 = 6;
-const LONGEST_PAUSE_SECS: i64 = FIRST_PAUSE_SECS << MOST_DOUBLINGS;
 /// A transaction that did not end for so long is not about to land.
 const SLOW_SECS: u64 = 60;
 
@@ -61,9 +60,7 @@ impl Channel {
 
     /// What is to be sent now. `ending`: this worker stops serving.
     pub fn chore(&self, now: UnixSeconds, policy: &SettlePolicy, ending: bool) -> Option<Chore> {
-        // A pause that is longer than any is a clock's that was set back.
-        let pause = self.not_before.0.saturating_sub(now.0);
-        if self.sending_since.is_some() || (1..=LONGEST_PAUSE_SECS).contains(&pause) {
+        if self.sending_since.is_some() || self.closed || self.pause.contains(&now.0) {
             return None;
         }
         let (requested, missing) = (self.is_close_requested(), self.missing_since.is_some());
@@ -108,12 +105,13 @@ impl Channel {
     pub fn sent(&mut self, landed: bool, now: UnixSeconds) {
         self.sending_since = None;
         if landed {
-            (self.failures, self.not_before) = (0, UnixSeconds(i64::MIN));
+            (self.failures, self.pause) = (0, 0..0);
             return;
         }
         let pause = FIRST_PAUSE_SECS << self.failures.min(MOST_DOUBLINGS);
         self.failures = self.failures.saturating_add(1);
-        self.not_before = UnixSeconds(now.0.saturating_add(pause));
+        // From now, not up to then: a clock that is set back must not lengthen it.
+        self.pause = now.0..now.0.saturating_add(pause);
     }
 
     /// Notes that a voucher over this sum was settled; returns how many lamports more that is.
@@ -129,6 +127,15 @@ impl Channel {
     /// Notes that the program has settled this sum, by what it made of a settlement of ours.
     pub fn prove(&mut self, cumulative: u64) {
         self.proven = self.proven.max(cumulative);
+    }
+
+    /// Notes that a close has landed.
+    pub fn close(&mut self) {
+        (self.closed, self.doubted_since) = (true, None);
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Lamports of the best voucher that are not settled.
@@ -195,7 +202,7 @@ impl Channel {
     }
 
     fn is_idle(&self, now: UnixSeconds, policy: &SettlePolicy) -> bool {
-        // Also where the clock was set back by so much.
+        // Nor does a clock that was set back keep what is owed for as long as it was wrong.
         !self.under_way && now.0.abs_diff(self.used_at.0) >= policy.idle_secs
     }
 }

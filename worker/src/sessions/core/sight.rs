@@ -23,18 +23,19 @@ pub enum Seen {
 impl Channel {
     /// A reading of the account at this slot; none if there is none.
     ///
-    /// A node that lags or answers wrongly must not cost what is owed. What takes back what was known, a lower sum or an
-    /// earlier status, is believed once readings have shown it for longer than a node lags: either the chain has rolled
-    /// back, or an earlier reading was wrong. Gone is only what readings have missed for as long, from the slot on from
-    /// which the account can be closed, and for the grace time too where something is owed: time in which it is tried to be
-    /// settled.
+    /// A node that lags or answers wrongly must not cost what is owed. What takes back what was known, a lower sum, an
+    /// earlier status or an account that was closed, is believed once readings have shown it for longer than a node lags:
+    /// either the chain has rolled back, or an earlier reading was wrong. Gone is only what readings have missed for as long,
+    /// from the slot on from which the account can be closed, and for the grace time too where something is owed: time in
+    /// which it is tried to be settled.
     pub fn see(&mut self, read: Option<&SessionData>, slot: u64) -> Seen {
         self.slot = self.slot.max(slot);
         let Some(read) = read else {
             return self.miss(slot);
         };
         self.missing_since = None;
-        let takes_back = read.deposit < self.account.deposit
+        let takes_back = self.closed
+            || read.deposit < self.account.deposit
             || read.settled < self.account.settled
             || read.status < self.account.status;
         if takes_back {
@@ -45,7 +46,7 @@ impl Channel {
                 return Seen::Same;
             }
         }
-        self.doubted_since = None;
+        (self.doubted_since, self.closed) = (None, false);
         if self.changed_at != Some(slot) {
             self.sure_deposit = self.account.deposit.min(read.deposit);
         }
@@ -142,6 +143,46 @@ mod tests {
         }
         channel.see(None, 1_002);
         assert_eq!(channel.see(None, 1_003 + LAG), Seen::Gone, "two agree");
+    }
+
+    #[test]
+    fn close_that_the_chain_takes_back_is_made_good_and_none_is_sent_in_doubt() {
+        let truth = SessionData {
+            status: SessionStatus::CloseRequested as u8,
+            ..account(1_000_000)
+        };
+        let settled = SessionData {
+            settled: 900_000,
+            ..truth
+        };
+        let mut channel = owing(truth);
+        let chore = |channel: &Channel| channel.chore(NOW, &policy(), false);
+        channel.settle(900_000);
+        channel.prove(900_000);
+        for slot in [999, 1_000] {
+            channel.see(Some(&settled), slot);
+        }
+        assert_eq!(chore(&channel), Some(Chore::Close));
+        channel.see(Some(&truth), 1_001);
+        assert_eq!(chore(&channel), None, "what is not settled would be lost");
+        channel.see(Some(&settled), 1_002);
+        assert_eq!(chore(&channel), Some(Chore::Close));
+        channel.close();
+        for slot in [1_003, 1_003 + LAG] {
+            assert_eq!(channel.see(Some(&truth), slot), Seen::Same);
+            assert_eq!(chore(&channel), None, "a node may be behind");
+        }
+        let believed = channel.see(Some(&truth), 1_004 + LAG);
+        assert_eq!(believed, Seen::Changed { settled: 0 });
+        assert_eq!(chore(&channel), Some(Chore::Settle));
+    }
+
+    #[test]
+    fn clock_that_is_set_back_does_not_keep_what_is_owed() {
+        let channel = owing(account(1_000_000));
+        let before = UnixSeconds(NOW.0 - 3_600);
+        let chore = channel.chore(before, &policy(), false);
+        assert_eq!(chore, Some(Chore::Settle));
     }
 
     #[test]

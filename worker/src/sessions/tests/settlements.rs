@@ -137,6 +137,16 @@ async fn session_that_is_to_close_is_settled_closed_and_forgotten() {
     world.settle().await;
     assert!(world.account(&SESSION).is_none());
     assert_eq!(sent(&world), 2);
+    for slot in [1_000, 1_150] {
+        world.node.world().slot = slot;
+        world.sessions.look().await;
+        world.settle().await;
+        assert_eq!(sent(&world), 2, "nothing more is to be sent");
+        let kept = world.sessions.lock().contains_key(&SESSION);
+        assert!(kept, "the chain may take the close back");
+    }
+    world.node.world().slot = 1_151;
+    world.sessions.look().await;
     assert!(world.sessions.lock().is_empty());
     let world = world.restarted().await;
     assert!(
