@@ -178,7 +178,7 @@ fn what_is_no_model_or_two_stays_whole() {
     let graph = Message::default().with(5, [weight("w", &[1_024], &noise(4_096))]);
     let once = Message::default().with(7, [graph.clone()]);
     assert!(refer(&once.0, EVERYTHING).is_some());
-    let twice = once.clone().with(7, [graph.clone()]);
+    let twice = Message::default().with(7, [Message::default(), graph]);
     let number = once.clone().number(7, 1);
     for file in [twice, number, Message::default()] {
         assert_eq!(refer(&file.0, EVERYTHING), None);
