@@ -105,7 +105,7 @@ pub enum Effect {
     Told(ToldReading),
     Listed(Listing),
     /// With the preparation's number; no result if it was cancelled.
-    Prepared(Address, u64, Option<Result<Prepared, PrepareFault>>),
+    Prepared(Address, u64, Option<Result<Arc<Prepared>, PrepareFault>>),
     /// None if it was stopped.
     Tried(Address, u64, Option<Tried>),
     Measured(Size, Took),
@@ -335,7 +335,7 @@ impl<C: Chain> Driver<C> {
                 if let Some(result) = result.filter(|_| wanted && self.core.is_preparing(&job)) {
                     let result = result.map(|prepared| {
                         self.parts.shared.names.note(&prepared);
-                        self.prepared.insert(job, Arc::new(prepared));
+                        self.prepared.insert(job, prepared);
                     });
                     self.core.handle_prepared(job, result, self.now);
                 }

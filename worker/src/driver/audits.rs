@@ -34,7 +34,7 @@ mod report;
 /// How an effect of an audit ended.
 pub enum AuditEffect {
     Recalled(Address, u8, Option<Recalled>),
-    Prepared(Address, u64, Option<Result<Examinee, PrepareFault>>),
+    Prepared(Address, u64, Option<Result<Arc<Examinee>, PrepareFault>>),
     /// None if it was stopped.
     Tried(Address, u64, Option<Tried>),
     Ran(Address, u8, Result<Examined, RunFault>),
@@ -148,7 +148,7 @@ impl<C: Chain> super::Driver<C> {
                 if let Some(result) = result.filter(|_| waited) {
                     let result = result.map(|examinee| {
                         self.parts.shared.names.note(examinee.prepared());
-                        self.audits.examinees.insert(job, Arc::new(examinee));
+                        self.audits.examinees.insert(job, examinee);
                     });
                     self.audits.core.handle_prepared(job, result, now);
                 }
@@ -215,17 +215,17 @@ impl<C: Chain> super::Driver<C> {
             (Work::Preparing, examine::patience(&job))
         };
         let sources = self.sources(work);
-        let work =
-            async move {
-                let preparing = examine::prepare(&sources, &job, &operator);
-                let prepared = timeout(patience, preparing).await;
-                prepared.unwrap_or(Err(PrepareError::Slow)).map_err(|error| {
+        let work = async move {
+            let preparing = examine::prepare(&sources, &job, &operator);
+            let prepared = timeout(patience, preparing).await;
+            let prepared = prepared.unwrap_or(Err(PrepareError::Slow)).map(Arc::new);
+            prepared.map_err(|error| {
                 metrics::failure(error.code());
                 let again = error.may_pass();
                 tracing::info!(job = %address, reason = %error, again, "audit not prepared");
                 error.fault()
             })
-            };
+        };
         let (number, preparation) = self.audits.preparations.start(address, seated, work);
         self.spawn(async move {
             Effect::Audit(AuditEffect::Prepared(address, number, preparation.await))

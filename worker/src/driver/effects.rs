@@ -106,6 +106,7 @@ impl<C: Chain> Driver<C> {
         let work = async move {
             prepare::prepare(&sources, &job, shared, &auditors)
                 .await
+                .map(Arc::new)
                 .map_err(|error| {
                     metrics::failure(error.code());
                     let again = error.may_pass();

@@ -135,9 +135,12 @@ fn dearest_of_a_list_is_prepared_first_wherever_it_stands() {
     world.core.handle_jobs(&jobs, UnixSeconds(world.now));
     let prepared = std::iter::from_fn(|| world.core.poll_command());
     let prepared: Vec<_> = prepared
-        .filter_map(|command| match command {
-            Command::Prepare { job } => Some(job),
-            _ => None,
+        .filter_map(|command| {
+            if let Command::Prepare { job } = command {
+                Some(job)
+            } else {
+                None
+            }
         })
         .collect();
     assert_eq!(prepared, [address(0)], "job 0 pays the most");

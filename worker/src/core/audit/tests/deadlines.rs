@@ -14,7 +14,11 @@ fn what_is_owed_has_its_panels_deadline_and_nothing_else_has_one() {
         let expected = match step {
             AuditStep::Commit => Some(panel.commit_deadline),
             AuditStep::Reveal | AuditStep::RevealPrimary => Some(panel.reveal_deadline),
-            _ => None,
+            AuditStep::Open
+            | AuditStep::Join
+            | AuditStep::Resolve
+            | AuditStep::Settle
+            | AuditStep::Close => None,
         };
         assert_eq!(deadline, expected, "{}", step.name());
         assert_eq!(core.deadline(&JOB, (step, 2, 0)), None);
