@@ -1,24 +1,29 @@
 //! Against nodes over real sockets: what is asked, what is believed, and what is noted of it.
 
-use std::sync::atomic::Ordering;
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use assay_client::protocol::{JobData, JobStatus};
 use bytemuck::Zeroable;
+use futures_util::future::BoxFuture;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::chain::{
-    RpcChain,
-    fake::{Node, Trouble, World, chain},
+use crate::{
+    chain::{
+        RpcChain,
+        fake::{Node, Trouble, World, chain},
+    },
+    store::Disk,
 };
 
 mod batch;
-<<<<<<< HEAD
+mod disk;
 mod expiry;
 mod lies;
-=======
-mod disk;
->>>>>>> y3
 
 const JOB: Address = Address::new_from_array([3; 32]);
 const ME: Address = Address::new_from_array([4; 32]);
@@ -213,150 +218,6 @@ async fn transaction_is_in_the_journal_before_it_is_sent() {
         tokio::task::yield_now().await;
     }
     assert_eq!(submitter.store.pending_transactions().unwrap().len(), 1);
-}
-
-<<<<<<< HEAD
-/// Says of its first call that it failed, although it was carried out.
-#[derive(Default)]
-struct Liar(AtomicBool);
-
-impl Disk for Liar {
-    fn before<'a>(&'a self, _: &'a Mutex<Connection>) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn after<'a>(&'a self, _: &'a Mutex<Connection>) -> BoxFuture<'a, Result<(), StoreError>> {
-        let lied = self.0.swap(true, Ordering::Relaxed);
-        Box::pin(async move {
-            if lied {
-                Ok(())
-            } else {
-                Err(StoreError::Sqlite(assay_sqlite::Error::Gone))
-            }
-        })
-=======
-fn sent(last_valid_block_height: u64) -> SentTransaction {
-    SentTransaction {
-        signature: [7; 64],
-        members: vec![Member {
-            job: JOB,
-            attempt: 0,
-            action: Action::Job(Step::Commit),
-        }],
-        bytes: vec![1; 100],
-        last_valid_block_height,
-        quote: Quote::default(),
->>>>>>> y3
-    }
-}
-
-#[tokio::test]
-<<<<<<< HEAD
-async fn transaction_that_was_not_sent_is_not_left_to_a_restart() {
-    let node = Node::start().await;
-    node.world().land = Some(land);
-    let folder = tempfile::tempdir().unwrap();
-    let journal = folder.path().join("journal.sqlite");
-    let store = Store::open_simulated(&journal, Arc::new(Liar::default())).unwrap();
-    let submitter = over(&[&node], store);
-    let outcome = submitter.submit(purpose(Step::Commit)).await;
-    assert_eq!(outcome, Submitted::Expired, "not sent");
-    assert_eq!(node.count("sendTransaction"), 0);
-    assert!(submitter.store.pending_transactions().unwrap().is_empty());
-    // Another blockhash is asked for: the same bytes would be taken for the ones that were given up.
-    submitter.submit(purpose(Step::Commit)).await;
-    assert_eq!(node.count("getLatestBlockhash"), 2);
-}
-
-/// Takes nothing while it is full.
-#[derive(Default)]
-struct Full(AtomicBool);
-
-impl Disk for Full {
-    fn before<'a>(&'a self, _: &'a Mutex<Connection>) -> BoxFuture<'a, Result<(), StoreError>> {
-        let full = self.0.load(Ordering::Relaxed);
-        Box::pin(async move {
-            if full {
-                Err(StoreError::Sqlite(assay_sqlite::Error::Gone))
-            } else {
-                Ok(())
-            }
-        })
-    }
-
-    fn after<'a>(&'a self, _: &'a Mutex<Connection>) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async { Ok(()) })
-    }
-}
-
-#[tokio::test]
-async fn full_disk_holds_back_claims_and_no_finalize() {
-    let node = Node::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let journal = folder.path().join("journal.sqlite");
-    let disk = Arc::new(Full::default());
-    let store = Store::open_simulated(&journal, Arc::clone(&disk) as Arc<dyn Disk>).unwrap();
-    let submitter = over(&[&node], store);
-    disk.0.store(true, Ordering::Relaxed);
-    let outcome = submitter.submit(purpose(Step::Claim)).await;
-    assert_eq!(outcome, Submitted::Expired, "not sent");
-    assert_eq!(node.count("sendTransaction"), 0);
-    let submitting = tokio::spawn({
-        let submitter = Arc::clone(&submitter);
-        async move { submitter.submit(purpose(Step::Finalize)).await }
-    });
-    while node.count("sendTransaction") == 0 {
-        tokio::task::yield_now().await;
-    }
-    let sent = node.world().sent[0].clone();
-    // There is room again before it lands: it is noted with its end and its fee.
-    disk.0.store(false, Ordering::Relaxed);
-    land(&mut node.world(), &sent);
-    assert_eq!(submitting.await.unwrap(), Submitted::Landed);
-    assert!(submitter.store.pending_transactions().unwrap().is_empty());
-    let costs = submitter.store.costs(UnixSeconds(0)).unwrap();
-    let finalized: Vec<_> = costs.iter().map(|cost| (&*cost.step, cost.fee)).collect();
-    assert_eq!(finalized, [("finalize", 5_000)]);
-=======
-async fn wrong_height_of_one_endpoint_lets_nothing_expire() {
-    let (first, second) = (Node::start().await, Node::start().await);
-    let folder = tempfile::tempdir().unwrap();
-    first.world().height = 1_000_000;
-    let both = submitter(&[&first, &second], &folder);
-    assert!(!both.has_expired(&sent(900)).await.unwrap());
-    second.world().height = 901;
-    assert!(both.has_expired(&sent(900)).await.unwrap());
-    // Whoever knows the signature is right.
-    let text = bs58::encode([7; 64]).into_string();
-    second.world().statuses.insert(text, status(&Value::Null));
-    assert!(!both.has_expired(&sent(900)).await.unwrap());
-}
-
-#[tokio::test]
-async fn single_endpoint_must_be_past_a_margin_and_readable() {
-    let node = Node::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let alone = submitter(&[&node], &folder);
-    node.world().height = 932;
-    assert!(!alone.has_expired(&sent(900)).await.unwrap());
-    node.world().height = 933;
-    assert!(alone.has_expired(&sent(900)).await.unwrap());
-    node.trouble("getMultipleAccounts", Trouble::Status(500));
-    assert!(alone.has_expired(&sent(900)).await.is_err());
-}
-
-#[tokio::test]
-async fn settlement_expires_once_its_session_is_readable() {
-    let node = Node::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let alone = submitter(&[&node], &folder);
-    node.world().height = 933;
-    let mut settlement = sent(900);
-    settlement.members[0].action = Action::Session(SessionStep::Settle);
-    assert!(alone.has_expired(&settlement).await.unwrap());
-    node.trouble("getMultipleAccounts", Trouble::Status(500));
-    assert!(alone.has_expired(&settlement).await.is_err());
->>>>>>> y3
 }
 
 #[tokio::test]
