@@ -1,23 +1,15 @@
 //! Against nodes over real sockets: what is asked, what is believed, and what is noted of it.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::atomic::Ordering;
 
 use assay_client::protocol::{JobData, JobStatus};
 use bytemuck::Zeroable;
-use futures_util::future::BoxFuture;
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{
-    chain::{
-        RpcChain,
-        fake::{Node, Trouble, World, chain},
-    },
-    store::Disk,
+use crate::chain::{
+    RpcChain,
+    fake::{Node, Trouble, World, chain},
 };
 
 mod batch;
