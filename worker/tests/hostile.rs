@@ -36,8 +36,6 @@ mod structure;
 mod tensors;
 #[path = "hostile/tripwire.rs"]
 mod tripwire;
-#[path = "hostile/weights.rs"]
-mod weights;
 #[path = "hostile/wire.rs"]
 mod wire;
 
@@ -106,7 +104,6 @@ fn corpus(wire: &Tripwire) -> Vec<Case> {
         tensors::cases(),
         structure::cases(),
         wire::cases(),
-        weights::cases(),
         operators::cases(),
         kernels::cases(),
         mutants::cases(models()),

@@ -33,7 +33,7 @@ mod operators;
 mod tensor;
 mod types;
 mod unfold;
-pub mod wire;
+mod wire;
 
 /// What the file says that ONNX Runtime does not pass on.
 #[derive(Debug, Default, PartialEq, Eq)]

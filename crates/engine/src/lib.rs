@@ -15,7 +15,6 @@
 //! | `info` | what a model takes and gives; whether an input fits, before anything is paid |
 //! | `inspect` | what is refused by looking at the file: references to other files, odd types |
 //! | `runtime` | the backend over ONNX Runtime; the only place that names `ort` |
-//! | `weights` | the model's short graph, which takes its weights from the model's bytes |
 //! | `settings` | what audited and fast work are set to |
 //! | `placement` | which provider runs which nodes |
 //! | `sandbox` | what a child gives up before it sees a model |
@@ -49,7 +48,6 @@ mod settings;
 mod shared;
 mod tensor;
 mod trial;
-mod weights;
 
 pub use answer::{Answer, AuditFault, ProfileMismatch};
 pub use backend::{Backend, LoadError, ModelFailure, ModelRefused, Outcome, RunError};
@@ -76,4 +74,3 @@ pub use selection::{Selection, Tried, Verdict};
 pub use settings::{Mode, Settings};
 pub use tensor::{DType, Tensor, from_safetensors, to_safetensors, type_name};
 pub use trial::{ModelTrial, Trial, TrialFault, trial};
-pub use weights::{FILE as WEIGHTS_FILE, Least as LeastWeights, refer as refer_to_weights};

@@ -15,7 +15,6 @@ use super::{
     placement::Placement,
     settings::{Mode, Settings},
     tensor::{Tensor, View},
-    weights::{self, Least},
 };
 
 mod assignment;
@@ -110,8 +109,7 @@ impl OrtBackend {
     /// Gives ONNX Runtime a model that was not looked at. Only a sandbox that is tried does that.
     pub fn load_unchecked(&mut self, model: &[u8]) -> Result<ModelInfo, LoadError> {
         self.loaded = None;
-        let session = self.make_whole(model, Graph::AsMade)?;
-        self.take(session, &Inspected::default())
+        self.commit(model, &Inspected::default())
     }
 
     /// As [`Backend::load`], and has the optimised graph written to a path. A graph that cannot be written
@@ -160,31 +158,7 @@ impl OrtBackend {
         self.take(session, inspected)
     }
 
-    /// Has the weights taken from where they lie, where that is worth it and can be. What does not load so is
-    /// loaded whole: then the error is the one that the model has earned.
     fn make(&self, model: &[u8], graph: Graph<'_>) -> Result<Session, LoadError> {
-        // What other providers make of weights that lie outside was not tried.
-        if self.settings.provider == Provider::Cpu
-            && let Some(short) = weights::refer(model, Least::default())
-            && let Ok(session) = self.make_short(model, &short, graph)
-        {
-            return Ok(session);
-        }
-        self.make_whole(model, graph)
-    }
-
-    fn make_short(
-        &self,
-        model: &[u8],
-        short: &[u8],
-        graph: Graph<'_>,
-    ) -> Result<Session, LoadError> {
-        let builder = session::builder(&self.environment, &self.settings, graph)?;
-        let committed = session::commit_short(builder, model, short);
-        committed.map_err(|error| refusal(&error, self.settings.provider))
-    }
-
-    fn make_whole(&self, model: &[u8], graph: Graph<'_>) -> Result<Session, LoadError> {
         let mut builder = session::builder(&self.environment, &self.settings, graph)?;
         let committed = builder.commit_from_memory(model);
         committed.map_err(|error| refusal(&error, self.settings.provider))

@@ -1,16 +1,14 @@
 //! A session's settings in `ort`'s words.
 
-use std::{ffi::c_char, path::Path};
+use std::path::Path;
 
 use ort::{
-    AsPointer as _,
     environment::Environment,
     ep::{self, ExecutionProviderDispatch},
     session::{
         Session,
         builder::{GraphOptimizationLevel, SessionBuilder},
     },
-    sys::os_char,
 };
 
 use super::unexpected;
@@ -19,7 +17,6 @@ use crate::{
     config::{Optimization, Provider},
     error::RuntimeFault,
     settings::Settings,
-    weights,
 };
 
 /// What becomes of a model's graph.
@@ -83,36 +80,6 @@ fn plain(
             .with_optimized_model_path(path)?;
     }
     Ok(builder)
-}
-
-/// Makes a session of a graph that takes its weights from `model`, as [`weights::refer`] has made it.
-pub fn commit_short(
-    mut builder: SessionBuilder,
-    model: &[u8],
-    short: &[u8],
-) -> ort::Result<Session> {
-    let name = weights::FILE.bytes().chain([0]);
-    let name: Vec<os_char> = name
-        .filter_map(|byte| os_char::try_from(byte).ok())
-        .collect();
-    #[expect(
-        unsafe_code,
-        reason = "what `ort` has for it wants a copy of the model"
-    )]
-    // SAFETY: the name ends with a zero, and the model, which ONNX Runtime only reads, is as long as it
-    // says. ONNX Runtime copies the weights while it makes the session and looks at the model no more
-    // afterwards, and the builder that knows where it was makes one session alone.
-    unsafe {
-        let added = (ort::api().AddExternalInitializersFromMemory)(
-            builder.ptr_mut(),
-            &name.as_ptr(),
-            &model.as_ptr().cast::<c_char>().cast_mut(),
-            &model.len(),
-            1,
-        );
-        ort::Error::result_from_status(added)?;
-    }
-    builder.commit_from_memory(short)
 }
 
 /// None for [`Provider::Auto`], which is none.
