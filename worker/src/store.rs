@@ -25,7 +25,7 @@ mod schema;
 mod transactions;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use audits::{AuditRow, SeatRow};
 pub use books::{Amounts, Booked, Role};

@@ -21,7 +21,8 @@ pub struct Books {
 }
 
 /// Checks a session's receipts, in their order: every signature, every number, every sum and the chain of digests;
-/// then that no voucher was over anything else than such a sum, or a deposit below it, and that nothing was settled beyond the vouchers.
+/// then that no voucher was over anything else than such a sum, or a deposit below it, and that nothing was settled beyond
+/// the vouchers.
 pub fn check(session: &SessionRow, receipts: &[ReceiptRow]) -> Books {
     let mut books = Books {
         paid: session.paid,

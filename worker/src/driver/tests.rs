@@ -155,6 +155,12 @@ impl Worker {
         worker.await
     }
 
+    /// Whose instructions the transactions have that were sent, by [`marks`].
+    fn sent(&self) -> Vec<Vec<u8>> {
+        let world = self.node.world();
+        world.sent.iter().map(|sent| marks(sent)).collect()
+    }
+
     /// `prepare` is given the chain, the journal and the operator.
     async fn with(prepare: impl FnOnce(&mut World, &Store, Address)) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -255,14 +261,7 @@ fn parts(node: &Node, store: Store, folder: &Path, operator: Keypair) -> Parts<R
 async fn windows_that_are_over_are_closed_in_one_transaction() {
     let worker = Worker::start(&[10, 11, 12], 100, false).await;
     worker.until_settled(&[10, 11, 12]).await;
-    let sent: Vec<_> = worker
-        .node
-        .world()
-        .sent
-        .iter()
-        .map(|sent| marks(sent))
-        .collect();
-    assert_eq!(sent, [[10, 11, 12]]);
+    assert_eq!(worker.sent(), [[10, 11, 12]]);
     worker.end().await;
 }
 
@@ -271,14 +270,7 @@ async fn job_that_cannot_be_finalized_keeps_no_other_from_its_pay() {
     let worker = Worker::start(&[10, 20, 12], 100, true).await;
     worker.until_settled(&[10, 12]).await;
     assert_eq!(worker.phase(20), "committed");
-    let sent: Vec<_> = worker
-        .node
-        .world()
-        .sent
-        .iter()
-        .map(|sent| marks(sent))
-        .collect();
-    assert_eq!(sent, [[10, 12]]);
+    assert_eq!(worker.sent(), [[10, 12]]);
     {
         let mut world = worker.node.world();
         // Its next try is due.
@@ -311,14 +303,7 @@ async fn acknowledgements_that_come_together_are_paid_in_one_transaction() {
     }
     worker.until_settled(&[10, 11]).await;
     assert_eq!(worker.node.count("getLatestBlockhash"), 1);
-    let sent: Vec<_> = worker
-        .node
-        .world()
-        .sent
-        .iter()
-        .map(|sent| marks(sent))
-        .collect();
-    assert_eq!(sent, [[10, 11]]);
+    assert_eq!(worker.sent(), [[10, 11]]);
     worker.end().await;
 }
 

@@ -5,6 +5,7 @@ use super::*;
 use crate::core::{Action, Body, Evidence, Report, SavedResult, SavedSeat, Step};
 
 mod admission;
+pub mod full;
 mod pruning;
 mod transactions;
 

@@ -101,6 +101,15 @@ pub(crate) fn config() -> Config {
     }
 }
 
+/// One session, with so many lamports at a time.
+fn one_lane(deposit: u64) -> Config {
+    Config {
+        deposit,
+        lanes: 1,
+        ..config()
+    }
+}
+
 /// Waits until no request is under way or in doubt.
 async fn settled(sessions: &Sessions) {
     let mut active = sessions.inner.active.subscribe();

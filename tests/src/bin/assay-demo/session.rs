@@ -140,11 +140,17 @@ impl Act<'_> {
         } = books;
         screen.fact(
             "receipts",
-            &format!("{requests}, signed by the worker: {charged} lamports in all"),
+            &format!(
+                "{requests}, signed by the worker: {} lamports in all",
+                grouped(*charged)
+            ),
         );
         screen.fact(
             "paid",
-            &format!("{paid} lamports, in the transaction that asked for the close"),
+            &format!(
+                "{} lamports, in the transaction that asked for the close",
+                grouped(paid)
+            ),
         );
         let refund = refund.context("the session is closed")?;
         screen.fact(

@@ -1,35 +1,12 @@
 //! A disk that is full, or nearly.
 
-use std::sync::{Mutex, atomic::AtomicBool};
-
-use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::*;
 use crate::{
     core::{Pause, Snapshot},
-    store::Disk,
+    store::{Disk, tests::full::Full},
 };
-
-/// Takes nothing while it is full.
-#[derive(Default)]
-struct Full(AtomicBool);
-
-impl Disk for Full {
-    fn before<'a>(&'a self, _: &'a Mutex<Connection>) -> BoxFuture<'a, Result<(), StoreError>> {
-        let full = self.0.load(Ordering::Relaxed);
-        Box::pin(async move {
-            if full {
-                return Err(StoreError::Sqlite(assay_sqlite::Error::Gone));
-            }
-            Ok(())
-        })
-    }
-
-    fn after<'a>(&'a self, _: &'a Mutex<Connection>) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async { Ok(()) })
-    }
-}
 
 #[tokio::test]
 async fn full_disk_ends_no_worker_and_withholds_no_pay() {
@@ -55,21 +32,14 @@ async fn full_disk_ends_no_worker_and_withholds_no_pay() {
         drop(seen.await.unwrap());
     };
     seen(&mut snapshot, 1).await;
-    disk.0.store(true, Ordering::Relaxed);
+    disk.fill(true);
     worker.node.world().time = NOW + 3;
     // Nothing of it can be written: neither its transaction nor that it was paid.
     seen(&mut snapshot, 0).await;
-    let sent: Vec<_> = worker
-        .node
-        .world()
-        .sent
-        .iter()
-        .map(|sent| marks(sent))
-        .collect();
-    assert_eq!(sent, [[10]]);
+    assert_eq!(worker.sent(), [[10]]);
     assert_eq!(worker.phase(10), "committed", "not written yet");
     assert!(!worker.driver.is_finished(), "it goes on");
-    disk.0.store(false, Ordering::Relaxed);
+    disk.fill(false);
     worker.until_settled(&[10]).await;
     worker.end().await;
 }

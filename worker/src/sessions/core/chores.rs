@@ -1,7 +1,8 @@
 //! When a session is settled, and when it is closed.
 
-use assay_client::protocol::{
-    BasisPoints, Lamports, SessionStatus, UnixSeconds, amount::split_price,
+use assay_client::{
+    budget::LAMPORTS_PER_SIGNATURE,
+    protocol::{BasisPoints, Lamports, SessionStatus, UnixSeconds, amount::split_price},
 };
 
 use serde::{Deserialize, Serialize};
@@ -9,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::{Channel, Payment};
 
 /// Lamports of a settlement: the operator's signature and the voucher's.
-const SETTLE_FEE: u64 = 10_000;
+const SETTLE_FEE: u64 = 2 * LAMPORTS_PER_SIGNATURE;
 /// Of a close: the operator's signature.
-const CLOSE_FEE: u64 = 5_000;
+const CLOSE_FEE: u64 = LAMPORTS_PER_SIGNATURE;
 /// Pauses between two tries of what failed: doubled each time, up to the longest.
 const FIRST_PAUSE_SECS: i64 = 10;
 const MOST_DOUBLINGS: u32 = 6;

@@ -7,19 +7,13 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{FLAT, Sessions, World, config, provider::MODEL, settled};
-use crate::{Config, Upstream, providers::Outcome};
+use super::{FLAT, Sessions, World, config, one_lane, provider::MODEL, settled};
+use crate::{Upstream, providers::Outcome};
 
 /// Sessions of 150 lamports; the only one has one answer, of 100.
 async fn nearly_spent(world: &World) -> Sessions {
     world.provider(1, FLAT).await;
-    let sessions = world
-        .sessions(Config {
-            deposit: 150,
-            lanes: 1,
-            ..config()
-        })
-        .await;
+    let sessions = world.sessions(one_lane(150)).await;
     sessions.run(MODEL, vec![1].into()).await.unwrap();
     sessions
 }

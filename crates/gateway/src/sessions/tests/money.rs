@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::{
     FLAT, PATIENCE, Sessions, World,
     chain::MemoryChain,
-    config, prompt,
+    config, one_lane, prompt,
     provider::{Deed, MODEL},
 };
 use crate::{
@@ -61,13 +61,7 @@ async fn request_dearer_than_the_limit_is_not_sent() {
 async fn session_is_topped_up_when_its_deposit_ends() {
     let world = World::new();
     let provider = world.provider(1, FLAT).await;
-    let sessions = world
-        .sessions(Config {
-            deposit: 150,
-            lanes: 1,
-            ..config()
-        })
-        .await;
+    let sessions = world.sessions(one_lane(150)).await;
     for _ in 0..5 {
         sessions.run(MODEL, vec![1].into()).await.unwrap();
     }
@@ -85,9 +79,7 @@ async fn topped_up_unseen(world: &World, trouble: fn(&MemoryChain) -> &AtomicBoo
     let sessions = world
         .sessions(Config {
             max_spend: 300,
-            deposit: 150,
-            lanes: 1,
-            ..config()
+            ..one_lane(150)
         })
         .await;
     sessions.run(MODEL, vec![1].into()).await.unwrap();
@@ -126,13 +118,7 @@ async fn top_up_that_landed_unseen_counts_and_is_used() {
 async fn sessions_go_on_without_the_chain_and_only_money_does_not_move() {
     let world = World::new();
     let provider = world.provider(1, FLAT).await;
-    let sessions = world
-        .sessions(Config {
-            deposit: 250,
-            lanes: 1,
-            ..config()
-        })
-        .await;
+    let sessions = world.sessions(one_lane(250)).await;
     sessions.run(MODEL, vec![1].into()).await.unwrap();
     world.chain.unreachable.store(true, Ordering::SeqCst);
     sessions.run(MODEL, vec![2].into()).await.unwrap();

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 
 use super::*;
-use crate::store::Disk;
+use crate::store::{Disk, tests::full::Full};
 
 /// Says of its first call that it failed, although it was carried out.
 #[derive(Default)]
@@ -49,27 +49,6 @@ async fn transaction_that_was_not_sent_is_not_left_to_a_restart() {
     assert_eq!(node.count("getLatestBlockhash"), 2);
 }
 
-/// Takes nothing while it is full.
-#[derive(Default)]
-struct Full(AtomicBool);
-
-impl Disk for Full {
-    fn before<'a>(&'a self, _: &'a Mutex<Connection>) -> BoxFuture<'a, Result<(), StoreError>> {
-        let full = self.0.load(Ordering::Relaxed);
-        Box::pin(async move {
-            if full {
-                Err(StoreError::Sqlite(assay_sqlite::Error::Gone))
-            } else {
-                Ok(())
-            }
-        })
-    }
-
-    fn after<'a>(&'a self, _: &'a Mutex<Connection>) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async { Ok(()) })
-    }
-}
-
 #[tokio::test]
 async fn full_disk_holds_back_claims_and_no_finalize() {
     let node = Node::start().await;
@@ -78,7 +57,7 @@ async fn full_disk_holds_back_claims_and_no_finalize() {
     let disk = Arc::new(Full::default());
     let store = Store::open_simulated(&journal, Arc::clone(&disk) as Arc<dyn Disk>).unwrap();
     let submitter = over(&[&node], store);
-    disk.0.store(true, Ordering::Relaxed);
+    disk.fill(true);
     let outcome = submitter.submit(purpose(Step::Claim)).await;
     assert_eq!(outcome, Submitted::Expired, "not sent");
     assert_eq!(node.count("sendTransaction"), 0);
@@ -91,7 +70,7 @@ async fn full_disk_holds_back_claims_and_no_finalize() {
     }
     let sent = node.world().sent[0].clone();
     // There is room again before it lands: it is noted with its end and its fee.
-    disk.0.store(false, Ordering::Relaxed);
+    disk.fill(false);
     land(&mut node.world(), &sent);
     assert_eq!(submitting.await.unwrap(), Submitted::Landed);
     assert!(submitter.store.pending_transactions().unwrap().is_empty());
