@@ -75,7 +75,7 @@ impl Inner {
             // What does not load leaves the model itself as much time as it takes.
             let reserve = cold.map_or(Duration::MAX, |cold| cold.saturating_mul(2));
             let (process, limit) = (engine.pid(), deadline.leaving(reserve.max(LEAST_RESERVE)));
-            let loading = engine.load_optimised(model.digest, entry, limit);
+            let loading = engine.load_optimised(model.digest, *entry, limit);
             match self.watched(process, loading).await {
                 Ok(Ok(())) => {
                     models.used(*key, began.elapsed());

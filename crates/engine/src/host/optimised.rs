@@ -71,7 +71,7 @@ pub(super) enum Found {
     /// The disk did not answer in time, and may yet write to where the graph was to be laid.
     Late,
     Kept {
-        entry: Entry,
+        entry: Box<Entry>,
         /// What the model took to load when it was kept, if that is known.
         cold: Option<Duration>,
     },
@@ -125,7 +125,10 @@ impl OptimisedModels {
         }
         let cold = times.map(|times| times.cold());
         let found = self.read(key, memory);
-        found.map_or(Found::Nothing, |entry| Found::Kept { entry, cold })
+        found.map_or(Found::Nothing, |entry| Found::Kept {
+            entry: Box::new(entry),
+            cold,
+        })
     }
 
     /// Notes what it took to find and load an entry, in the background. One that gains nothing is dropped.

@@ -82,10 +82,10 @@ pub enum Unread {
 
 impl From<io::Error> for Unread {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::UnexpectedEof => CUT,
-            _ => Self::Io(error),
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            return CUT;
         }
+        Self::Io(error)
     }
 }
 
