@@ -31,7 +31,7 @@ pub fn receipt(bytes: &[u8]) {
 /// Offers, standings, requests to generate, the lines of their answers, and refusals as a gateway takes them.
 pub fn session(bytes: &[u8]) {
     same_if_finite::<GenerateRequest>(bytes);
-    same_if_finite::<Line>(bytes);
+    same::<Line>(bytes);
     same::<Offer>(bytes);
     same::<Standing>(bytes);
     for status in [

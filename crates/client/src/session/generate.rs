@@ -1,6 +1,6 @@
 //! Generation: a prompt's tokens in, an answer's tokens out, one line at a time. Text is the requester's affair.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::{SignedReceipt, Usage};
 use crate::delivery::Refusal;
@@ -71,7 +71,11 @@ impl Default for Sampling {
 pub struct Token {
     pub id: u32,
     /// Natural logarithm of its probability before sampling's cuts, where asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "finite_if_told",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub logprob: Option<f32>,
     /// The likeliest tokens in its place, where asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -82,7 +86,23 @@ pub struct Token {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Likely {
     pub id: u32,
+    #[serde(deserialize_with = "finite")]
     pub logprob: f32,
+}
+
+/// A number past the largest float is read as infinite, which nobody could write on.
+fn finite<'de, D: Deserializer<'de>>(from: D) -> Result<f32, D::Error> {
+    let read = f32::deserialize(from)?;
+    let why = "a probability's logarithm is beyond every 32-bit float";
+    read.is_finite()
+        .then_some(read)
+        .ok_or_else(|| D::Error::custom(why))
+}
+
+fn finite_if_told<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f32>, D::Error> {
+    #[derive(Deserialize)]
+    struct Finite(#[serde(deserialize_with = "finite")] f32);
+    Ok(Option::<Finite>::deserialize(from)?.map(|read| read.0))
 }
 
 /// Why a generation ended.

@@ -217,3 +217,20 @@ fn lines_are_one_key_each() {
     serde_json::from_str::<GenerateRequest>(r#"{"tokens":[1],"max_tokens":5,"prompt":""}"#)
         .unwrap_err();
 }
+
+#[test]
+fn logarithm_beyond_all_floats_is_not_read() {
+    for line in [
+        r#"{"token":{"id":1,"logprob":1e39}}"#,
+        r#"{"token":{"id":1,"likely":[{"id":2,"logprob":-1e39}]}}"#,
+    ] {
+        let error = serde_json::from_str::<Line>(line).unwrap_err().to_string();
+        assert!(error.contains("beyond every 32-bit float"), "{error}");
+    }
+    let line = r#"{"token":{"id":1,"logprob":-3e38}}"#;
+    serde_json::from_str::<Line>(line).unwrap();
+    let Line::Token(token) = serde_json::from_str(r#"{"token":{"id":1}}"#).unwrap() else {
+        panic!("no token");
+    };
+    assert_eq!(token.logprob, None);
+}
