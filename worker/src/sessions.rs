@@ -100,6 +100,8 @@ pub struct Sessions<C> {
 struct Entry {
     channel: Channel,
     read: Option<Instant>,
+    /// The file could not be written when the account changed last.
+    unkept: bool,
 }
 
 impl<C: Chain> Sessions<C> {
@@ -139,8 +141,12 @@ impl<C: Chain> Sessions<C> {
             );
         }
         let open = ours.into_iter().map(|(session, channel)| {
-            let read = None;
-            (session, Entry { channel, read })
+            let entry = Entry {
+                channel,
+                read: None,
+                unkept: false,
+            };
+            (session, entry)
         });
         Ok(Arc::new(Self {
             store,

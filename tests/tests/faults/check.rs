@@ -131,10 +131,7 @@ fn journal(sim: &Sim, node: &Node) -> Vec<String> {
     faults.extend(store.faults().expect("a journal is read"));
     let (net, file) = (sim.net(), node.link.sessions_file());
     faults.extend(sim.tabs().faults(node.link.id, &file, &net));
-    // What was settled while the file took nothing is booked by the reading after the next start.
-    if !node.link.broke(0, u64::MAX) {
-        faults.extend(sim.tabs().books(node.link.id, &file, &net));
-    }
+    faults.extend(sim.tabs().books(node.link.id, &file, &net));
     drop(net);
     let name = &node.link.name;
     for job in store.latest_jobs(1_000).expect("a journal is read") {

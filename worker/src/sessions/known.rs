@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use assay_client::protocol::{Address, BasisPoints, Lamports, SessionData, amount::split_price};
+use assay_client::protocol::Address;
 use axum::http::{HeaderMap, HeaderName};
 use governor::{
     Quota, RateLimiter,
@@ -24,7 +24,7 @@ use super::{
     Entry, Sessions,
     api::Failure,
     core::{Channel, Refused, Seen},
-    store::{Income, Write},
+    store::Write,
 };
 use crate::{
     api::Clients,
@@ -148,11 +148,13 @@ impl<C: Chain> Sessions<C> {
         let data = fits.inspect_err(|why| self.lookups.is_absent(session, *why, Instant::now()))?;
         let mut channel = Channel::new(session, data, None, None, self.now());
         channel.see(Some(&data), slot);
-        let read = Some(Instant::now());
+        let entry = Entry {
+            channel,
+            read: Some(Instant::now()),
+            unkept: false,
+        };
         // Another request may have been quicker.
-        self.lock()
-            .entry(session)
-            .or_insert(Entry { channel, read });
+        self.lock().entry(session).or_insert(entry);
         self.count();
         Ok(())
     }
@@ -201,36 +203,33 @@ impl<C: Chain> Sessions<C> {
         Ok(())
     }
 
-    /// The account to keep, and what of it is income.
+    /// The account to keep, of which so many lamports were settled just now.
     pub(super) fn changed(&self, session: Address, channel: &Channel, settled: u64) -> Write {
-        let account = *channel.account();
-        let income = (settled > 0).then(|| self.income(session, &account, settled));
-        if let Some(income) = &income {
-            metrics::sessions_settled(income.gross);
-            tracing::info!(%session, gross = income.gross, net = income.net, "a session was settled");
+        if settled > 0 {
+            metrics::sessions_settled(settled);
+            tracing::info!(%session, lamports = settled, "a session was settled");
         }
         Write::Account {
             session,
-            account: Box::new(account),
-            income,
-        }
-    }
-
-    fn income(&self, session: Address, account: &SessionData, gross: u64) -> Income {
-        let split = split_price(Lamports(gross), BasisPoints(account.fee_bps));
-        Income {
-            session,
-            settled: account.settled,
-            gross,
-            net: split.map_or(0, |split| split.earned.0),
+            account: Box::new(*channel.account()),
             at: self.now(),
         }
     }
 
-    /// What the next reading would show again: not to be waited for.
+    /// Not waited for: an account that is not kept is written again, see [`Sessions::try_books`], and one that is not
+    /// forgotten is missed again by the readings after a start.
     pub(super) async fn keep_written(&self, write: Write) {
-        if let Err(error) = self.store.write(write).await {
-            tracing::warn!(%error, "what was read of a session is not kept");
+        let session = match &write {
+            Write::Account { session, .. } => Some(*session),
+            _ => None,
+        };
+        let Err(error) = self.store.write(write).await else {
+            return;
+        };
+        tracing::warn!(%error, "what is known of a session is not kept yet");
+        let mut open = self.lock();
+        if let Some(entry) = session.and_then(|session| open.get_mut(&session)) {
+            entry.unkept = true;
         }
     }
 

@@ -81,6 +81,24 @@ impl<C: Chain> Sessions<C> {
             }
         }
         metrics::sessions_unwritten(!self.store.is_written());
+        for write in self.unkept() {
+            self.keep_written(write).await;
+        }
+    }
+
+    /// What the file does not have of accounts, once it can be written.
+    fn unkept(&self) -> Vec<Write> {
+        if !self.store.is_written() {
+            return Vec::new();
+        }
+        let mut open = self.lock();
+        let unkept = open.iter_mut().filter(|(_, entry)| entry.unkept);
+        unkept
+            .map(|(session, entry)| {
+                entry.unkept = false;
+                self.changed(*session, &entry.channel, 0)
+            })
+            .collect()
     }
 
     /// One reading of all sessions of which anything is to be expected; none if there is none.

@@ -14,7 +14,7 @@ use std::{
 };
 
 use assay_client::{
-    protocol::{Address, SessionData, UnixSeconds},
+    protocol::{Address, BasisPoints, Lamports, SessionData, UnixSeconds, amount::split_price},
     session::Payment,
 };
 use assay_sqlite::{Durability, Layout};
@@ -88,11 +88,11 @@ pub enum Write {
     },
     /// An answer, before it is given.
     Answer(Answered),
-    /// The account as it was read, and what came of it.
+    /// The account as it is known. What of its settlements is not booked yet is income of this moment.
     Account {
         session: Address,
         account: Box<SessionData>,
-        income: Option<Income>,
+        at: UnixSeconds,
     },
     Forget(Address),
     /// A run that was lost, before its answer is given.
@@ -324,7 +324,7 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> Result<(), SessionStor
         Write::Account {
             session,
             account,
-            income,
+            at,
         } => {
             transaction.execute(
                 "UPDATE sessions SET account = ?2 WHERE session = ?1",
@@ -335,9 +335,7 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> Result<(), SessionStor
                 "DELETE FROM income WHERE session = ?1 AND settled > ?2",
                 params![session.as_ref(), account.settled.cast_signed()],
             )?;
-            if let Some(income) = income {
-                save_income(transaction, income)?;
-            }
+            book(transaction, session, account, *at)?;
         }
         Write::Forget(session) => {
             let statement = "DELETE FROM sessions WHERE session = ?1";
@@ -359,16 +357,33 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> Result<(), SessionStor
     Ok(())
 }
 
-fn save_income(transaction: &Transaction<'_>, income: &Income) -> Result<(), SessionStoreError> {
+/// Books what the chain has settled of a session beyond what is booked, so that a write that failed, or the same one
+/// again, changes no sum.
+fn book(
+    transaction: &Transaction<'_>,
+    session: &Address,
+    account: &SessionData,
+    at: UnixSeconds,
+) -> Result<(), SessionStoreError> {
+    let booked = transaction.query_row(
+        "SELECT coalesce(sum(gross), 0) FROM income WHERE session = ?1",
+        params![session.as_ref()],
+        |row| row.get::<_, i64>(0),
+    )?;
+    let gross = account.settled.saturating_sub(booked.cast_unsigned());
+    if gross == 0 {
+        return Ok(());
+    }
+    let split = split_price(Lamports(gross), BasisPoints(account.fee_bps));
+    let net = split.map_or(0, |split| split.earned.0);
     transaction.execute(
-        "INSERT INTO income (session, settled, gross, net, at) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT DO NOTHING",
+        "INSERT INTO income (session, settled, gross, net, at) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![
-            income.session.as_ref(),
-            income.settled.cast_signed(),
-            income.gross.cast_signed(),
-            income.net.cast_signed(),
-            income.at.0,
+            session.as_ref(),
+            account.settled.cast_signed(),
+            gross.cast_signed(),
+            net.cast_signed(),
+            at.0,
         ],
     )?;
     Ok(())

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
     use crate::{
         core::Action,
-        sessions::{Income, SessionStore, Write},
+        sessions::{SessionStore, Write},
         store::{KnownCost, Member, Quote, SentTransaction, TransactionEnd},
     };
 
@@ -96,21 +96,16 @@ mod tests {
         let store = Store::open(&config.journal()).unwrap();
         let (now, session) = (UnixSeconds(1_000), Address::new_from_array([1; 32]));
         let (sessions, _) = SessionStore::open(&config.sessions_file(), now).unwrap();
-        for (settled, gross) in [(1_000_000, 1_000_000), (3_000_000, 2_000_000)] {
-            let income = Income {
-                session,
+        for settled in [1_000_000, 3_000_000] {
+            let account = SessionData {
                 settled,
-                gross,
-                net: gross / 100 * 95,
-                at: now,
+                fee_bps: 500,
+                ..SessionData::zeroed()
             };
             let seen = Write::Account {
                 session,
-                account: Box::new(SessionData {
-                    settled,
-                    ..SessionData::zeroed()
-                }),
-                income: Some(income),
+                account: Box::new(account),
+                at: now,
             };
             sessions.write(seen).await.unwrap();
         }

@@ -1,6 +1,5 @@
 //! Requesters that want the worker to lose more than they pay.
 
-use rusqlite::Connection;
 use serde_json::json;
 
 use super::{
@@ -61,10 +60,7 @@ async fn requester_that_lost_three_runs_gets_no_more_by_another_session_or_after
 #[tokio::test]
 async fn nothing_is_served_while_what_is_owed_cannot_be_written() {
     let world = World::start().await;
-    let books = Connection::open(world.file()).unwrap();
-    let spoilt =
-        "CREATE TRIGGER spoilt BEFORE UPDATE ON sessions BEGIN SELECT RAISE(ABORT, 'full'); END";
-    books.execute_batch(spoilt).unwrap();
+    let books = world.spoil_file();
     let asked = json!({ "tokens": [10], "max_tokens": 9 });
     let call = Call::generate(1, 0, &asked);
     let told = world.call(&call).await.text().await.unwrap();
@@ -73,7 +69,7 @@ async fn nothing_is_served_while_what_is_owed_cannot_be_written() {
     assert_eq!(again.headers()["retry-after"], "30");
     assert_eq!(refusal(again).await, refused(503, code::BUSY));
     assert_eq!(world.model.runs(), 1, "shown once, and never again");
-    books.execute_batch("DROP TRIGGER spoilt").unwrap();
+    books.mend();
     world.sessions.try_books().await;
     assert_eq!(world.call(&call).await.status(), 200);
 }

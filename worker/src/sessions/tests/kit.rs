@@ -12,6 +12,7 @@ use assay_client::{
 };
 use axum::http::HeaderName;
 use reqwest::{RequestBuilder, Response};
+use rusqlite::Connection;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -272,12 +273,29 @@ impl World {
         shared.snapshot.send_replace(Arc::new(snapshot));
     }
 
+    /// From now on what is known of sessions cannot be written, until it is mended.
+    pub fn spoil_file(&self) -> SpoiltFile {
+        let books = Connection::open(self.file()).unwrap();
+        let spoilt = "CREATE TRIGGER spoilt BEFORE UPDATE ON sessions
+            BEGIN SELECT RAISE(ABORT, 'full'); END";
+        books.execute_batch(spoilt).unwrap();
+        SpoiltFile(books)
+    }
+
     /// Sends what is due and waits for its end.
     pub async fn settle(&self) {
         self.sessions.send_due();
         self.sessions.tasks.close();
         self.sessions.tasks.wait().await;
         self.sessions.tasks.reopen();
+    }
+}
+
+pub struct SpoiltFile(Connection);
+
+impl SpoiltFile {
+    pub fn mend(&self) {
+        self.0.execute_batch("DROP TRIGGER spoilt").unwrap();
     }
 }
 

@@ -118,6 +118,23 @@ async fn value_at_risk_is_settled_once_and_noted() {
 }
 
 #[tokio::test]
+async fn settlement_that_could_not_be_written_is_booked_once_it_can() {
+    let world = paid(1_000_000).await;
+    let incomes = || income(&world.file(), UnixSeconds(0)).unwrap();
+    let file = world.spoil_file();
+    world.settle().await;
+    assert_eq!(world.account(&SESSION).unwrap().settled, 1_000_000);
+    world.sessions.try_books().await;
+    assert_eq!(incomes(), []);
+    file.mend();
+    world.sessions.try_books().await;
+    assert_eq!(incomes()[0].gross, 1_000_000);
+    world.sessions.look().await;
+    world.sessions.try_books().await;
+    assert_eq!(incomes().len(), 1);
+}
+
+#[tokio::test]
 async fn session_that_is_to_close_is_settled_closed_and_forgotten() {
     let world = paid(50_000).await;
     world.settle().await;
