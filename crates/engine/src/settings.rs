@@ -34,6 +34,9 @@ pub struct Settings {
     pub device: i32,
     /// Threads of one inference: sums are split among them.
     pub threads: usize,
+    /// Whether threads that wait for each other within a run keep their cores: waking one takes as long as the layer
+    /// that it is to help with.
+    pub spinning: bool,
     pub optimization: Optimization,
     /// Kernels that repeat their own result.
     pub deterministic: bool,
@@ -59,6 +62,7 @@ impl EngineConfig {
             } else {
                 self.fast_threads()
             },
+            spinning: !audited,
             optimization: self.optimization,
             deterministic,
             precise_quantized: deterministic,
@@ -92,11 +96,11 @@ mod tests {
         let audited = config.settings(Mode::Audited);
         assert_eq!(audited.threads, 3);
         assert!(audited.deterministic && audited.precise_quantized);
-        assert!(!audited.tf32 && !audited.racing);
+        assert!(!audited.tf32 && !audited.racing && !audited.spinning);
         let fast = config.settings(Mode::Fast);
         assert_eq!(fast.threads, 7);
         assert!(!fast.deterministic && !fast.precise_quantized);
-        assert!(fast.tf32 && fast.racing);
+        assert!(fast.tf32 && fast.racing && fast.spinning);
         let same =
             |settings: &Settings| (settings.provider, settings.device, settings.optimization);
         assert_eq!(same(&audited), same(&fast));

@@ -30,6 +30,10 @@ pub enum Graph<'a> {
     Optimised,
 }
 
+/// Microseconds that a thread keeps its core for the next layer: longer than another one takes to a layer's end, and
+/// not long where that one has lost its core to somebody else.
+const SPIN_US: &str = "20";
+
 pub fn builder(
     environment: &Environment,
     settings: &Settings,
@@ -65,8 +69,10 @@ fn plain(
         .with_parallel_execution(false)?
         .with_inter_threads(1)?
         .with_intra_threads(settings.threads)?
-        // Spinning takes a core from the other jobs while it waits.
-        .with_intra_op_spinning(false)?
+        .with_intra_op_spinning(settings.spinning)?
+        // Between runs it would take a core from whoever has work.
+        .with_config_entry("session.force_spinning_stop", "1")?
+        .with_config_entry("session.intra_op.spin_duration_us", SPIN_US)?
         .with_deterministic_compute(settings.deterministic)?;
     if settings.precise_quantized {
         builder = builder.with_precise_qmm()?;
