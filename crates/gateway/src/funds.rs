@@ -15,7 +15,7 @@ pub struct Spending {
     pub spent: u64,
     /// What requests under way or in doubt may cost, at most.
     pub reserved: u64,
-    /// Deposited in sessions since the start; what is not spent comes back when they are closed.
+    /// Deposited in sessions since the start, less what came back of those that were closed.
     pub deposited: u64,
     /// The limit of `spent` and `reserved` together, and of `deposited`.
     pub limit: u64,
@@ -114,7 +114,7 @@ impl Limit {
         })
     }
 
-    /// The deposit was not made.
+    /// So much of a deposit was not made, or came back.
     pub fn undeposit(&self, amount: u64) {
         self.with(|state| state.deposited = state.deposited.saturating_sub(amount));
     }

@@ -6,7 +6,7 @@
 
 use assay_client::{
     protocol::{Address, Digest},
-    session::{ReceiptError, SignedReceipt, Standing, Terms},
+    session::{Receipt, ReceiptError, SignedReceipt, Standing, Terms},
 };
 
 pub mod wire;
@@ -15,14 +15,29 @@ pub mod worth;
 #[cfg(test)]
 mod tests;
 
-/// A request that was sent and whose receipt has not been accepted.
+/// What a request is about. Two models can be given the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Doubt {
-    pub sequence: u64,
+pub struct Asked {
     /// sha256 of the model's file.
     pub model: Digest,
     /// See [`assay_client::session::Receipt::request_digest`].
     pub request: Digest,
+}
+
+impl From<&Receipt> for Asked {
+    fn from(receipt: &Receipt) -> Self {
+        Self {
+            model: receipt.model,
+            request: receipt.request,
+        }
+    }
+}
+
+/// A request that was sent and whose receipt has not been accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    pub sequence: u64,
+    pub asked: Asked,
     /// Lamports that were agreed to, at most.
     pub max_price: u64,
 }
@@ -116,13 +131,13 @@ impl Lane {
         self.doubt.as_ref()
     }
 
-    /// The request of this digest that was sent and may still be charged.
-    pub fn pending(&self, request: &Digest) -> Option<&Doubt> {
+    /// This request, if it was sent and may still be charged.
+    pub fn pending(&self, asked: &Asked) -> Option<&Doubt> {
         let doubts = [self.doubt.as_ref(), self.earlier.as_ref()];
         doubts
             .into_iter()
             .flatten()
-            .find(|doubt| doubt.request == *request)
+            .find(|doubt| doubt.asked == *asked)
     }
 
     /// Lamports that `deposit` lacks for a request of this price.
@@ -134,13 +149,7 @@ impl Lane {
     ///
     /// # Errors
     /// While another is in doubt, or when the deposit does not cover it.
-    pub fn ask(
-        &mut self,
-        model: Digest,
-        request: Digest,
-        max_price: u64,
-        deposit: u64,
-    ) -> Result<Doubt, Cannot> {
+    pub fn ask(&mut self, asked: Asked, max_price: u64, deposit: u64) -> Result<Doubt, Cannot> {
         if self.doubt.is_some() {
             return Err(Cannot::InDoubt);
         }
@@ -150,8 +159,7 @@ impl Lane {
         }
         let doubt = Doubt {
             sequence: self.sequence().saturating_add(1),
-            model,
-            request,
+            asked,
             max_price,
         };
         self.doubt = Some(doubt);
@@ -166,11 +174,11 @@ impl Lane {
     pub fn accept(
         &mut self,
         signed: &SignedReceipt,
-        request: &Digest,
+        asked: &Asked,
         response: &Digest,
         limit: u64,
     ) -> Result<u64, ReceiptError> {
-        let Some(doubt) = self.pending(request).copied() else {
+        let Some(doubt) = self.pending(asked).copied() else {
             return Err(ReceiptError::Differs("request"));
         };
         self.check(signed, &doubt, response, limit)?;
@@ -199,7 +207,7 @@ impl Lane {
         let (Some(signed), true) = (standing.receipt, Some(found) == known.checked_add(1)) else {
             return Err(Claim::Count { found, known });
         };
-        let Some(doubt) = self.pending(&signed.receipt.request) else {
+        let Some(doubt) = self.pending(&Asked::from(&signed.receipt)) else {
             return Err(Claim::Receipt(ReceiptError::Differs("request")));
         };
         self.check(&signed, doubt, &signed.receipt.response, doubt.max_price)?;
@@ -238,8 +246,8 @@ impl Lane {
         signed.check(&Terms {
             session: &self.session,
             operator: &self.operator,
-            model: &doubt.model,
-            request: &doubt.request,
+            model: &doubt.asked.model,
+            request: &doubt.asked.request,
             response,
             max_price: doubt.max_price.min(limit),
             previous: self.last.as_ref().map(|last| &last.receipt),

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
-use super::{Cannot, Claim, Doubt, Lane, Resolved};
+use super::{Asked, Cannot, Claim, Doubt, Lane, Resolved};
 
 const SESSION: Address = Address::new_from_array([1; 32]);
 const MODEL: Digest = Digest([2; 32]);
@@ -25,13 +25,20 @@ fn request(number: u64) -> Digest {
     Receipt::request_digest("run", &number.to_le_bytes())
 }
 
+fn asked(number: u64) -> Asked {
+    Asked {
+        model: MODEL,
+        request: request(number),
+    }
+}
+
 /// The receipt that an honest provider gives.
 fn honest(doubt: &Doubt, price: u64, previous: Option<&SignedReceipt>) -> Receipt {
     Receipt {
         session: SESSION,
         sequence: doubt.sequence,
-        model: doubt.model,
-        request: doubt.request,
+        model: doubt.asked.model,
+        request: doubt.asked.request,
         response: ANSWER,
         price,
         cumulative: previous.map_or(0, |last| last.receipt.cumulative) + price,
@@ -58,14 +65,11 @@ fn each_request_is_paid_for_with_the_next_one() {
     let mut last = None;
     for number in 1..=3 {
         assert_eq!(lane.due(), (number - 1) * 40);
-        let doubt = lane.ask(MODEL, request(number), 50, DEPOSIT).unwrap();
+        let doubt = lane.ask(asked(number), 50, DEPOSIT).unwrap();
         assert_eq!(doubt.sequence, number);
-        assert_eq!(
-            lane.ask(MODEL, request(9), 50, DEPOSIT),
-            Err(Cannot::InDoubt)
-        );
+        assert_eq!(lane.ask(asked(9), 50, DEPOSIT), Err(Cannot::InDoubt));
         let signed = sign(honest(&doubt, 40, last.as_ref()));
-        assert_eq!(lane.accept(&signed, &doubt.request, &ANSWER, 50), Ok(40));
+        assert_eq!(lane.accept(&signed, &doubt.asked, &ANSWER, 50), Ok(40));
         last = Some(signed);
     }
     assert_eq!((lane.sequence(), lane.due()), (3, 120));
@@ -74,23 +78,23 @@ fn each_request_is_paid_for_with_the_next_one() {
 #[test]
 fn deposit_must_cover_what_is_due_and_the_request() {
     let mut lane = lane();
-    let doubt = lane.ask(MODEL, request(1), 60, 100).unwrap();
+    let doubt = lane.ask(asked(1), 60, 100).unwrap();
     let signed = sign(honest(&doubt, 60, None));
-    lane.accept(&signed, &doubt.request, &ANSWER, 60).unwrap();
+    lane.accept(&signed, &doubt.asked, &ANSWER, 60).unwrap();
     assert_eq!(
-        lane.ask(MODEL, request(2), 60, 100),
+        lane.ask(asked(2), 60, 100),
         Err(Cannot::Deposit { missing: 20 })
     );
-    assert!(lane.ask(MODEL, request(2), 40, 100).is_ok());
+    assert!(lane.ask(asked(2), 40, 100).is_ok());
 }
 
 #[test]
 fn answer_must_not_cost_more_than_what_came() {
     let mut lane = lane();
-    let doubt = lane.ask(MODEL, request(1), 100, DEPOSIT).unwrap();
+    let doubt = lane.ask(asked(1), 100, DEPOSIT).unwrap();
     let signed = sign(honest(&doubt, 41, None));
     assert_eq!(
-        lane.accept(&signed, &doubt.request, &ANSWER, 40),
+        lane.accept(&signed, &doubt.asked, &ANSWER, 40),
         Err(ReceiptError::Price {
             price: 41,
             limit: 40
@@ -101,7 +105,7 @@ fn answer_must_not_cost_more_than_what_came() {
 #[test]
 fn receipt_in_the_standing_is_paid_once_it_is_taken() {
     let mut lane = lane();
-    let doubt = lane.ask(MODEL, request(1), 50, DEPOSIT).unwrap();
+    let doubt = lane.ask(asked(1), 50, DEPOSIT).unwrap();
     let signed = sign(honest(&doubt, 40, None));
     assert_eq!(
         lane.resolve(&standing(Some(signed))),
@@ -116,34 +120,34 @@ fn receipt_in_the_standing_is_paid_once_it_is_taken() {
 #[test]
 fn answer_to_the_request_before_is_none_to_this_one() {
     let mut lane = lane();
-    let first = lane.ask(MODEL, request(1), 50, DEPOSIT).unwrap();
+    let first = lane.ask(asked(1), 50, DEPOSIT).unwrap();
     assert_eq!(lane.resolve(&standing(None)), Ok(Resolved::Free));
-    let second = lane.ask(MODEL, request(2), 50, DEPOSIT).unwrap();
+    let second = lane.ask(asked(2), 50, DEPOSIT).unwrap();
     let signed = sign(honest(&first, 40, None));
     assert_eq!(
-        lane.accept(&signed, &second.request, &ANSWER, 50),
+        lane.accept(&signed, &second.asked, &ANSWER, 50),
         Err(ReceiptError::Differs("request"))
     );
     // Asked for again, it is what it says.
-    assert_eq!(lane.accept(&signed, &first.request, &ANSWER, 50), Ok(40));
+    assert_eq!(lane.accept(&signed, &first.asked, &ANSWER, 50), Ok(40));
 }
 
 #[test]
 fn request_that_never_arrived_is_free() {
     let mut lane = lane();
-    lane.ask(MODEL, request(1), 50, DEPOSIT).unwrap();
+    lane.ask(asked(1), 50, DEPOSIT).unwrap();
     assert_eq!(lane.resolve(&standing(None)), Ok(Resolved::Free));
     assert_eq!((lane.sequence(), lane.due()), (0, 0));
-    assert!(lane.ask(MODEL, request(2), 50, DEPOSIT).is_ok());
+    assert!(lane.ask(asked(2), 50, DEPOSIT).is_ok());
 }
 
 #[test]
 fn request_broken_off_may_be_charged_late_instead_of_the_one_after_it() {
     let mut lane = lane();
-    let first = lane.ask(MODEL, request(1), 50, DEPOSIT).unwrap();
+    let first = lane.ask(asked(1), 50, DEPOSIT).unwrap();
     // The provider has not noticed the end of the first one yet.
     assert_eq!(lane.resolve(&standing(None)), Ok(Resolved::Free));
-    lane.ask(MODEL, request(2), 50, DEPOSIT).unwrap();
+    lane.ask(asked(2), 50, DEPOSIT).unwrap();
     let signed = sign(honest(&first, 30, None));
     assert_eq!(
         lane.resolve(&standing(Some(signed))),
@@ -151,15 +155,35 @@ fn request_broken_off_may_be_charged_late_instead_of_the_one_after_it() {
     );
     lane.take(&signed);
     // The second one was not begun: it is asked again under the next number.
-    let second = lane.ask(MODEL, request(2), 50, DEPOSIT).unwrap();
+    let second = lane.ask(asked(2), 50, DEPOSIT).unwrap();
     assert_eq!((second.sequence, lane.due()), (2, 30));
+}
+
+#[test]
+fn same_input_for_another_model_is_another_request() {
+    let mut lane = lane();
+    let first = lane.ask(asked(1), 50, DEPOSIT).unwrap();
+    assert_eq!(lane.resolve(&standing(None)), Ok(Resolved::Free));
+    let other = Asked {
+        model: Digest([9; 32]),
+        ..first.asked
+    };
+    lane.ask(other, 20, DEPOSIT).unwrap();
+    let signed = sign(honest(&first, 40, None));
+    assert_eq!(
+        lane.resolve(&standing(Some(signed))),
+        Ok(Resolved::Claimed(Box::new(signed))),
+        "at the price of the first"
+    );
+    let for_the_other = lane.accept(&signed, &other, &ANSWER, 50);
+    assert_eq!(for_the_other, Err(ReceiptError::Differs("model")));
 }
 
 #[test]
 fn standing_that_claims_anything_else_is_not_believed() {
     let ask = || {
         let mut lane = lane();
-        let doubt = lane.ask(MODEL, request(1), 50, DEPOSIT).unwrap();
+        let doubt = lane.ask(asked(1), 50, DEPOSIT).unwrap();
         (lane, doubt)
     };
     let (mut other, doubt) = ask();
@@ -200,7 +224,7 @@ fn standing_that_claims_anything_else_is_not_believed() {
     );
     let (mut behind, doubt) = ask();
     behind
-        .accept(&sign(honest(&doubt, 40, None)), &doubt.request, &ANSWER, 50)
+        .accept(&sign(honest(&doubt, 40, None)), &doubt.asked, &ANSWER, 50)
         .unwrap();
     assert_eq!(
         behind.resolve(&standing(None)),
@@ -286,7 +310,7 @@ proptest! {
             dearest = dearest.max(max_price);
             // The voucher goes out with the request, whatever comes of it.
             let due = lane.due();
-            let doubt = lane.ask(MODEL, request(number), max_price, DEPOSIT).unwrap();
+            let doubt = lane.ask(asked(number), max_price, DEPOSIT).unwrap();
             prop_assert!(due >= voucher);
             voucher = due;
             prop_assert!(voucher <= answered + unanswered);
@@ -308,12 +332,12 @@ proptest! {
                     lane.resolve(&more).map(|_| ()).map_err(|_| ())
                 }
                 Deed::Honest => {
-                    answered += lane.accept(&signed, &doubt.request, &ANSWER, max_price).unwrap();
+                    answered += lane.accept(&signed, &doubt.asked, &ANSWER, max_price).unwrap();
                     last = Some(signed);
                     Ok(())
                 }
                 Deed::Price | Deed::Request | Deed::Answer | Deed::Sum | Deed::Fork | Deed::Number
-                | Deed::Key => lane.accept(&signed, &doubt.request, &ANSWER, max_price).map(|_| ()).map_err(|_| ()),
+                | Deed::Key => lane.accept(&signed, &doubt.asked, &ANSWER, max_price).map(|_| ()).map_err(|_| ()),
             };
             if matches!(deed, Deed::Honest | Deed::Deny) {
                 prop_assert_eq!(told, Ok(()));

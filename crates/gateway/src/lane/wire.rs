@@ -22,7 +22,7 @@ use reqwest::{
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::Doubt;
+use super::{Asked, Doubt};
 
 mod bounds;
 
@@ -52,12 +52,9 @@ pub enum Kind {
 #[derive(Clone, Debug)]
 pub struct Request {
     pub kind: Kind,
-    /// sha256 of the model's file.
-    pub model: Digest,
     /// None where only the digest is left: then the answer that was given is asked for.
     pub body: Option<Bytes>,
-    /// See [`Receipt::request_digest`].
-    pub digest: Digest,
+    pub asked: Asked,
 }
 
 impl Request {
@@ -72,12 +69,11 @@ impl Request {
     }
 
     fn new(kind: Kind, word: &str, model: Digest, body: Bytes) -> Self {
-        let digest = Receipt::request_digest(word, &body);
+        let request = Receipt::request_digest(word, &body);
         Self {
             kind,
-            model,
             body: Some(body),
-            digest,
+            asked: Asked { model, request },
         }
     }
 
@@ -85,9 +81,8 @@ impl Request {
     pub const fn known(kind: Kind, doubt: &Doubt) -> Self {
         Self {
             kind,
-            model: doubt.model,
             body: None,
-            digest: doubt.request,
+            asked: doubt.asked,
         }
     }
 }
@@ -230,13 +225,13 @@ impl Wire {
             .http
             .post(format!("{endpoint}{path}"))
             .header(CONTENT_TYPE, content)
-            .header(MODEL_HEADER, hex::encode(request.model.0))
+            .header(MODEL_HEADER, hex::encode(request.asked.model.0))
             .header(SEQUENCE_HEADER, doubt.sequence)
             .header(VOUCHER_HEADER, payment.to_header())
             .header(MAX_PRICE_HEADER, doubt.max_price);
         let sending = match &request.body {
             Some(body) => sending.body(body.clone()),
-            None => sending.header(REQUEST_HEADER, hex::encode(request.digest.0)),
+            None => sending.header(REQUEST_HEADER, hex::encode(request.asked.request.0)),
         };
         match tokio::time::timeout(self.bounds.patience, sending.send()).await {
             Ok(sent) => Ok(sent?),

@@ -140,15 +140,10 @@ impl Attempt<'_> {
         let due = lane.core.due();
         if lane.core.doubt().is_none() {
             let deposit = lane.account.deposit();
-            let Request {
-                kind,
-                model,
-                digest,
-                ..
-            } = *self.request;
+            let Request { kind, asked, .. } = *self.request;
             let doubt = lane
                 .core
-                .ask(model, digest, *price, deposit)
+                .ask(asked, *price, deposit)
                 .map_err(|error: Cannot| After::Free(Failed::Again(unavailable(&error))))?;
             let worth = Worth::unseen(kind, agreed);
             self.inner
@@ -230,7 +225,7 @@ impl Attempt<'_> {
                     limit,
                 };
                 let lane = &mut self.taken.lane;
-                let accepting = self.inner.accept(lane, &self.request.digest, &given);
+                let accepting = self.inner.accept(lane, &self.request.asked, &given);
                 let accepted = accepting.await.map(|_| Box::new(receipt));
                 accepted.map_err(|error| error.to_string())
             }

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     funds::Hold,
     lane::{
-        Claim, Doubt, Resolved,
+        Asked, Claim, Doubt, Resolved,
         wire::{self, Kind, Request, Verdict},
         worth::Worth,
     },
@@ -146,7 +146,7 @@ impl Inner {
     /// The next start of the gateway then pays for what came without asking again.
     async fn note_seen(&self, lane: &LiveLane) -> Result<(), StoreError> {
         let doubt = lane.core.doubt();
-        let Some(seen) = doubt.and_then(|doubt| lane.unanswered(&doubt.request)) else {
+        let Some(seen) = doubt.and_then(|doubt| lane.unanswered(&doubt.asked)) else {
             return Ok(());
         };
         let (session, worth) = (lane.account.address, seen.worth);
@@ -194,7 +194,7 @@ impl Inner {
     }
 
     async fn judge(&self, lane: &mut LiveLane, claim: Box<SignedReceipt>) -> Learnt {
-        let asked = lane.unanswered(&claim.receipt.request).cloned();
+        let asked = lane.unanswered(&Asked::from(&claim.receipt)).cloned();
         match asked {
             Some(Unanswered { worth, .. })
                 if worth.most.is_some_and(|most| claim.receipt.price > most) =>
@@ -222,7 +222,7 @@ impl Inner {
     /// Asks for the answer that the provider charges `claimed` lamports for. It costs no more, whatever comes with it.
     async fn ask_again(&self, lane: &mut LiveLane, asked: &Unanswered, claimed: u64) -> Learnt {
         let request = &asked.request;
-        let Some(doubt) = lane.core.pending(&request.digest).copied() else {
+        let Some(doubt) = lane.core.pending(&request.asked).copied() else {
             return Learnt::Nothing("nothing was asked".to_owned());
         };
         let payment = match lane.payment() {
@@ -240,7 +240,7 @@ impl Inner {
             Err(learnt) => return learnt,
         };
         given.limit = given.limit.min(claimed);
-        match self.accept(lane, &request.digest, &given).await {
+        match self.accept(lane, &request.asked, &given).await {
             Ok(price) => {
                 if !asked.is_old() && asked.worth.most.is_none() && price > asked.worth.seen {
                     // Another may have been paid for one meanwhile.
@@ -327,7 +327,7 @@ impl Attempt<'_> {
         let (learnt, room) = match inner.stand(lane).await {
             Ok(Resolved::Free) => (Learnt::Free, None),
             // This very request: the same number again gives its answer to whoever waits for it, and costs nothing.
-            Ok(Resolved::Claimed(signed)) if signed.receipt.request == self.request.digest => {
+            Ok(Resolved::Claimed(signed)) if Asked::from(&signed.receipt) == self.request.asked => {
                 self.interrupted = true;
                 return Ok(Duration::ZERO);
             }

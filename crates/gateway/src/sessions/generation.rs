@@ -150,7 +150,7 @@ impl Attempt<'_> {
                         response: Digest::of(&[&answer]),
                         limit: agreed.of(tokens),
                     };
-                    match inner.accept(&mut lane, &request.digest, &given).await {
+                    match inner.accept(&mut lane, &request.asked, &given).await {
                         Ok(price) => {
                             // Not before: one that breaks off each time would seem to answer each time.
                             let outcome = Outcome::Answered(first);

@@ -65,10 +65,9 @@ impl Inner {
             now: clock::now(),
         };
         let row = self.send_open(candidate, &terms).await?;
-        Ok(revive(
-            &row,
-            Lane::new(row.address, row.operator, None, None),
-        ))
+        let lane = revive(&row, Lane::new(row.address, row.operator, None, None));
+        lane.account.counted.store(deposit, Ordering::Release);
+        Ok(lane)
     }
 
     async fn send_open(
@@ -136,6 +135,7 @@ impl Inner {
             return Err(unavailable(&error));
         }
         account.deposit.fetch_max(deposit, Ordering::AcqRel);
+        account.counted.fetch_add(amount, Ordering::AcqRel);
         tracing::info!(%session, amount, "topped up");
         Ok(())
     }

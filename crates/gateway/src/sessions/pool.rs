@@ -11,7 +11,7 @@ use std::{
 };
 
 use assay_client::{
-    protocol::{Address, Digest, Voucher},
+    protocol::{Address, Voucher},
     session::{Payment, ReceiptError, Standing},
 };
 use solana_keypair::Keypair;
@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 
 use super::doubt::Unanswered;
 use crate::{
-    lane::{Claim, Lane},
+    lane::{Asked, Claim, Lane},
     providers::{Candidate, Provider},
     upstream::UpstreamError,
 };
@@ -37,6 +37,8 @@ pub struct Account {
     pub generation: u64,
     /// Lamports on chain.
     pub deposit: AtomicU64,
+    /// Of those, what this run has deposited and the spending limit counts.
+    pub counted: AtomicU64,
     /// Held while a top-up is under way.
     pub topping_up: tokio::sync::Mutex<()>,
     /// No top-up ahead of need before this.
@@ -50,6 +52,7 @@ impl Account {
             provider,
             generation,
             deposit: AtomicU64::new(deposit),
+            counted: AtomicU64::new(0),
             topping_up: tokio::sync::Mutex::default(),
             pause: Mutex::default(),
         })
@@ -57,6 +60,12 @@ impl Account {
 
     pub fn deposit(&self) -> u64 {
         self.deposit.load(Ordering::Acquire)
+    }
+
+    /// What comes back of this run's deposits once the account is gone, of which `paid` was signed away: once.
+    pub fn comes_back(&self, paid: u64) -> u64 {
+        let left = self.deposit().saturating_sub(paid);
+        self.counted.swap(0, Ordering::AcqRel).min(left)
     }
 }
 
@@ -105,8 +114,8 @@ impl LiveLane {
             claim,
             Claim::Receipt(ReceiptError::Price { .. } | ReceiptError::Differs("request"))
         );
-        let request = standing.receipt.map(|signed| signed.receipt.request);
-        let is_free = request.is_none_or(|request| self.unanswered(&request).is_none());
+        let asked = standing.receipt.map(|signed| Asked::from(&signed.receipt));
+        let is_free = asked.is_none_or(|asked| self.unanswered(&asked).is_none());
         self.adopted_at == Some(self.core.sequence())
             && (is_signed_otherwise || is_unknown && is_free)
     }
@@ -124,22 +133,22 @@ impl LiveLane {
     /// Keeps a request that gave no whole answer.
     pub fn keep(&mut self, unanswered: Unanswered) {
         self.forget_answered();
-        let digest = unanswered.request.digest;
-        self.unanswered.retain(|kept| kept.request.digest != digest);
+        let asked = unanswered.request.asked;
+        self.unanswered.retain(|kept| kept.request.asked != asked);
         self.unanswered.push(unanswered);
     }
 
-    /// The request of this digest, if it gave no whole answer.
-    pub fn unanswered(&self, request: &Digest) -> Option<&Unanswered> {
+    /// This request, if it gave no whole answer.
+    pub fn unanswered(&self, asked: &Asked) -> Option<&Unanswered> {
         let mut kept = self.unanswered.iter();
-        kept.find(|kept| kept.request.digest == *request)
+        kept.find(|kept| kept.request.asked == *asked)
     }
 
     /// Lets go of requests that are not charged any more.
     pub fn forget_answered(&mut self) {
         let core = &self.core;
         self.unanswered
-            .retain(|kept| core.pending(&kept.request.digest).is_some());
+            .retain(|kept| core.pending(&kept.request.asked).is_some());
     }
 
     /// Lamports that its deposit lacks for a request of this price.

@@ -6,7 +6,7 @@ use assay_client::{
 };
 
 use super::{Inner, pool::LiveLane};
-use crate::{chain::ChainError, providers::Provider};
+use crate::{chain::ChainError, lane::Asked, providers::Provider};
 
 /// A receipt with what it came with.
 pub(super) struct Given {
@@ -23,7 +23,7 @@ impl Inner {
     pub(super) async fn accept(
         &self,
         lane: &mut LiveLane,
-        request: &Digest,
+        asked: &Asked,
         given: &Given,
     ) -> Result<u64, ReceiptError> {
         let Given {
@@ -31,9 +31,9 @@ impl Inner {
             response,
             limit,
         } = given;
-        let accepted = lane.core.accept(receipt, request, response, *limit);
+        let accepted = lane.core.accept(receipt, asked, response, *limit);
         if accepted == Err(ReceiptError::Signature) && self.follow(lane).await.unwrap_or(false) {
-            return lane.core.accept(receipt, request, response, *limit);
+            return lane.core.accept(receipt, asked, response, *limit);
         }
         accepted
     }

@@ -118,7 +118,7 @@ impl Inner {
     ) -> Result<Vec<(Candidate, u64)>, UpstreamError> {
         let offering = self
             .directory
-            .offering(&request.model)
+            .offering(&request.asked.model)
             .await
             .map_err(|error| UpstreamError::Unavailable(error.to_string()))?;
         if offering.is_empty() {
@@ -177,7 +177,7 @@ impl Inner {
     }
 
     fn nobody(&self, request: &Request) -> UpstreamError {
-        let model = hex::encode(request.model.0);
+        let model = hex::encode(request.asked.model.0);
         let (providers, silent) = self.directory.census();
         UpstreamError::ModelUnknown(format!(
             "no provider offers the model {model} in sessions ({providers} known, {} of them without an offer)",

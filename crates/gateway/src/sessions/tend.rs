@@ -93,7 +93,12 @@ impl Inner {
                         None => self.pool.add(lane),
                     }
                 }
-                (State::Closing | State::Closed, Some(account)) => self.pool.end(&account),
+                (State::Closing, Some(account)) => self.pool.end(&account),
+                (State::Closed, Some(account)) => {
+                    self.pool.end(&account);
+                    let back = account.comes_back(row.paid.max(row.settled));
+                    self.limit.undeposit(back);
+                }
                 (State::Opening | State::Broken | State::Failed, Some(_))
                 | (
                     State::Opening | State::Broken | State::Closing | State::Closed | State::Failed,

@@ -27,8 +27,8 @@ impl Store {
                 )?
                 .execute(params![
                     stored(doubt.sequence),
-                    doubt.model.0,
-                    doubt.request.0,
+                    doubt.asked.model.0,
+                    doubt.asked.request.0,
                     stored(doubt.max_price),
                     stored(paid),
                     address.as_ref()

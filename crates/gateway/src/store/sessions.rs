@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::{Store, StoreError, bytes32, loaded, stored};
 use crate::lane::{
-    Doubt,
+    Asked, Doubt,
     wire::Kind,
     worth::{Agreed, Worth},
 };
@@ -276,8 +276,10 @@ fn read(row: &Row<'_>) -> Result<SessionRow, StoreError> {
     let doubt = match row.get::<_, Option<i64>>("doubt_sequence")? {
         Some(sequence) => Some(Doubt {
             sequence: loaded(sequence),
-            model: Digest(bytes("doubt_model")?),
-            request: Digest(bytes("doubt_request")?),
+            asked: Asked {
+                model: Digest(bytes("doubt_model")?),
+                request: Digest(bytes("doubt_request")?),
+            },
             max_price: number("doubt_max_price")?,
         }),
         None => None,

@@ -11,7 +11,7 @@ use super::{ReceiptRow, SessionRow, State, Store, StoreError};
 use crate::{
     books,
     lane::{
-        Doubt,
+        Asked, Doubt,
         wire::Kind,
         worth::{Agreed, Worth},
     },
@@ -52,8 +52,10 @@ pub fn row(byte: u8) -> SessionRow {
 fn doubt(sequence: u64) -> Doubt {
     Doubt {
         sequence,
-        model: Digest([4; 32]),
-        request: Digest([5; 32]),
+        asked: Asked {
+            model: Digest([4; 32]),
+            request: Digest([5; 32]),
+        },
         max_price: 60,
     }
 }

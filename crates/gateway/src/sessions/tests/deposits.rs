@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{FLAT, Sessions, World, config, one_lane, provider::MODEL, settled};
+use super::{Config, FLAT, Sessions, World, config, one_lane, provider::MODEL, settled};
 use crate::{Upstream, providers::Outcome};
 
 /// Sessions of 150 lamports; the only one has one answer, of 100.
@@ -70,5 +70,31 @@ async fn top_up_that_was_called_expired_too_early_keeps_its_room() {
     sessions.inner.look().await.unwrap();
     sessions.run(MODEL, vec![2].into()).await.unwrap();
     assert_eq!(world.chain.count("session top-up"), 1);
+    assert_eq!(sessions.spending().deposited, 300);
+}
+
+/// What comes back of a session makes room for others; what was signed away in it does not.
+#[tokio::test]
+async fn deposit_of_a_closed_session_comes_back_once() {
+    let world = World::new();
+    world.provider(1, FLAT).await;
+    let limited = Config {
+        max_spend: 300,
+        ..one_lane(300)
+    };
+    let sessions = world.sessions(limited).await;
+    for _ in 0..2 {
+        sessions.run(MODEL, vec![1].into()).await.unwrap();
+    }
+    let paid = world.row().paid;
+    assert_eq!((sessions.spending().deposited, paid), (300, 100));
+    world.chain.sessions.lock().unwrap().clear();
+    world.chain.slot.store(1_000, Ordering::SeqCst);
+    for _ in 0..2 {
+        sessions.inner.look().await.unwrap();
+        assert_eq!(sessions.spending().deposited, paid);
+    }
+    sessions.run(MODEL, vec![1].into()).await.unwrap();
+    assert_eq!(world.chain.count("session open"), 2);
     assert_eq!(sessions.spending().deposited, 300);
 }

@@ -37,8 +37,7 @@ async fn killed_after_sending(
     let cumulative = last.signed.receipt.cumulative;
     let doubt = Doubt {
         sequence: 2,
-        model: MODEL,
-        request: request.digest,
+        asked: request.asked,
         max_price: agreed.most,
     };
     let worth = Worth::unseen(request.kind, agreed);
