@@ -159,7 +159,7 @@ impl Core {
         let candidates: Vec<Address> = self
             .work
             .iter()
-            .filter(|(_, work)| work.is_candidate())
+            .filter(|(_, work)| work.is_candidate() && !work.sought)
             .map(|(address, _)| *address)
             .collect();
         for address in candidates {

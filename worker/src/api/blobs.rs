@@ -56,14 +56,7 @@ pub async fn get<C: Chain>(
 /// A blob's file and size, its bytes checked.
 async fn cached<C: Chain>(api: &Api<C>, digest: Digest) -> Result<Option<(File, u64)>, ApiError> {
     let artifacts = Arc::clone(&api.artifacts);
-    let opening = tokio::task::spawn_blocking(move || {
-        let checked = artifacts.blobs.get(&digest)?.is_some();
-        if checked {
-            artifacts.blobs.open_file(&digest)
-        } else {
-            Ok(None)
-        }
-    });
+    let opening = tokio::task::spawn_blocking(move || artifacts.blobs.open_checked(&digest));
     Ok(opening.await.map_err(ApiError::internal)??)
 }
 

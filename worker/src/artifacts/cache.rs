@@ -14,6 +14,7 @@ use tempfile::NamedTempFile;
 
 use crate::metrics;
 
+mod checked;
 mod partial;
 mod shelf;
 
@@ -47,6 +48,8 @@ struct State {
     entries: Shelf,
     /// Never evicted.
     held: BTreeSet<[u8; 32]>,
+    /// Their bytes were what their names say in this process.
+    checked: BTreeSet<[u8; 32]>,
     /// What has come in part and nobody receives now; evicted first.
     partials: Shelf,
     /// Bytes of files being received.
@@ -67,6 +70,8 @@ pub struct Cache {
     limit: u64,
     most_files: usize,
     state: Mutex<State>,
+    /// Held by whoever reads a file only to check it.
+    checking: Mutex<()>,
 }
 
 /// A file being received. Dropped unfinished, it leaves nothing behind.
@@ -126,6 +131,7 @@ impl Cache {
             limit,
             most_files: MOST_FILES,
             state: Mutex::new(state),
+            checking: Mutex::default(),
         };
         cache.make_room(&mut cache.state(), None);
         Ok(cache)
@@ -173,12 +179,7 @@ impl Cache {
         match fs::read(&path) {
             Ok(bytes) if Digest::of(&[&bytes]) == *digest => Ok(Some(bytes)),
             Ok(_) => {
-                tracing::warn!(
-                    cache = self.name,
-                    digest = hex::encode(digest.0),
-                    "a cached file has rotted; removed"
-                );
-                self.remove(&mut self.state(), &digest.0);
+                self.has_rotted(digest);
                 Ok(None)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -187,6 +188,15 @@ impl Cache {
             }
             Err(source) => Err(CacheError::Io { path, source }),
         }
+    }
+
+    fn has_rotted(&self, digest: &Digest) {
+        tracing::warn!(
+            cache = self.name,
+            digest = hex::encode(digest.0),
+            "a cached file has rotted; removed"
+        );
+        self.remove(&mut self.state(), &digest.0);
     }
 
     /// The file itself with its size, for whoever checks the digest: models are too large to be read
@@ -256,6 +266,7 @@ impl Cache {
         let mut state = self.state();
         let used = state.next_use();
         state.entries.insert(digest, size, used);
+        state.checked.insert(digest);
     }
 
     /// The size of what has come of it, which from now on counts as being received.
@@ -300,6 +311,7 @@ impl Cache {
 
     fn remove(&self, state: &mut State, digest: &[u8; 32]) {
         state.entries.remove(digest);
+        state.checked.remove(digest);
         if let Err(error) = fs::remove_file(self.path(digest)) {
             tracing::debug!(cache = self.name, %error, "a cached file could not be removed");
         }

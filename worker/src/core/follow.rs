@@ -64,7 +64,7 @@ impl Core {
         }
     }
 
-    fn follow_open(&mut self, address: Address, now: UnixSeconds) {
+    pub(super) fn follow_open(&mut self, address: Address, now: UnixSeconds) {
         let Some(work) = self.work.get(&address) else {
             return;
         };

@@ -38,10 +38,15 @@ impl Core {
             // A claim names no attempt: sent for one that somebody else got, it may have landed in the next.
             work.sought = work.phase != Phase::Sending(step);
         }
-        if work.phase != Phase::Sending(step) || !work.in_flight || work.job.attempt != attempt {
+        if work.phase != Phase::Sending(step) || !work.in_flight || work.sent_for != attempt {
             return;
         }
         work.in_flight = false;
+        if work.job.attempt != attempt && outcome != Submitted::Landed {
+            // It was about an attempt that somebody else got; the job is open again.
+            self.follow_open(address, now);
+            return self.take_work(now);
+        }
         match (outcome, step) {
             (Submitted::Landed, _) => work.due = UnixSeconds(now.0.saturating_add(VISIBLE_SECS)),
             (Submitted::Expired, Step::Claim) => {
@@ -126,6 +131,7 @@ impl Core {
         };
         if accepting || work.failures >= PATIENCE {
             work.phase = Phase::Ready;
+            work.sought = true;
         } else {
             work.failures += 1;
             work.due = UnixSeconds(now.0.saturating_add(VISIBLE_SECS));
@@ -229,7 +235,7 @@ impl Core {
         };
         match intent {
             Some(intent) => {
-                work.in_flight = true;
+                (work.in_flight, work.sent_for) = (true, attempt);
                 self.commands.push_back(Command::Submit {
                     job: address,
                     attempt,

@@ -12,6 +12,7 @@ mod limits;
 mod pauses;
 mod random;
 mod set_back;
+mod unseen;
 mod world;
 
 #[test]

@@ -57,8 +57,9 @@ pub(super) struct Work {
     pub asked: u64,
     /// Since when an engine is thought to be at its run or trial; none while it waits for one.
     pub begun: Option<UnixSeconds>,
-    /// Whether a transaction is under way.
+    /// Whether a transaction is under way, and the attempt that it was sent for.
     pub in_flight: bool,
+    pub sent_for: u8,
     /// Not before this moment: the next try of whatever failed last.
     pub due: UnixSeconds,
     /// Failed tries in a row.
@@ -72,7 +73,7 @@ pub(super) struct Work {
     pub touched: UnixSeconds,
     /// Slot of the first of the readings in a row that did not find the account.
     pub missing_since: Option<u64>,
-    /// A claim of ours landed after readings had shown the job elsewhere: it may be ours.
+    /// A claim of ours landed and no reading has shown it: it may be ours.
     pub sought: bool,
 }
 
@@ -90,6 +91,7 @@ impl Work {
             asked: 0,
             begun: None,
             in_flight: false,
+            sent_for: 0,
             due: now,
             failures: 0,
             ours: None,
@@ -133,10 +135,9 @@ impl Work {
                 Step::Claim | Step::Commit | Step::Release => true,
                 Step::Finalize => false,
             },
-            Phase::Preparing => !self.is_open(),
-            Phase::Wanted
-            | Phase::Ready
-            | Phase::Trying
+            // Claimed before a restart: its model or input is not there yet.
+            Phase::Wanted | Phase::Preparing | Phase::Ready => !self.is_open(),
+            Phase::Trying
             | Phase::Refused(_)
             | Phase::Waiting
             | Phase::Audited

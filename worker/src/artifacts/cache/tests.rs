@@ -1,5 +1,7 @@
 use proptest::{collection::vec, prelude::*};
 
+use std::io::Read as _;
+
 use super::*;
 
 fn digest(number: u8) -> [u8; 32] {
@@ -57,4 +59,31 @@ fn files_of_a_byte_go_by_their_number_long_before_the_bytes_are_too_many() {
     }
     assert!(cache.contains(&first), "it is held");
     assert!(cache.contains(&Digest::of(&[&[8]])));
+}
+
+#[test]
+fn file_that_is_sent_on_is_read_once_to_check_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let digest = Digest::of(&[b"input"]);
+    let path = folder.path().join(hex::encode(digest.0));
+    let open = || Cache::open("blobs", folder.path(), 100_000).unwrap();
+    let sent = |cache: &Cache| {
+        let (mut file, size) = cache.open_checked(&digest).unwrap()?;
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        Some((text, size))
+    };
+    fs::write(&path, "input").unwrap();
+    let cache = open();
+    for _ in 0..2 {
+        assert_eq!(sent(&cache), Some(("input".to_owned(), 5)));
+    }
+    // Not looked at again: whoever asked checks what comes.
+    fs::write(&path, "rotted").unwrap();
+    assert_eq!(sent(&cache), Some(("rotted".to_owned(), 6)));
+    assert_eq!(cache.get(&digest).unwrap(), None);
+    assert_eq!(sent(&cache), None, "whoever ran it has found out");
+    fs::write(&path, "rotted").unwrap();
+    assert_eq!(sent(&open()), None, "nor after a start");
+    assert!(!path.exists());
 }

@@ -12,7 +12,10 @@ use std::{
 
 use assay_client::protocol::{Address, UnixSeconds};
 use solana_message::Hash;
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
 
 use crate::{
     chain::{Chain, ChainError, SignatureState},
@@ -23,6 +26,8 @@ use crate::{
 const HASH_FOR: Duration = Duration::from_secs(20);
 /// How long recent fees are advice.
 const FEES_FOR: Duration = Duration::from_secs(60);
+/// How long it is waited for: what is owed must not be late for want of it.
+const ADVICE_WITHIN: Duration = Duration::from_secs(1);
 /// The least that is offered once something has expired, in micro-lamports a unit.
 const LEAST_AFTER_EXPIRY: u64 = 1_000;
 /// So many are remembered to go alone; one that is forgotten costs a simulation.
@@ -112,8 +117,13 @@ impl Memory {
         }
         let mut kept = self.fees.lock().await;
         if kept.as_ref().is_none_or(|(_, at)| at.elapsed() >= FEES_FOR) {
-            // Advice only: without it, nothing is offered.
-            let mut fees = chain.recent_fees(&[provider]).await.unwrap_or_default();
+            // Advice only: without it there is the last one, or nothing is offered.
+            let advice = timeout(ADVICE_WITHIN, chain.recent_fees(&[provider])).await;
+            let before = kept.take().map(|(fees, _)| fees);
+            let mut fees = match advice {
+                Ok(Ok(fees)) => fees,
+                Ok(Err(_)) | Err(_) => before.unwrap_or_default(),
+            };
             fees.sort_unstable();
             *kept = Some((fees, Instant::now()));
         }

@@ -295,3 +295,24 @@ async fn offer_follows_recent_fees_grows_with_expiries_and_has_a_limit() {
         "once a minute"
     );
 }
+
+/// Whatever is to be sent waits for it.
+#[tokio::test]
+async fn advice_on_fees_that_does_not_come_is_not_waited_for() {
+    let node = Node::start().await;
+    node.world().fees = vec![300];
+    let folder = tempfile::tempdir().unwrap();
+    let submitter = submitter(&[&node], &folder);
+    let offer = || {
+        let memory = &submitter.memory;
+        memory.unit_price(&*submitter.chain, ME, (JOB, "claim"), 50, 100_000)
+    };
+    assert_eq!(offer().await, 300);
+    node.trouble("getRecentPrioritizationFees", Trouble::Hang);
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(61)).await;
+    let began = tokio::time::Instant::now();
+    assert_eq!(offer().await, 300, "the last advice stays");
+    let waited = began.elapsed();
+    assert!(waited <= Duration::from_secs(2), "{waited:?}");
+}

@@ -256,6 +256,10 @@ pub enum AuditReport {
         bond: u64,
         payout: u64,
     },
+    /// The seat's panel was settled and closed between two readings: what it paid was not seen.
+    ClosedUnseen {
+        level: u8,
+    },
     /// A panel has spoken about a job that we took part in; `status` is where the job went.
     Verdict {
         verdict: u8,
@@ -283,6 +287,7 @@ impl AuditReport {
             Self::Committed { .. } => "committed",
             Self::Revealed { .. } => "revealed",
             Self::Settled { .. } => "settled",
+            Self::ClosedUnseen { .. } => "closed_unseen",
             Self::Verdict { .. } => "verdict",
             Self::Defended { .. } => "defended",
             Self::SecretsMissing { .. } => "secrets_missing",

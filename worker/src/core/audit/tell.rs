@@ -2,7 +2,7 @@
 
 use assay_protocol::{
     Address,
-    panel::{SeatState, UNAVAILABLE},
+    panel::{PanelStatus, SeatState, UNAVAILABLE},
 };
 
 use super::{
@@ -91,6 +91,10 @@ impl Audits {
             Stage::Joined => AuditReport::Joined { level, bond },
             Stage::Committed => AuditReport::Committed { level, unavailable },
             Stage::Revealed => AuditReport::Revealed { level },
+            // Payouts are fixed by the verdict.
+            Stage::Settled if panel.status != PanelStatus::Resolved as u8 => {
+                AuditReport::ClosedUnseen { level }
+            }
             Stage::Settled => AuditReport::Settled {
                 level,
                 bond,

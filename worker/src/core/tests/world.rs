@@ -256,7 +256,8 @@ impl World {
         // A claim of an earlier attempt may still be: the chain lets one of them through.
         assert!(
             !self.transactions.contains(&(job, attempt, intent)),
-            "the same transaction is under way twice"
+            "{} for attempt {attempt} of {job} is under way twice",
+            intent.step().name()
         );
         if let Intent::Commit(args) = intent {
             let saved = self.journal.results.get(&(job, attempt));

@@ -44,6 +44,9 @@ impl<C: Chain> Driver<C> {
                     tracing::info!(%job, level, bond, payout, earned = payout.saturating_sub(bond), "seat settled");
                 }
             }
+            AuditReport::ClosedUnseen { level } => {
+                tracing::info!(%job, level, "seat settled and its panel closed before it was read");
+            }
             AuditReport::Verdict { verdict, status } => {
                 let verdict = assay_client::protocol::verdict::Verdict::from_byte(verdict);
                 let verdict = verdict.map_or("unknown", |verdict| verdict.name());

@@ -206,3 +206,22 @@ fn audit_whose_job_is_closed_right_after_its_verdict_is_kept_as_it_ended() {
         assert!(node.core.live_jobs().is_empty());
     }
 }
+
+#[test]
+fn seat_whose_panel_is_closed_between_two_readings_is_not_told_as_lost() {
+    let mut arena = Arena::new(2);
+    for node in &mut arena.nodes {
+        node.expire = [(AuditStep::Resolve, 2)].into();
+    }
+    arena.audit();
+    arena.pass_until(|arena| arena.panels[0].is_some_and(|panel| panel.revealed == 2));
+    arena.nodes[1].online = false;
+    arena.pass_until(|arena| arena.panels.iter().all(Option::is_none));
+    arena.nodes[1].online = true;
+    arena.pass(1);
+    let account = arena.providers[&provider(1)];
+    assert_eq!((account.stake, account.earnings), (100_000, 1_000));
+    let reports = &arena.nodes[1].reports;
+    assert_eq!(reports.last(), Some(&"closed_unseen"), "{reports:?}");
+    assert!(!reports.contains(&"settled"), "{reports:?}");
+}

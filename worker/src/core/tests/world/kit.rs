@@ -82,6 +82,11 @@ impl World {
         }
     }
 
+    /// What is under way is lost; its end is for the test to tell.
+    pub fn lose_sent(&mut self) {
+        self.transactions.clear();
+    }
+
     /// A reading of one job.
     pub fn reads(&mut self, number: u8) {
         self.tell_job(address(number));
