@@ -233,19 +233,15 @@ impl Cluster {
             .map_err(|_| self.unreachable(&"too few accounts"))
     }
 
-    /// Accounts with data, read at the same moment, as many as addresses. Lamports sent to an address ahead of time make
-    /// it a wallet of the system program, without data: that is nothing yet.
+    /// Accounts read at the same moment, as many as addresses.
     async fn page(&self, addresses: &[Address]) -> Result<Vec<Option<Account>>, Error> {
-        let mut accounts = self
+        let accounts = self
             .rpc
             .get_multiple_accounts(addresses)
             .await
             .map_err(|error| self.unreachable(&error))?;
         if accounts.len() != addresses.len() {
             return Err(self.unreachable(&"another number of accounts than was asked for"));
-        }
-        for account in &mut accounts {
-            *account = account.take().filter(|account| !account.data.is_empty());
         }
         Ok(accounts)
     }
@@ -258,13 +254,12 @@ impl Cluster {
 }
 
 fn decode<T: Layout>(address: &Address, account: Option<Account>) -> Result<Option<T>, Error> {
-    account
-        .map(|account| account::decode_owned(&account.owner, &account.data))
-        .transpose()
-        .map_err(|source| Error::Decode {
-            address: *address,
-            source,
-        })
+    let found = account.map(|account| account::decode_found(&account.owner, &account.data));
+    let found = found.transpose().map_err(|source| Error::Decode {
+        address: *address,
+        source,
+    })?;
+    Ok(found.flatten())
 }
 
 #[cfg(test)]

@@ -7,7 +7,10 @@ use assay_protocol::{
 use bytemuck::Pod;
 use thiserror::Error;
 
-use crate::{discriminator, program::PROGRAM_ID};
+use crate::{
+    discriminator,
+    program::{PROGRAM_ID, SYSTEM_PROGRAM},
+};
 
 /// Layout of one of the program's account types.
 pub trait Layout: Pod {
@@ -97,6 +100,18 @@ pub fn decode_owned<T: Layout>(owner: &Address, data: &[u8]) -> Result<T, Decode
     } else {
         Err(DecodeError::Owner { owner: *owner })
     }
+}
+
+/// The same of an account that was asked for by its address. Anybody can send lamports to the address of one that is not
+/// there, or not any more: it is a wallet of the system program then, without data, and none.
+///
+/// # Errors
+/// As [`decode_owned`].
+pub fn decode_found<T: Layout>(owner: &Address, data: &[u8]) -> Result<Option<T>, DecodeError> {
+    if *owner == SYSTEM_PROGRAM && data.is_empty() {
+        return Ok(None);
+    }
+    decode_owned(owner, data).map(Some)
 }
 
 /// An account's data as the program would store it; tests and tools make accounts with it.

@@ -86,4 +86,9 @@ fn decode_refuses_what_is_something_else() {
         Err(DecodeError::Owner { owner })
     );
     assert_eq!(decode_owned::<JobData>(&PROGRAM_ID, &data), Ok(job()));
+    assert_eq!(
+        decode_found::<JobData>(&owner, &data),
+        Err(DecodeError::Owner { owner })
+    );
+    assert_eq!(decode_found::<JobData>(&SYSTEM_PROGRAM, b""), Ok(None));
 }

@@ -14,7 +14,7 @@ use solana_signature::Signature;
 
 use super::{
     RpcChain,
-    wire::{Status, accounts, asked, decode, encoding, first_clock, listed, parse, read_snapshot},
+    wire::{Status, accounts, asked, encoding, first_clock, listed, owned, parse, read_snapshot},
 };
 use crate::chain::{ChainError, Clock, SignatureState, Simulation, Snapshot, Wanted};
 
@@ -32,7 +32,7 @@ impl RpcChain {
         let parameters = json!([address.to_string(), encoding()]);
         self.ask("getAccountInfo", parameters, |answer| {
             let answer: Response<Option<UiAccount>> = parse(answer)?;
-            answer.value.map(|account| decode(&account)).transpose()
+            owned(answer.value.as_ref())
         })
         .await
     }

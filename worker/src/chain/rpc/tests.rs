@@ -98,8 +98,10 @@ async fn account_that_is_no_job_does_not_hide_the_others() {
 async fn snapshot_takes_one_request() {
     let node = Node::start().await;
     let time = node.world().time;
+    let lamports_alone = account(Address::default(), b"");
     node.world().accounts.extend([
-        (address(2), account(Address::default(), b"")),
+        (address(1), lamports_alone.clone()),
+        (address(2), lamports_alone),
         (address(3), account(PROGRAM_ID, &job(7))),
     ]);
     let chain = chain(&[&node]);

@@ -1,8 +1,7 @@
 //! What goes over the wire: accounts and filters in the node's JSON, errors in words.
 
 use assay_client::{
-    account::{Layout, decode_owned},
-    program::SYSTEM_PROGRAM,
+    account::{Layout, decode_found},
     protocol::{Address, JobData},
 };
 use serde::de::DeserializeOwned;
@@ -38,8 +37,7 @@ pub(super) fn read_snapshot(
 ) -> Result<Snapshot, String> {
     let mut accounts = accounts.into_iter();
     let clock = first_clock(accounts.next().as_ref())?;
-    let provider = accounts.next().flatten();
-    let provider = provider.map(|account| decode(&account)).transpose()?;
+    let provider = owned(accounts.next().flatten().as_ref())?;
     let operator = accounts.next().flatten();
     let jobs = wanted.jobs.iter().zip(accounts.by_ref());
     let jobs = jobs.filter_map(asked).collect();
@@ -68,32 +66,30 @@ pub(in crate::chain) fn job_account(keyed: &RpcKeyedAccount) -> Option<(Address,
 
 /// An account out of a list, if it is one of that type and layout.
 pub(super) fn listed<T: Layout>(keyed: &RpcKeyedAccount) -> Option<(Address, T)> {
-    Some((keyed.pubkey.parse().ok()?, decode(&keyed.account).ok()?))
+    let read = owned(Some(&keyed.account)).ok()??;
+    Some((keyed.pubkey.parse().ok()?, read))
 }
 
 /// What a node says of an account that was asked for; none if it cannot be read.
 pub(super) fn asked<T: Layout>(
     (address, account): (&Address, Option<UiAccount>),
 ) -> Option<(Address, Option<T>)> {
-    // Anybody can send lamports to a closed account's address: it is then the system's.
-    let owned = account.filter(|account| account.owner != SYSTEM_PROGRAM.to_string());
-    let read = owned.map(|account| decode(&account)).transpose();
-    let read = read
+    let read = owned(account.as_ref())
         .inspect_err(|reason| tracing::warn!(account = %address, kind = T::NAME, reason, "an account cannot be read"))
         .ok()?;
     Some((*address, read))
 }
 
-pub(super) fn decode<T: Layout>(account: &UiAccount) -> Result<T, String> {
-    let owner = account
-        .owner
-        .parse()
-        .map_err(|_| "an owner that is no address".to_owned())?;
-    let data = account
-        .data
-        .decode()
-        .ok_or("account data in an unknown encoding")?;
-    decode_owned(&owner, &data).map_err(|why| why.to_string())
+/// What is at an address, if it is of that type and layout; none if nothing of the program's is there.
+pub(super) fn owned<T: Layout>(account: Option<&UiAccount>) -> Result<Option<T>, String> {
+    let read = account.map(|account| {
+        let owner = account.owner.parse();
+        let owner = owner.map_err(|_| "an owner that is no address".to_owned())?;
+        let data = account.data.decode();
+        let data = data.ok_or("account data in an unknown encoding")?;
+        decode_found(&owner, &data).map_err(|why| why.to_string())
+    });
+    Ok(read.transpose()?.flatten())
 }
 
 pub(super) fn encoding() -> Value {
