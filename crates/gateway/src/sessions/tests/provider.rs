@@ -70,7 +70,7 @@ pub struct Provider {
     pub dropped: Notify,
     /// An unaware provider notices now that its reader left.
     pub notices: Notify,
-    /// The last run that it broke off, and its answer.
+    /// The last run that it broke off or miscounted, and its answer.
     broken: Mutex<Option<(Asked, Vec<u8>)>>,
     /// Says nothing of sessions.
     pub mute: AtomicBool,

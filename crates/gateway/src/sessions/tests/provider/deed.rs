@@ -17,7 +17,7 @@ pub enum Deed {
     ChargeAndKeep,
     /// Charges, and says that its requester lost count; whoever asks again gets the answer.
     ChargeAndMiscount,
-    /// The same for the last request that it broke off.
+    /// The same for the last request that it broke off or miscounted.
     ChargeBefore,
     /// Its reader leaves and is charged for everything that was asked for.
     ChargeAll,
