@@ -269,7 +269,7 @@ impl Attempt<'_> {
                 return Ok(pause);
             }
             Verdict::Count(_) if !self.recounted => return self.recount().await,
-            Verdict::Unfit(text) => After::Free(Failed::Final(UpstreamError::Unprocessable(text))),
+            Verdict::Unfit(text) => After::Free(Failed::Unfit(text)),
             Verdict::Busy(wait, text) => {
                 self.note(Outcome::Busy(wait));
                 After::Free(Failed::Elsewhere(UpstreamError::Busy {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     lane::wire::{Kind, Request},
-    providers::Candidate,
+    providers::{Candidate, Outcome},
     store::State,
     upstream::{Piece, Ran, UpstreamError},
 };
@@ -35,10 +35,51 @@ pub enum Reply {
 pub enum Failed {
     /// Asking again changes nothing.
     Final(UpstreamError),
+    /// The input is at fault, as this provider says.
+    Unfit(String),
     /// Another provider may do better.
     Elsewhere(UpstreamError),
     /// Another lane may, with the same provider too.
     Again(UpstreamError),
+}
+
+/// Who was asked for a request in vain.
+#[derive(Default)]
+struct Tried {
+    providers: BTreeSet<Address>,
+    /// What went wrong first: it says more than that nobody is left.
+    error: Option<UpstreamError>,
+    /// Who called the input unfit.
+    refuser: Option<Address>,
+}
+
+impl Tried {
+    /// Takes note of an attempt, unless none is worth making after it.
+    fn note(&mut self, provider: Address, failed: Failed) -> Result<(), UpstreamError> {
+        match failed {
+            Failed::Final(error) => return Err(error),
+            Failed::Unfit(text) => {
+                let error = UpstreamError::Unprocessable(text);
+                tracing::debug!(%provider, %error, "a provider calls the input unfit");
+                if self.refuser.replace(provider).is_some() {
+                    return Err(self.error.take().unwrap_or(error));
+                }
+                self.providers.insert(provider);
+                // It says more than any failure before.
+                self.error = Some(error);
+            }
+            Failed::Elsewhere(error) => {
+                tracing::warn!(%provider, %error, "going on to the next provider");
+                self.providers.insert(provider);
+                self.error.get_or_insert(error);
+            }
+            Failed::Again(error) => {
+                tracing::warn!(%provider, %error, "going on with another session");
+                self.error.get_or_insert(error);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A lane with what it is to be used for.
@@ -61,17 +102,15 @@ impl Inner {
             ));
         }
         let active = Arc::new(self.begin());
-        let mut tried = BTreeSet::new();
-        let mut first_error = None;
+        let mut tried = Tried::default();
         for _ in 0..ATTEMPTS {
             let taken = async {
-                let candidates = self.candidates(&request, worst, &tried).await?;
+                let candidates = self.candidates(&request, worst, &tried.providers).await?;
                 self.take(&candidates).await
             };
-            // What went wrong first says more than that nobody is left.
             let taken = match taken.await {
                 Ok(taken) => taken,
-                Err(error) => return Err(first_error.unwrap_or(error)),
+                Err(error) => return Err(tried.error.unwrap_or(error)),
             };
             let provider = taken.candidate.provider.account;
             let hold = match self.limit.reserve(taken.price) {
@@ -92,20 +131,17 @@ impl Inner {
                 interrupted: false,
             };
             match attempt.make().await {
-                Ok(reply) => return Ok(reply),
-                Err(Failed::Final(error)) => return Err(error),
-                Err(Failed::Elsewhere(error)) => {
-                    tracing::warn!(%provider, %error, "going on to the next provider");
-                    tried.insert(provider);
-                    first_error.get_or_insert(error);
+                Ok(reply) => {
+                    if let Some(refuser) = tried.refuser {
+                        self.directory.note(&refuser, Outcome::Contradicted);
+                    }
+                    return Ok(reply);
                 }
-                Err(Failed::Again(error)) => {
-                    tracing::warn!(%provider, %error, "going on with another session");
-                    first_error.get_or_insert(error);
-                }
+                Err(failed) => tried.note(provider, failed)?,
             }
         }
-        Err(first_error
+        Err(tried
+            .error
             .unwrap_or_else(|| UpstreamError::Unavailable("no provider gave an answer".to_owned())))
     }
 
