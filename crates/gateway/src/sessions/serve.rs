@@ -169,11 +169,14 @@ impl Inner {
                 bytes <= candidate.max_body_bytes
                     && candidate.min_grace_secs <= self.config.max_grace_secs
                     && (request.kind == Kind::Run || candidate.generates)
+                    // A prompt without room for an answer is refused.
+                    && candidate.has_room(worst.input_tokens.saturating_add(1))
             })
             .collect();
         if able.is_empty() {
             return Err(UpstreamError::Unprocessable(format!(
-                "providers offer this model, but none of them takes such a request of {bytes} bytes"
+                "providers offer this model, but none of them takes such a request of {bytes} bytes and {} tokens",
+                worst.input_tokens
             )));
         }
         let able = self.directory.without_banned(able);
@@ -199,6 +202,12 @@ impl Inner {
         }
         ranked.retain(|(candidate, _)| !tried.contains(&candidate.provider.account));
         self.directory.rank(&mut ranked);
+        let whole = worst.input_tokens.saturating_add(worst.output_tokens);
+        let has_room = |(candidate, _): &(Candidate, u64)| candidate.has_room(whole);
+        if ranked.iter().any(has_room) {
+            // The others would cut the answer short.
+            ranked.retain(has_room);
+        }
         if ranked.is_empty() {
             let wait = self
                 .directory

@@ -1,12 +1,15 @@
 //! Inputs that providers call unfit, which is free: one word alone is not believed where another can be asked.
 
+use std::sync::atomic::Ordering;
+
 use assay_client::session::Price;
+use futures_util::StreamExt;
 
 use super::{
-    FLAT, World, config,
+    FLAT, World, config, prompt,
     provider::{Deed, MODEL},
 };
-use crate::{Upstream, UpstreamError};
+use crate::{Upstream, UpstreamError, upstream::Piece};
 
 /// Of the provider with this number; the first is asked first.
 fn price(number: u8) -> Price {
@@ -54,4 +57,28 @@ async fn input_that_two_providers_refuse_is_at_fault() {
         assert_eq!(asked, [4, 4, 0][..all.len()]);
         assert_eq!(sessions.spending().spent, 0);
     }
+}
+
+/// The first has room for three tokens, the second for six.
+#[tokio::test]
+async fn generation_goes_to_whoever_has_room_for_all_of_it() {
+    let world = World::new();
+    for (number, room) in [(1, 3), (2, 6)] {
+        let provider = world.provider(number, price(number)).await;
+        provider.max_tokens.store(room, Ordering::SeqCst);
+    }
+    let sessions = world.sessions(config()).await;
+    // More than anybody has room for is cut short.
+    for (tokens, expected) in [(1, 101), (2, 102), (3, 102), (4, 102), (5, 101)] {
+        let pieces = sessions.generate(MODEL, prompt(&[1, 2], tokens)).await;
+        let pieces: Vec<_> = pieces.unwrap().collect().await;
+        let Some(Ok(Piece::Done { price, .. })) = pieces.last() else {
+            panic!("{pieces:?}");
+        };
+        assert_eq!(*price, expected, "{tokens} tokens");
+    }
+    let pieces = sessions.generate(MODEL, prompt(&[1; 3], 9)).await;
+    assert!(pieces.is_ok());
+    let refused = sessions.generate(MODEL, prompt(&[1; 6], 1)).await;
+    assert!(matches!(refused, Err(UpstreamError::Unprocessable(_))));
 }
