@@ -63,6 +63,8 @@ pub(super) struct Attempt<'a> {
     pub hold: Hold,
     pub request: &'a Request,
     pub worst: Usage,
+    /// Likely tokens beside each one of a generation, at most.
+    pub likely: usize,
     pub active: &'a Arc<Active>,
     /// Whether the provider was asked where it stands.
     pub recounted: bool,

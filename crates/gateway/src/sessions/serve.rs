@@ -95,6 +95,7 @@ impl Inner {
         self: Arc<Self>,
         request: Request,
         worst: Usage,
+        likely: usize,
     ) -> Result<Reply, UpstreamError> {
         if self.is_draining() {
             return Err(UpstreamError::Unavailable(
@@ -126,6 +127,7 @@ impl Inner {
                 hold,
                 request: &request,
                 worst,
+                likely,
                 active: &active,
                 recounted: false,
                 interrupted: false,

@@ -27,6 +27,8 @@ pub enum Deed {
     Unaware,
     /// The connection breaks and nothing is charged.
     Break,
+    /// Tells a thousand likely tokens beside each one.
+    Talkative,
     /// Refuses at some length.
     LongRefusal,
     /// Says that its requester lost count.
@@ -88,6 +90,7 @@ impl Deed {
             | Self::Stranger
             | Self::Unaware
             | Self::Break
+            | Self::Talkative
             | Self::LongRefusal
             | Self::Miscount
             | Self::Unserved

@@ -65,6 +65,7 @@ pub async fn run(
         | Deed::ChangeOperatorAndBreak
         | Deed::Stranger
         | Deed::Unaware
+        | Deed::Talkative
         | Deed::Price
         | Deed::Request
         | Deed::Answer
