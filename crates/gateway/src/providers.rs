@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use assay_chain::endpoint;
 use assay_client::{
     PROGRAM_ID,
     protocol::{Address, Digest, ProviderData, text},
@@ -21,7 +22,6 @@ use crate::{
 };
 
 mod description;
-mod endpoint;
 mod health;
 mod reading;
 
