@@ -12,8 +12,10 @@
 //! | `fate` | what became of a transaction that was sent |
 //! | `land` | from a signed transaction to a confirmed one |
 //! | `patience` | how long something may go on failing |
+//! | `endpoint` | how the workers that accounts name are asked, and which are not |
 
 mod draft;
+pub mod endpoint;
 mod error;
 pub mod fate;
 mod land;

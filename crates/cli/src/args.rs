@@ -75,6 +75,9 @@ pub struct Global {
     /// Do not ask; overwrite the files that --out and --receipt name
     #[arg(short, long, global = true)]
     pub yes: bool,
+    /// Ask providers in private networks and on this machine too, as on a local cluster
+    #[arg(long, global = true)]
+    pub allow_private: bool,
     /// Priority fee in micro-lamports a compute unit
     #[arg(long, global = true, default_value_t = 0, value_name = "MICROLAMPORTS")]
     pub priority_fee: u64,

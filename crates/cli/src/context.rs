@@ -24,12 +24,13 @@ pub struct Context {
 }
 
 impl Context {
-    /// Whether the cluster is this machine's or of a private network, where providers are too.
-    pub fn is_local(&self) -> bool {
-        reqwest::Url::parse(&self.cluster.url()).is_ok_and(|url| {
-            url.host_str()
-                .is_some_and(|host| host == "localhost" || !is_public_host(host))
-        })
+    /// Whether providers on this machine and in private networks are asked. They are where the cluster is there too.
+    pub fn allow_private(&self) -> bool {
+        self.options.allow_private
+            || reqwest::Url::parse(&self.cluster.url()).is_ok_and(|url| {
+                url.host_str()
+                    .is_some_and(|host| host == "localhost" || !is_public_host(host))
+            })
     }
 
     pub fn new(options: Global) -> Result<Self> {

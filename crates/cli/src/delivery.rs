@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use assay_chain::endpoint;
 use assay_client::{
     delivery::{
         Acknowledgement, Delivery, INFO_PATH, Info, Pending, Refusal, Request, acknowledge_path,
@@ -13,7 +14,7 @@ use assay_client::{
     },
     protocol::{Address, Digest, ProviderData, text},
 };
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect::Policy};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use solana_keypair::Keypair;
 
 use crate::plain::plain;
@@ -22,6 +23,8 @@ use crate::plain::plain;
 const MAX_JSON_BYTES: usize = 1 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// For what a worker says of itself from memory.
+pub const INFO_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A provider's worker, as its provider account names it.
 pub struct Worker {
@@ -48,23 +51,31 @@ pub struct Delivered {
 }
 
 impl Worker {
-    /// The worker of a provider; none if the provider named no endpoint.
-    pub fn of(provider: &ProviderData) -> Result<Option<Self>> {
-        let endpoint = text::read(&provider.endpoint, provider.endpoint_len).trim_end_matches('/');
+    /// The worker of a provider; none if the provider named no endpoint. A stranger chose the address: it must not have this
+    /// machine ask for anything else, nor, unless that is allowed, anybody in its own network.
+    pub fn of(provider: &ProviderData, allow_private: bool) -> Result<Option<Self>> {
+        let endpoint = text::read(&provider.endpoint, provider.endpoint_len);
         if endpoint.is_empty() {
             return Ok(None);
         }
-        // A provider chooses the address; it must not send this machine elsewhere.
-        let http = Client::builder()
-            .redirect(Policy::none())
+        let name = plain(endpoint);
+        let Some(base) = endpoint::base(endpoint) else {
+            bail!(
+                "{name} is no endpoint: an http or https url without user, query and fragment is"
+            );
+        };
+        if !allow_private && !endpoint::may_be_public(&base) {
+            bail!("{name} is not a public address; --allow-private asks it all the same");
+        }
+        let http = endpoint::http(allow_private)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
             .user_agent(concat!("assay/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Some(Self {
             http,
-            endpoint: endpoint.to_owned(),
-            name: plain(endpoint),
+            name: plain(&base),
+            endpoint: base,
             operator: provider.operator,
         }))
     }
@@ -76,7 +87,8 @@ impl Worker {
 
     /// What the worker says about itself.
     pub async fn info(&self) -> Result<Info> {
-        let response = self.send(self.http.get(self.url(INFO_PATH))).await?;
+        let request = self.http.get(self.url(INFO_PATH)).timeout(INFO_TIMEOUT);
+        let response = self.send(request).await?;
         let body = self.success(response, MAX_JSON_BYTES).await?;
         serde_json::from_slice(&body)
             .with_context(|| format!("{} answered no worker's description", self.name))
@@ -247,3 +259,47 @@ fn unix_seconds() -> Result<i64> {
 
 /// Workers by endpoint, with what kept each from taking an input.
 pub type Refusals = BTreeMap<String, String>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A provider at this endpoint.
+    fn at(endpoint: &str) -> ProviderData {
+        let mut data: ProviderData = bytemuck::Zeroable::zeroed();
+        data.endpoint[..endpoint.len()].copy_from_slice(endpoint.as_bytes());
+        data.endpoint_len = endpoint.len().try_into().unwrap();
+        data
+    }
+
+    #[test]
+    fn endpoint_that_leads_elsewhere_is_refused() {
+        for odd in [
+            "http://192.168.1.1/apply.cgi?reboot=1&x=",
+            "https://worker.example/?x=",
+            "https://worker.example/#",
+            "https://user:password@worker.example",
+            "ftp://worker.example",
+        ] {
+            for allow_private in [false, true] {
+                assert!(Worker::of(&at(odd), allow_private).is_err(), "{odd}");
+            }
+        }
+        assert!(Worker::of(&at(""), false).unwrap().is_none());
+        let public = at("https://worker.example/behind/a/proxy/");
+        let worker = Worker::of(&public, false).unwrap().unwrap();
+        assert_eq!(worker.url("/x"), "https://worker.example/behind/a/proxy/x");
+    }
+
+    #[tokio::test]
+    async fn worker_in_a_private_network_is_not_asked_unless_that_is_allowed() {
+        for private in ["http://10.0.0.1", "http://127.0.0.1:9", "http://[::1]:9"] {
+            assert!(Worker::of(&at(private), false).is_err(), "{private}");
+            assert!(Worker::of(&at(private), true).unwrap().is_some());
+        }
+        // A name is public as far as anybody can see, until it is resolved.
+        let named = Worker::of(&at("http://localhost:9"), false).unwrap();
+        let refused = named.unwrap().info().await.unwrap_err().to_string();
+        assert!(refused.contains("no public address"), "{refused}");
+    }
+}

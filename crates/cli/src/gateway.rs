@@ -87,9 +87,6 @@ pub struct GatewayOptions {
         value_name = "KEY"
     )]
     api_key: Option<String>,
-    /// Ask providers in private networks and on this machine too, as on a local cluster
-    #[arg(long)]
-    allow_private: bool,
     #[command(flatten)]
     ledger: LedgerOption,
 }
@@ -170,7 +167,7 @@ async fn config(context: &Context, options: &GatewayOptions) -> Result<Config> {
         max_grace_secs: options.max_grace.0,
         only,
         bounds: Bounds {
-            allow_private: options.allow_private || context.is_local(),
+            allow_private: context.allow_private(),
             ..Bounds::default()
         },
         ..Config::new(options.max_spend.0, options.max_price.0, options.deposit.0)

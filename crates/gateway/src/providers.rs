@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use assay_chain::endpoint;
 use assay_client::{
     PROGRAM_ID,
     protocol::{Address, Digest, ProviderData, text},
@@ -21,7 +22,6 @@ use crate::{
 };
 
 mod description;
-mod endpoint;
 mod health;
 mod reading;
 
@@ -74,6 +74,15 @@ pub struct Candidate {
     pub min_grace_secs: u32,
     pub max_body_bytes: u64,
     pub generates: bool,
+    /// See [`OfferedModel::max_tokens`].
+    pub max_tokens: u32,
+}
+
+impl Candidate {
+    /// Whether a prompt and its answer may have so many tokens together.
+    pub fn has_room(&self, tokens: u64) -> bool {
+        self.max_tokens == 0 || tokens <= u64::from(self.max_tokens)
+    }
 }
 
 /// The providers of a cluster.
@@ -252,6 +261,7 @@ fn candidate(provider: &Arc<Provider>, offer: &Offer, model: &OfferedModel) -> C
         min_grace_secs: offer.min_grace_secs,
         max_body_bytes: offer.max_body_bytes,
         generates: model.generates,
+        max_tokens: model.max_tokens,
     }
 }
 

@@ -182,10 +182,15 @@ impl Sessions {
         *self.inner.active.borrow()
     }
 
-    async fn serve(&self, request: Request, worst: Usage) -> Result<Reply, UpstreamError> {
+    async fn serve(
+        &self,
+        request: Request,
+        worst: Usage,
+        likely: usize,
+    ) -> Result<Reply, UpstreamError> {
         let inner = Arc::clone(&self.inner);
         // In a task of its own: whoever asked may go away, and what was paid for is taken note of all the same.
-        tokio::spawn(inner.serve(request, worst))
+        tokio::spawn(inner.serve(request, worst, likely))
             .await
             .map_err(|error| {
                 UpstreamError::Unavailable(format!("the request ended early: {error}"))
@@ -231,7 +236,7 @@ impl Upstream for Sessions {
                 input_bytes: u64::try_from(input.len()).unwrap_or(u64::MAX),
                 ..Usage::default()
             };
-            match self.serve(Request::run(model, input), worst).await? {
+            match self.serve(Request::run(model, input), worst, 0).await? {
                 Reply::Ran(ran) => Ok(ran),
                 Reply::Pieces(_) => Err(UpstreamError::Unavailable(
                     "a run was answered by a generation".to_owned(),
@@ -252,10 +257,11 @@ impl Upstream for Sessions {
                 output_tokens: u64::from(request.max_tokens),
                 ..Usage::default()
             };
+            let likely = usize::from(request.logprobs);
             let body = serde_json::to_vec(&request)
                 .map_err(|error| UpstreamError::Unprocessable(error.to_string()))?;
             match self
-                .serve(Request::generate(model, body.into()), worst)
+                .serve(Request::generate(model, body.into()), worst, likely)
                 .await?
             {
                 Reply::Pieces(pieces) => Ok(pieces),

@@ -10,7 +10,7 @@ use futures_util::{future::BoxFuture, stream::BoxStream};
 /// A model that can be asked for now.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    /// As most providers describe it, by the cheapest of their offers.
+    /// As most providers describe it, by the cheapest of their offers, with the largest of their limits on tokens.
     pub model: OfferedModel,
     /// Providers that offer it.
     pub providers: usize,

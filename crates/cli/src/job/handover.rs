@@ -1,5 +1,7 @@
 //! Handing an input to the workers that might take the job.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
 use assay_chain::Found;
 use assay_client::{
@@ -7,7 +9,10 @@ use assay_client::{
     delivery::{Info, Models},
     protocol::ProviderData,
 };
-use tokio::task::JoinSet;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout_at},
+};
 
 use super::create::Plan;
 use crate::{
@@ -18,6 +23,11 @@ use crate::{
 
 /// Most workers that an input is handed to.
 const MAX_WORKERS: usize = 8;
+/// Once one has the input, the others hold the job up for no longer than this.
+const OTHERS: Duration = Duration::from_secs(3);
+
+/// A worker that did not take the input, and why.
+type Refused = (String, String);
 
 /// Gives the input to every worker that could claim the job; at least one must take it.
 pub async fn hand_over(context: &Context, plan: &Plan) -> Result<()> {
@@ -38,19 +48,12 @@ pub async fn hand_over(context: &Context, plan: &Plan) -> Result<()> {
             model_bytes: plan.model.data.size,
             digest: plan.input.digest,
             bytes: plan.input.bytes.clone(),
+            allow_private: context.allow_private(),
         };
         tasks.spawn(async move { offer.make().await });
     }
-    let mut taken = 0_u32;
-    let mut refusals = Refusals::new();
-    while let Some(result) = tasks.join_next().await {
-        match result? {
-            Ok(()) => taken += 1,
-            Err((who, why)) => {
-                refusals.insert(who, why);
-            }
-        }
-    }
+    let workers = tasks.len();
+    let (taken, refusals) = gather(tasks).await?;
     if taken == 0 {
         let lines: Vec<String> = refusals
             .iter()
@@ -66,11 +69,33 @@ pub async fn hand_over(context: &Context, plan: &Plan) -> Result<()> {
             context.say(format_args!("  {who}: {why}"));
         }
     }
-    context.say(format_args!(
-        "input handed to {taken} of {} workers",
-        taken.saturating_add(u32::try_from(refusals.len())?)
-    ));
+    context.say(format_args!("input handed to {taken} of {workers} workers"));
     Ok(())
+}
+
+/// Waits for what comes of the offers, but not for long once one was taken. The others then go on beside the job: a worker
+/// may be quick to take the input and never claim.
+async fn gather(mut offers: JoinSet<Result<(), Refused>>) -> Result<(u32, Refusals)> {
+    let (mut taken, mut refusals) = (0_u32, Refusals::new());
+    let mut until = None;
+    loop {
+        let next = match until {
+            None => offers.join_next().await,
+            Some(until) => timeout_at(until, offers.join_next()).await.ok().flatten(),
+        };
+        match next.transpose()? {
+            Some(Ok(())) => {
+                taken = taken.saturating_add(1);
+                until.get_or_insert_with(|| Instant::now() + OTHERS);
+            }
+            Some(Err((who, why))) => {
+                refusals.insert(who, why);
+            }
+            None => break,
+        }
+    }
+    offers.detach_all();
+    Ok((taken, refusals))
 }
 
 async fn candidates(context: &Context, plan: &Plan) -> Result<Vec<Found<ProviderData>>> {
@@ -98,12 +123,13 @@ struct Offer {
     model_bytes: u64,
     digest: assay_client::protocol::Digest,
     bytes: Vec<u8>,
+    allow_private: bool,
 }
 
 impl Offer {
     /// Asks first: a worker that would not take the job need not get the input.
-    async fn make(self) -> Result<(), (String, String)> {
-        let worker = match Worker::of(&self.provider.data) {
+    async fn make(self) -> Result<(), Refused> {
+        let worker = match Worker::of(&self.provider.data, self.allow_private) {
             Ok(Some(worker)) => worker,
             Ok(None) => {
                 return Err((
@@ -166,6 +192,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::delivery::INFO_TIMEOUT;
 
     fn offer() -> Offer {
         Offer {
@@ -178,6 +205,7 @@ mod tests {
             model_bytes: 500,
             digest: Digest([1; 32]),
             bytes: vec![0; 100],
+            allow_private: true,
         }
     }
 
@@ -222,5 +250,28 @@ mod tests {
         );
         assert!(reason(|info| info.program_id = Address::default()).contains("another program"));
         assert!(reason(|info| info.provider = Address::default()).contains("another provider"));
+    }
+
+    /// Connections to it are made, and nothing is ever said there.
+    #[tokio::test(start_paused = true)]
+    async fn worker_that_never_answers_holds_no_job_up_for_long() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", silent.local_addr().unwrap());
+        for (takers, most) in [(1, OTHERS), (0, INFO_TIMEOUT)] {
+            let mut offers = JoinSet::new();
+            let mut asked = offer();
+            let data = &mut asked.provider.data;
+            data.endpoint[..endpoint.len()].copy_from_slice(endpoint.as_bytes());
+            data.endpoint_len = endpoint.len().try_into().unwrap();
+            offers.spawn(asked.make());
+            for _ in 0..takers {
+                offers.spawn(async { Ok(()) });
+            }
+            let began = Instant::now();
+            let (taken, refusals) = gather(offers).await.unwrap();
+            assert_eq!((taken, refusals.len()), (takers, usize::from(takers == 0)));
+            let took = began.elapsed();
+            assert!(took <= most, "{took:?}");
+        }
     }
 }

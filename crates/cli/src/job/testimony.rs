@@ -126,7 +126,7 @@ async fn ask(
     (level, provider): (u8, Address),
 ) -> Result<Option<Vec<u8>>> {
     let provider: ProviderData = context.cluster.get(&provider).await?;
-    match Worker::of(&provider)? {
+    match Worker::of(&provider, context.allow_private())? {
         Some(worker) => {
             worker
                 .audit_outputs(wallet, address, level, job.output_limit)

@@ -39,9 +39,6 @@ pub struct OpenOptions {
     /// Time between your close request and the close, 1d to 30d; the provider's least by default
     #[arg(long, value_name = "TIME")]
     grace: Option<Span>,
-    /// Also with a provider in a private network or on this machine, as on a local cluster
-    #[arg(long)]
-    allow_private: bool,
     #[command(flatten)]
     ledger: LedgerOption,
 }
@@ -51,7 +48,7 @@ pub async fn open(context: &Context, options: OpenOptions) -> Result<()> {
     let account = context.cluster.provider(&options.provider).await?.address;
     let wire = Wire::new(Bounds {
         patience: PATIENCE,
-        allow_private: options.allow_private || context.is_local(),
+        allow_private: context.allow_private(),
         ..Bounds::default()
     })?;
     let directory = Directory::new(

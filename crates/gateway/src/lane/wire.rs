@@ -1,10 +1,10 @@
 //! A lane's HTTP: requests out, answers in, and what a refusal means for the lane.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::time::Duration;
 
+use assay_chain::endpoint;
 use assay_client::{
     delivery::Refusal,
-    network::{is_public, is_public_host},
     protocol::{Address, Digest},
     session::{
         MAX_PRICE_HEADER, MODEL_HEADER, Payment, RECEIPT_HEADER, REQUEST_HEADER, Receipt,
@@ -15,12 +15,9 @@ use assay_client::{
 use bytes::{Bytes, BytesMut};
 use reqwest::{
     Client, Response, StatusCode,
-    dns::{Addrs, Name, Resolve, Resolving},
     header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER},
-    redirect::Policy,
 };
 use serde::de::DeserializeOwned;
-use url::Url;
 
 use super::{Asked, Doubt};
 
@@ -150,40 +147,16 @@ pub struct Wire {
     bounds: Bounds,
 }
 
-/// Resolves names to public addresses only. The client connects to what this returns.
-struct PublicOnly;
-
-impl Resolve for PublicOnly {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found.filter(|at| is_public(at.ip())).collect();
-            if public.is_empty() {
-                return Err(format!("{} has no public address", name.as_str()).into());
-            }
-            let addresses: Addrs = Box::new(public.into_iter());
-            Ok(addresses)
-        })
-    }
-}
-
 impl Wire {
     /// # Errors
     /// When TLS cannot be set up on this machine.
     pub fn new(bounds: Bounds) -> Result<Self, WireError> {
-        let mut builder = Client::builder()
-            // A provider must not send this machine's requests elsewhere.
-            .redirect(Policy::none())
-            // A proxy would resolve names by itself.
-            .no_proxy()
+        let http = endpoint::http(bounds.allow_private)
             .connect_timeout(CONNECT)
             .read_timeout(bounds.patience)
             .pool_idle_timeout(IDLE)
-            .user_agent(concat!("assay-gateway/", env!("CARGO_PKG_VERSION")));
-        if !bounds.allow_private {
-            builder = builder.dns_resolver(Arc::new(PublicOnly));
-        }
-        let http = builder.build()?;
+            .user_agent(concat!("assay-gateway/", env!("CARGO_PKG_VERSION")))
+            .build()?;
         Ok(Self { http, bounds })
     }
 
@@ -196,8 +169,7 @@ impl Wire {
 
     /// An address at which a provider may be asked.
     fn allowed(&self, endpoint: &str) -> Result<(), WireError> {
-        let url = Url::parse(endpoint).map_err(|error| WireError::Garbled(error.to_string()))?;
-        if self.bounds.allow_private || url.host_str().is_some_and(is_public_host) {
+        if self.bounds.allow_private || endpoint::may_be_public(endpoint) {
             Ok(())
         } else {
             Err(WireError::Private)

@@ -8,6 +8,8 @@ use crate::upstream::Listed;
 pub struct Alike<'a> {
     cheapest: &'a OfferedModel,
     count: usize,
+    /// The largest of their limits on tokens; 0 for none.
+    max_tokens: u32,
 }
 
 /// Sorts an offer in with those that describe the model in the same way.
@@ -19,17 +21,25 @@ pub fn add<'a>(groups: &mut Vec<Alike<'a>>, offered: &'a OfferedModel) {
             && other.outputs == offered.outputs
     };
     let Some(group) = groups.iter_mut().find(same) else {
-        let (cheapest, count) = (offered, 1);
-        return groups.push(Alike { cheapest, count });
+        return groups.push(Alike {
+            cheapest: offered,
+            count: 1,
+            max_tokens: offered.max_tokens,
+        });
     };
     group.count = group.count.saturating_add(1);
+    group.max_tokens = match (group.max_tokens, offered.max_tokens) {
+        (0, _) | (_, 0) => 0,
+        (one, other) => one.max(other),
+    };
     if cost(&offered.price) < cost(&group.cheapest.price) {
         group.cheapest = offered;
     }
 }
 
 /// The model as most providers describe it, by the cheapest of their offers: one provider with a low price must not keep
-/// everybody from using a model by describing it wrongly.
+/// everybody from using a model by describing it wrongly. Nor by its limit on tokens: the largest of them counts, and
+/// requests go to those that have room for them.
 pub fn believed(groups: &[Alike<'_>]) -> Option<Listed> {
     let most = groups.iter().max_by_key(|group| {
         let cheap = std::cmp::Reverse(cost(&group.cheapest.price));
@@ -37,7 +47,10 @@ pub fn believed(groups: &[Alike<'_>]) -> Option<Listed> {
     })?;
     let counts = groups.iter().map(|group| group.count);
     Some(Listed {
-        model: most.cheapest.clone(),
+        model: OfferedModel {
+            max_tokens: most.max_tokens,
+            ..most.cheapest.clone()
+        },
         providers: counts.fold(0, usize::saturating_add),
     })
 }
@@ -98,5 +111,26 @@ mod tests {
         // Word against word, the price tells.
         assert_eq!(listed(&[a, odd]), ("odd".to_owned(), 2));
         assert!(believed(&[]).is_none());
+    }
+
+    #[test]
+    fn cheap_provider_alone_with_its_limit_does_not_limit_everybody() {
+        let of = |(request, max_tokens)| OfferedModel {
+            max_tokens,
+            ..offer("a", request, "x")
+        };
+        for (offers, most) in [
+            ([(5, 8_192), (5, 4_096), (0, 1)], 8_192),
+            ([(0, 1), (5, 8_192), (5, 8_192)], 8_192),
+            ([(0, 1), (5, 0), (5, 8_192)], 0),
+        ] {
+            let offers = offers.map(of);
+            let mut groups = Vec::new();
+            for offer in &offers {
+                add(&mut groups, offer);
+            }
+            let model = believed(&groups).unwrap().model;
+            assert_eq!((model.price.request, model.max_tokens), (0, most));
+        }
     }
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 const FIRST: Duration = Duration::from_secs(2);
 /// Longest that failures set it aside for.
 const LONGEST: Duration = Duration::from_mins(5);
-/// From so many charged failures on, without an answer between them, each counts as the provider's own.
-const CHARGED_FAILURES: u32 = 3;
+/// From so many failures on that it puts down to the input, without an answer between them, each counts as its own.
+const BLAMED_INPUTS: u32 = 3;
 /// Breaches within this time of one that counted have its cause: a new operator key, say, shows in each session.
 const ONE_CAUSE: Duration = Duration::from_secs(30);
 /// Weight of the newest of the times, one in so many.
@@ -22,6 +22,8 @@ pub enum Outcome {
     Failed,
     /// It charged for a failure of the model. Perhaps the input is to blame, but not each time.
     ChargedFailure,
+    /// It called an input unfit that another provider then answered. Honest ones may differ, but not each time.
+    Contradicted,
     /// It broke off, charged all the same, and gave the answer only once it was asked for it again.
     Late,
     /// It asked to be left alone for this long.
@@ -35,8 +37,8 @@ pub struct Health {
     micros: u64,
     /// In a row.
     failures: u32,
-    /// Failures that it charged for, without an answer between them.
-    charged_failures: u32,
+    /// Failures that it put down to the input, without an answer between them.
+    blamed_inputs: u32,
     /// Late answers, less the answers that came in time.
     late: u32,
     aside_until: Option<Instant>,
@@ -55,7 +57,7 @@ impl Health {
                     micros => micros - micros / SMOOTH + newest / SMOOTH,
                 };
                 self.failures = 0;
-                self.charged_failures = 0;
+                self.blamed_inputs = 0;
                 match self.late.checked_sub(1) {
                     // One answer in time does not make good for a late one at once.
                     Some(less) => self.late = less,
@@ -71,9 +73,9 @@ impl Health {
                 self.aside_until = self.aside_until.max(until);
                 self.late = self.late.saturating_add(1);
             }
-            Outcome::ChargedFailure => {
-                self.charged_failures = self.charged_failures.saturating_add(1);
-                if self.charged_failures >= CHARGED_FAILURES {
+            Outcome::ChargedFailure | Outcome::Contradicted => {
+                self.blamed_inputs = self.blamed_inputs.saturating_add(1);
+                if self.blamed_inputs >= BLAMED_INPUTS {
                     self.note(Outcome::Failed, now);
                 }
             }

@@ -63,6 +63,8 @@ pub(super) struct Attempt<'a> {
     pub hold: Hold,
     pub request: &'a Request,
     pub worst: Usage,
+    /// Likely tokens beside each one of a generation, at most.
+    pub likely: usize,
     pub active: &'a Arc<Active>,
     /// Whether the provider was asked where it stands.
     pub recounted: bool,
@@ -269,7 +271,7 @@ impl Attempt<'_> {
                 return Ok(pause);
             }
             Verdict::Count(_) if !self.recounted => return self.recount().await,
-            Verdict::Unfit(text) => After::Free(Failed::Final(UpstreamError::Unprocessable(text))),
+            Verdict::Unfit(text) => After::Free(Failed::Unfit(text)),
             Verdict::Busy(wait, text) => {
                 self.note(Outcome::Busy(wait));
                 After::Free(Failed::Elsewhere(UpstreamError::Busy {

@@ -194,8 +194,8 @@ impl Inner {
     }
 
     async fn judge(&self, lane: &mut LiveLane, claim: Box<SignedReceipt>) -> Learnt {
-        let asked = lane.unanswered(&Asked::from(&claim.receipt)).cloned();
-        match asked {
+        let asked = Asked::from(&claim.receipt);
+        match lane.unanswered(&asked).cloned() {
             Some(Unanswered { worth, .. })
                 if worth.most.is_some_and(|most| claim.receipt.price > most) =>
             {
@@ -210,6 +210,9 @@ impl Inner {
                 } else {
                     learnt
                 }
+            }
+            None if !lane.is_unpriced(&asked) => {
+                Learnt::Over("it charges for a request of which nothing is kept".to_owned())
             }
             // What came is worth it; or an older ledger knows no more of it than the most that it may cost.
             Some(_) | None => {
@@ -339,7 +342,12 @@ impl Attempt<'_> {
             Err(learnt) => (learnt, None),
         };
         match learnt {
-            Learnt::Free => Ok(Duration::ZERO),
+            Learnt::Free => {
+                // It may be charged with the next request all the same.
+                let unanswered = self.unanswered();
+                self.taken.lane.keep(unanswered);
+                Ok(Duration::ZERO)
+            }
             // The one before was broken off, and charged after all; this one has not begun.
             Learnt::Charged(signed) => match inner.keep(lane, &signed).await {
                 Ok(()) => {

@@ -26,8 +26,8 @@ use crate::{
     upstream::{Piece, UpstreamError},
 };
 
-/// Bytes of a line, at most.
-const LINE: usize = 1 << 20;
+/// Bytes of a line, at most. A token with the twenty likeliest beside it has under two thousand, and so has a receipt.
+const LINE: usize = 64 << 10;
 /// Pieces that wait for a slow reader, at most; the provider is held up then. More than most answers have: what is on
 /// its way when the reader leaves is then what the network holds, which [`IN_FLIGHT`] allows for.
 const AHEAD: usize = 4_096;
@@ -135,11 +135,11 @@ impl Attempt<'_> {
         let (pieces, coming) = mpsc::channel(AHEAD);
         let (inner, active) = (Arc::clone(self.inner), Arc::clone(self.active));
         let (most, prompt) = (self.worst.output_tokens, self.worst.input_tokens);
-        let (agreed, request) = (self.agreed(), self.request.clone());
+        let (agreed, request, likely) = (self.agreed(), self.request.clone(), self.likely);
         let (mut lane, hold) = (self.taken.lane, self.hold);
         tokio::spawn(async move {
             let mut answer = Vec::new();
-            let end = pass_on(&mut lines, &pieces, &mut answer, most).await;
+            let end = pass_on(&mut lines, &pieces, &mut answer, (most, likely)).await;
             // The connection ends here, so that a provider stops whose answer nobody wants.
             drop(lines);
             let tokens = count(&answer);
@@ -209,7 +209,13 @@ impl Attempt<'_> {
     }
 }
 
-async fn pass_on(lines: &mut Lines, pieces: &Sender, answer: &mut Vec<u8>, most: u64) -> End {
+/// Of `most` tokens at most, with `likely` ones beside each.
+async fn pass_on(
+    lines: &mut Lines,
+    pieces: &Sender,
+    answer: &mut Vec<u8>,
+    (most, likely): (u64, usize),
+) -> End {
     loop {
         let line = tokio::select! {
             line = lines.next() => line,
@@ -220,6 +226,9 @@ async fn pass_on(lines: &mut Lines, pieces: &Sender, answer: &mut Vec<u8>, most:
                 answer.extend_from_slice(&token.id.to_le_bytes());
                 if count(answer) > most {
                     return End::Lied("it gave more tokens than were asked for".to_owned());
+                }
+                if token.likely.len() > likely {
+                    return End::Lied("it told more likely tokens than were asked for".to_owned());
                 }
                 if pieces.send(Ok(Piece::Token(token))).await.is_err() {
                     return End::Broken(None);

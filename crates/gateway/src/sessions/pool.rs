@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 
 use super::doubt::Unanswered;
 use crate::{
-    lane::{Asked, Claim, Lane},
+    lane::{Asked, Claim, Lane, worth::Worth},
     providers::{Candidate, Provider},
     upstream::UpstreamError,
 };
@@ -80,6 +80,8 @@ pub struct LiveLane {
     unanswered: Vec<Unanswered>,
     /// Receipts that it had when this run took it up from the ledger.
     adopted_at: Option<u64>,
+    /// A request in doubt of a ledger that was written before ledgers knew what one is worth.
+    unpriced: Option<Asked>,
 }
 
 impl LiveLane {
@@ -91,13 +93,24 @@ impl LiveLane {
             endpoint,
             unanswered: Vec::new(),
             adopted_at: None,
+            unpriced: None,
         }
     }
 
-    /// A lane of the ledger, whose last request may be one that this run knows little or nothing of.
-    pub fn adopted(mut self) -> Self {
+    /// A lane of the ledger, whose last request may be one that this run knows little or nothing of. `worth` is that of the
+    /// request in doubt, if there is one and the ledger says it.
+    pub fn adopted(mut self, worth: Option<Worth>) -> Self {
         self.adopted_at = Some(self.core.sequence());
+        match (self.core.doubt().copied(), worth) {
+            (Some(doubt), Some(worth)) => self.keep(Unanswered::known(&doubt, worth)),
+            (doubt, _) => self.unpriced = doubt.map(|doubt| doubt.asked),
+        }
         self
+    }
+
+    /// Whether nobody knows more of this request than the most that it may cost.
+    pub fn is_unpriced(&self, asked: &Asked) -> bool {
+        self.unpriced.as_ref() == Some(asked)
     }
 
     /// Follows its provider's account.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     lane::wire::{Kind, Request},
-    providers::Candidate,
+    providers::{Candidate, Outcome},
     store::State,
     upstream::{Piece, Ran, UpstreamError},
 };
@@ -35,10 +35,51 @@ pub enum Reply {
 pub enum Failed {
     /// Asking again changes nothing.
     Final(UpstreamError),
+    /// The input is at fault, as this provider says.
+    Unfit(String),
     /// Another provider may do better.
     Elsewhere(UpstreamError),
     /// Another lane may, with the same provider too.
     Again(UpstreamError),
+}
+
+/// Who was asked for a request in vain.
+#[derive(Default)]
+struct Tried {
+    providers: BTreeSet<Address>,
+    /// What went wrong first: it says more than that nobody is left.
+    error: Option<UpstreamError>,
+    /// Who called the input unfit.
+    refuser: Option<Address>,
+}
+
+impl Tried {
+    /// Takes note of an attempt, unless none is worth making after it.
+    fn note(&mut self, provider: Address, failed: Failed) -> Result<(), UpstreamError> {
+        match failed {
+            Failed::Final(error) => return Err(error),
+            Failed::Unfit(text) => {
+                let error = UpstreamError::Unprocessable(text);
+                tracing::debug!(%provider, %error, "a provider calls the input unfit");
+                if self.refuser.replace(provider).is_some() {
+                    return Err(self.error.take().unwrap_or(error));
+                }
+                self.providers.insert(provider);
+                // It says more than any failure before.
+                self.error = Some(error);
+            }
+            Failed::Elsewhere(error) => {
+                tracing::warn!(%provider, %error, "going on to the next provider");
+                self.providers.insert(provider);
+                self.error.get_or_insert(error);
+            }
+            Failed::Again(error) => {
+                tracing::warn!(%provider, %error, "going on with another session");
+                self.error.get_or_insert(error);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A lane with what it is to be used for.
@@ -54,6 +95,7 @@ impl Inner {
         self: Arc<Self>,
         request: Request,
         worst: Usage,
+        likely: usize,
     ) -> Result<Reply, UpstreamError> {
         if self.is_draining() {
             return Err(UpstreamError::Unavailable(
@@ -61,17 +103,15 @@ impl Inner {
             ));
         }
         let active = Arc::new(self.begin());
-        let mut tried = BTreeSet::new();
-        let mut first_error = None;
+        let mut tried = Tried::default();
         for _ in 0..ATTEMPTS {
             let taken = async {
-                let candidates = self.candidates(&request, worst, &tried).await?;
+                let candidates = self.candidates(&request, worst, &tried.providers).await?;
                 self.take(&candidates).await
             };
-            // What went wrong first says more than that nobody is left.
             let taken = match taken.await {
                 Ok(taken) => taken,
-                Err(error) => return Err(first_error.unwrap_or(error)),
+                Err(error) => return Err(tried.error.unwrap_or(error)),
             };
             let provider = taken.candidate.provider.account;
             let hold = match self.limit.reserve(taken.price) {
@@ -87,25 +127,23 @@ impl Inner {
                 hold,
                 request: &request,
                 worst,
+                likely,
                 active: &active,
                 recounted: false,
                 interrupted: false,
             };
             match attempt.make().await {
-                Ok(reply) => return Ok(reply),
-                Err(Failed::Final(error)) => return Err(error),
-                Err(Failed::Elsewhere(error)) => {
-                    tracing::warn!(%provider, %error, "going on to the next provider");
-                    tried.insert(provider);
-                    first_error.get_or_insert(error);
+                Ok(reply) => {
+                    if let Some(refuser) = tried.refuser {
+                        self.directory.note(&refuser, Outcome::Contradicted);
+                    }
+                    return Ok(reply);
                 }
-                Err(Failed::Again(error)) => {
-                    tracing::warn!(%provider, %error, "going on with another session");
-                    first_error.get_or_insert(error);
-                }
+                Err(failed) => tried.note(provider, failed)?,
             }
         }
-        Err(first_error
+        Err(tried
+            .error
             .unwrap_or_else(|| UpstreamError::Unavailable("no provider gave an answer".to_owned())))
     }
 
@@ -133,11 +171,14 @@ impl Inner {
                 bytes <= candidate.max_body_bytes
                     && candidate.min_grace_secs <= self.config.max_grace_secs
                     && (request.kind == Kind::Run || candidate.generates)
+                    // A prompt without room for an answer is refused.
+                    && candidate.has_room(worst.input_tokens.saturating_add(1))
             })
             .collect();
         if able.is_empty() {
             return Err(UpstreamError::Unprocessable(format!(
-                "providers offer this model, but none of them takes such a request of {bytes} bytes"
+                "providers offer this model, but none of them takes such a request of {bytes} bytes and {} tokens",
+                worst.input_tokens
             )));
         }
         let able = self.directory.without_banned(able);
@@ -163,6 +204,12 @@ impl Inner {
         }
         ranked.retain(|(candidate, _)| !tried.contains(&candidate.provider.account));
         self.directory.rank(&mut ranked);
+        let whole = worst.input_tokens.saturating_add(worst.output_tokens);
+        let has_room = |(candidate, _): &(Candidate, u64)| candidate.has_room(whole);
+        if ranked.iter().any(has_room) {
+            // The others would cut the answer short.
+            ranked.retain(has_room);
+        }
         if ranked.is_empty() {
             let wait = self
                 .directory

@@ -10,7 +10,6 @@ use assay_client::session::SignedReceipt;
 use super::{
     Inner, StartError,
     attempt::{LAGGING, unavailable},
-    doubt::Unanswered,
     money::revive,
     pool::LiveLane,
 };
@@ -80,10 +79,7 @@ impl Inner {
                         .map_err(ReconcileError::from)?
                         .map(|row| row.signed);
                     let core = Lane::new(row.address, row.operator, last, row.doubt);
-                    let mut lane = revive(&row, core).adopted();
-                    if let (Some(doubt), Some(worth)) = (&row.doubt, row.worth) {
-                        lane.keep(Unanswered::known(doubt, worth));
-                    }
+                    let lane = revive(&row, core).adopted(row.worth);
                     match row.doubt {
                         Some(doubt) if self.pool.enter(&lane.account) => {
                             let hold = self.limit.take_over(doubt.max_price);

@@ -5,6 +5,7 @@ mod claims;
 mod deposits;
 mod failures;
 mod killed;
+mod misfits;
 mod money;
 mod operators;
 pub(crate) mod provider;

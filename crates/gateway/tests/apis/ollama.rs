@@ -3,7 +3,7 @@
 use assay_client::session::{Finish, Sampling};
 use serde_json::{Value, json};
 
-use super::kit::{Gateway, busy, decoder, said};
+use super::kit::{Gateway, Scripted, busy, decoder, decoder_offer, said};
 
 fn generate(more: &Value) -> Value {
     let mut request = json!({ "model": "chat:latest", "prompt": "Hi", "stream": false });
@@ -94,6 +94,31 @@ async fn a_prompt_goes_through_the_template_unless_it_is_raw() {
         )
         .await;
     assert_eq!(status, 400, "{answer}");
+}
+
+/// Ollama's own client writes the fields that it has nothing for, too.
+#[tokio::test]
+async fn empty_fields_leave_the_packages_system_message_in_place() {
+    let mut package = decoder();
+    package.system = Some("Be brief.".to_owned());
+    let tokens = package.tokens().unwrap().clone();
+    let upstream = Scripted {
+        models: vec![decoder_offer()],
+        pieces: said("Hello", Finish::Stop),
+        ..Scripted::default()
+    };
+    let gateway = Gateway::over(upstream, vec![package]).await;
+    let empty =
+        json!({ "system": "", "template": "", "suffix": "", "context": null, "options": null });
+    for more in [json!({}), empty] {
+        let (status, answer) = gateway.json("/api/generate", &generate(&more)).await;
+        assert_eq!(status, 200, "{answer}");
+        let prompt = "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n";
+        assert_eq!(
+            gateway.asked().tokens,
+            tokens.encode(prompt, false).unwrap()
+        );
+    }
 }
 
 #[tokio::test]

@@ -33,11 +33,18 @@ impl Follower<'_> {
         let Some(provider) = self.provider(&job.provider).await else {
             return Ok(Ok(()));
         };
-        let Some(worker) = Worker::of(&provider)? else {
-            self.trouble(
-                "the provider names no endpoint, so its result cannot be fetched".to_owned(),
-            );
-            return Ok(Ok(()));
+        let worker = match Worker::of(&provider, self.context.allow_private()) {
+            Ok(Some(worker)) => worker,
+            Ok(None) => {
+                self.trouble(
+                    "the provider names no endpoint, so its result cannot be fetched".to_owned(),
+                );
+                return Ok(Ok(()));
+            }
+            Err(error) => {
+                self.trouble(format!("its result cannot be fetched: {error:#}"));
+                return Ok(Ok(()));
+            }
         };
         if self.result.is_none() {
             match worker.result(&wallet, &self.job, job.output_limit).await {

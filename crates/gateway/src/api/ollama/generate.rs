@@ -95,6 +95,8 @@ async fn prompt(api: &Api, package: &Package, request: &Request) -> Result<Vec<u
             let mut messages: Vec<Message> = request
                 .system
                 .iter()
+                // Ollama's own client sends an empty one where it has none.
+                .filter(|text| !text.is_empty())
                 .map(|text| said("system", text))
                 .collect();
             messages.push(said("user", &request.prompt));

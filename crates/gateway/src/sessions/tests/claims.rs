@@ -79,6 +79,27 @@ async fn provider_that_charges_a_request_only_with_the_next_one_is_set_aside() {
     assert_eq!(sessions.spending().spent, 150 + 100 + 100 + 150);
 }
 
+/// It never broke a connection: it miscounts, says that it charges nothing, is busy, and charges with the next request.
+#[tokio::test]
+async fn request_called_free_after_a_miscount_is_not_paid_without_its_answer() {
+    for (deed, spent, breaches) in [(Deed::ChargeAndKeep, 150, 1), (Deed::Honest, 200, 0)] {
+        let world = World::new();
+        let provider = world.provider(1, FLAT).await;
+        world.provider(2, DEARER).await;
+        provider.plan(&[Deed::Miscount, Deed::Busy, Deed::ChargeBefore, deed]);
+        let sessions = world.sessions(config()).await;
+        sessions.run(MODEL, vec![1].into()).await.unwrap();
+        assert_eq!(sessions.spending().spent, 150);
+        let answered = Outcome::Answered(Duration::from_millis(1));
+        sessions.directory().note(&provider.account, answered);
+        sessions.run(MODEL, vec![2].into()).await.unwrap();
+        // The first request's number: once more after the miscount, under the second's, and for its answer.
+        assert_eq!(provider.asked.lock().unwrap()[..4], [1, 1, 1, 1]);
+        assert_eq!(sessions.spending().spent, 150 + spent);
+        assert_eq!(world.store().breaches().unwrap().len(), breaches);
+    }
+}
+
 /// What it claims is within what was on its way when the reader left; what it gives when it is asked again is not.
 #[tokio::test]
 async fn answer_given_again_costs_no_more_than_was_claimed() {

@@ -97,6 +97,19 @@ async fn request_in_doubt_at_the_end_is_settled_after_the_restart() {
     }
 }
 
+/// Its ledger is of before ledgers knew what a request in doubt is worth.
+#[tokio::test]
+async fn claim_that_the_ledger_has_no_worth_for_is_paid() {
+    let world = World::new();
+    let provider = killed_in_a_run(&world, Deed::ChargeAndBreak).await;
+    let ledger = rusqlite::Connection::open(world.path()).unwrap();
+    let older = "UPDATE sessions SET doubt_generates = NULL";
+    assert_eq!(ledger.execute(older, []).unwrap(), 1);
+    let _sessions = restarted(&world).await;
+    assert_eq!(*provider.asked.lock().unwrap(), [1, 2]);
+    assert_eq!(world.charged(&world.row()), 200);
+}
+
 /// The provider is asked for it by the digest. That it has no answer any more is no lie, and a wrong one is.
 #[tokio::test]
 async fn claim_of_before_the_start_is_not_paid_without_its_answer() {

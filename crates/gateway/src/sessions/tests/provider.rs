@@ -5,7 +5,7 @@ use std::{
     io,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -70,10 +70,12 @@ pub struct Provider {
     pub dropped: Notify,
     /// An unaware provider notices now that its reader left.
     pub notices: Notify,
-    /// The last run that it broke off, and its answer.
+    /// The last run that it broke off or miscounted, and its answer.
     broken: Mutex<Option<(Asked, Vec<u8>)>>,
     /// Says nothing of sessions.
     pub mute: AtomicBool,
+    /// Tokens of prompt and answer, by its offer.
+    pub max_tokens: AtomicU32,
 }
 
 impl Provider {
@@ -98,6 +100,7 @@ impl Provider {
             notices: Notify::new(),
             broken: Mutex::default(),
             mute: AtomicBool::new(false),
+            max_tokens: AtomicU32::new(0),
         });
         let router = Router::new()
             .route("/v1/sessions/offer", get(offer))
@@ -216,7 +219,7 @@ async fn offer(State(provider): Shared) -> Json<Offer> {
             inputs: Vec::new(),
             outputs: Vec::new(),
             generates: true,
-            max_tokens: 0,
+            max_tokens: provider.max_tokens.load(Ordering::SeqCst),
         }],
     })
 }

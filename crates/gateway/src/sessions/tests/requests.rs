@@ -200,3 +200,23 @@ async fn generation_that_breaks_off_is_an_error_and_not_begun_again_elsewhere() 
     let spending = sessions.spending();
     assert_eq!((spending.spent, spending.reserved), (0, 0));
 }
+
+/// They would fill the memory of whoever waits for the end of the answer.
+#[tokio::test]
+async fn likely_tokens_that_nobody_asked_for_are_a_breach() {
+    let world = World::new();
+    world.provider(1, FLAT).await.plan(&[Deed::Talkative]);
+    let sessions = world.sessions(config()).await;
+    let pieces = sessions.generate(MODEL, prompt(&[1], 3)).await.unwrap();
+    let pieces: Vec<_> = pieces.collect().await;
+    assert!(
+        matches!(pieces.as_slice(), [Err(UpstreamError::Unavailable(_))]),
+        "{} pieces",
+        pieces.len()
+    );
+    assert_eq!(
+        (world.row().state, sessions.spending().spent),
+        (State::Broken, 0)
+    );
+    assert_eq!(world.store().breaches().unwrap().len(), 1);
+}

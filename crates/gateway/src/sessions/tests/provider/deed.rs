@@ -17,7 +17,7 @@ pub enum Deed {
     ChargeAndKeep,
     /// Charges, and says that its requester lost count; whoever asks again gets the answer.
     ChargeAndMiscount,
-    /// The same for the last request that it broke off.
+    /// The same for the last request that it broke off or miscounted.
     ChargeBefore,
     /// Its reader leaves and is charged for everything that was asked for.
     ChargeAll,
@@ -27,6 +27,8 @@ pub enum Deed {
     Unaware,
     /// The connection breaks and nothing is charged.
     Break,
+    /// Tells a thousand likely tokens beside each one.
+    Talkative,
     /// Refuses at some length.
     LongRefusal,
     /// Says that its requester lost count.
@@ -88,6 +90,7 @@ impl Deed {
             | Self::Stranger
             | Self::Unaware
             | Self::Break
+            | Self::Talkative
             | Self::LongRefusal
             | Self::Miscount
             | Self::Unserved

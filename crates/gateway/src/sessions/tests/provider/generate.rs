@@ -4,7 +4,7 @@ use std::{io, sync::Arc};
 
 use assay_client::{
     protocol::Address,
-    session::{Finish, GenerateRequest, Line, SignedReceipt, Token, Usage, code},
+    session::{Finish, GenerateRequest, Likely, Line, SignedReceipt, Token, Usage, code},
 };
 use axum::{
     body::{Body, Bytes},
@@ -81,7 +81,7 @@ fn again(provider: &Provider, session: &Address, receipt: SignedReceipt) -> Resp
     let ids = tokens
         .chunks(4)
         .map(|id| u32::from_le_bytes(id.try_into().unwrap()));
-    let mut lines: Vec<u8> = ids.flat_map(|id| line(&token(id))).collect();
+    let mut lines: Vec<u8> = ids.flat_map(|id| line(&token(id, 0))).collect();
     let usage = Usage {
         output_tokens: tokens.len() as u64 / 4,
         ..Usage::default()
@@ -111,11 +111,11 @@ fn charge_anew(provider: &Provider, asked: &Asked, request: &GenerateRequest) ->
     provider.charge(asked, &tokens, price, Deed::ChargeMore)
 }
 
-fn token(id: u32) -> Line {
+fn token(id: u32, likely: usize) -> Line {
     Line::Token(Token {
         id,
         logprob: None,
-        likely: Vec::new(),
+        likely: vec![Likely { id, logprob: -1.0 }; likely],
     })
 }
 
@@ -181,7 +181,8 @@ pub async fn generate(
             if count < most {
                 let id = first + 1 + count;
                 shown.tokens.extend_from_slice(&id.to_le_bytes());
-                return Some((Ok(line(&token(id))), Some(shown)));
+                let likely = if deed == Deed::Talkative { 1_000 } else { 0 };
+                return Some((Ok(line(&token(id, likely))), Some(shown)));
             }
             let receipt = shown.end(deed);
             let done = Line::Done {

@@ -43,8 +43,11 @@ pub async fn run(
             *provider.broken.lock().unwrap() = Some((asked, answer));
             return broken();
         }
+        Deed::Miscount => {
+            *provider.broken.lock().unwrap() = Some((asked, answer));
+            return refuse(409, code::SEQUENCE_MISMATCH, "not the next request");
+        }
         Deed::LongRefusal => return (StatusCode::CONFLICT, vec![b' '; 2_000]).into_response(),
-        Deed::Miscount => return refuse(409, code::SEQUENCE_MISMATCH, "not the next request"),
         Deed::Unserved => return refuse(404, code::MODEL_NOT_SERVED, "not in the offer"),
         Deed::ChargeBefore => {
             let (before, answer) = provider.broken.lock().unwrap().take().unwrap();
@@ -62,6 +65,7 @@ pub async fn run(
         | Deed::ChangeOperatorAndBreak
         | Deed::Stranger
         | Deed::Unaware
+        | Deed::Talkative
         | Deed::Price
         | Deed::Request
         | Deed::Answer
