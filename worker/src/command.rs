@@ -76,6 +76,10 @@ pub fn execute(args: Args) -> ExitCode {
 fn dispatch(args: Args) -> Result<(), Ended> {
     let config = || read_config(&args);
     match &args.command {
+        Command::Init(_) if !args.set.is_empty() || args.log_format.is_some() => Err(Ended::usage(
+            "`init` takes no --set and no --log-format: it asks, or takes flags of its own (`--help`); change what it wrote \
+             afterwards",
+        )),
         Command::Init(flags) => init::show(&args.config, flags),
         Command::Doctor(flags) => doctor::show(&layers(&args), flags),
         Command::CheckConfig => Ok(print_config(&config()?)?),

@@ -107,3 +107,18 @@ fn wrong_answer_is_refused_with_its_reason_before_anything_is_written() {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }
+
+#[test]
+fn setting_that_would_not_be_written_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for flag in [
+        ["--set", "api.listen=127.0.0.1:9999"],
+        ["--log-format", "json"],
+    ] {
+        let refused = init(folder.path(), &flag);
+        assert_eq!(refused.status.code(), Some(64));
+        let why = text(&refused.stderr);
+        assert!(why.contains("`init` takes no --set"), "{why}");
+    }
+    assert!(folder.path().read_dir().unwrap().next().is_none());
+}

@@ -44,8 +44,8 @@ Examples:
 Cluster and wallet come from the Solana CLI's config (`solana config get`); --url and --keypair override them. \
 Amounts are SOL (0.001) unless they say lamports (1000000lamports). Times are 30s, 5m, 2h or 1d.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the job ended without settling (the money came back), 4 the delivery \
-did not verify (it was not acknowledged).";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the job ended without settling (the money came back, less what \
+auditors earned), 4 the delivery did not verify or never came (it was not acknowledged).";
 
 /// Options that every command takes.
 #[derive(Args, Clone, Debug)]

@@ -76,8 +76,8 @@ pub struct GatewayOptions {
     /// No other providers than these
     #[arg(long = "provider", value_name = "ADDRESS")]
     providers: Vec<Address>,
-    /// Folder of a model's package, for its names, its texts and its chats; may be given several times
-    #[arg(long = "package", value_name = "DIR")]
+    /// Folder or archive of a model's package, for its names, its texts and its chats; may be given several times
+    #[arg(long = "package", value_name = "PATH")]
     packages: Vec<PathBuf>,
     /// Key that requests must bring, as `Authorization: Bearer KEY`
     #[arg(

@@ -76,7 +76,7 @@ pub struct RegisterOptions {
     /// Name for people, without spaces; the file's name by default
     #[arg(long)]
     name: Option<String>,
-    /// Where workers can fetch the file: https://.. or file://..
+    /// Where workers can fetch the file: https://.. or ipfs://.. (file://.. on a local chain)
     #[arg(long, default_value = "", value_name = "URI")]
     uri: String,
     /// How each output compares, separated by commas: `exact`, or the exponent e of a grid of step 2^e

@@ -48,7 +48,7 @@ pub fn rewrite(root: &Path, id: &str) -> Result<()> {
             replace(&other, &old, id)?;
         }
     }
-    eprintln!("assay-idl: the program's id was {old} and is {id} now; rebuild with `make program`");
+    eprintln!("assay-idl: the program's id was {old} and is {id} now; rebuild with `make build`");
     Ok(())
 }
 

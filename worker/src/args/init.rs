@@ -45,7 +45,7 @@ pub struct Init {
     /// A folder with .onnx files; may be given often.
     #[arg(long, value_name = "FOLDER")]
     pub models: Vec<PathBuf>,
-    /// What computes: cpu, cuda, tensorrt, coreml or directml.
+    /// What computes: cpu, cuda, tensorrt, coreml, directml or auto.
     #[arg(long, value_name = "NAME")]
     pub provider: Option<String>,
     /// Inferences at the same time.

@@ -11,16 +11,16 @@ Run it as the user that the worker runs as, or the worker cannot read the file.
 
 Examples:
   assay-worker models pull 3SVz...                   the address of a registered model
-  assay-worker models pull 26f5a1...                 every registration of this sha256 is tried
-  assay-worker models pull 26f5a1... --size 26947    asks IPFS by digest, and no chain
-  assay-worker models pull 26f5a1... --uri https://example.org/m.onnx --size 26947
+  assay-worker models pull b1e7e8...                 every registration of this sha256 is tried
+  assay-worker models pull b1e7e8... --size 27104    asks IPFS by digest, and no chain
+  assay-worker models pull b1e7e8... --uri https://example.org/m.onnx --size 27104
   assay-worker models pull ./digits.onnx";
 
 const SHOW_HELP: &str = "\
 The model is loaded by a real engine in its sandbox. Exit status: 0, or 1 if the engine refuses it.
 
 Examples:
-  assay-worker models show 26f5a1...
+  assay-worker models show b1e7e8...
   assay-worker models show ./digits.onnx --json";
 
 const RM_HELP: &str = "\
@@ -28,7 +28,7 @@ Refused without --force: what a live job or audit needs, what policy.models list
 while a worker runs, which may be about to claim a job for it.
 
 Examples:
-  assay-worker models rm 26f5a1...";
+  assay-worker models rm b1e7e8...";
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum Models {

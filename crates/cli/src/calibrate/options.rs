@@ -9,7 +9,7 @@ use crate::engine::EngineOptions;
 pub const EXAMPLES: &str = "\
 Examples:
   assay model calibrate net.onnx                       # inputs drawn from the model's shapes
-  assay model calibrate models/digits.onnx --inputs models/digits --out docs/calibration
+  assay model calibrate models/digits.onnx --inputs models/calibration/digits --out docs/calibration
   assay model calibrate net.onnx --profile=-10,exact   # try a profile instead of choosing one
   assay model register net.onnx --profile-from net.json
 

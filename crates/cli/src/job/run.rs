@@ -50,7 +50,8 @@ computed honestly. `assay verify` re-runs a result on this machine; with
 --no-acknowledge there is time for that, and for `assay job dispute`.
 
 Exit codes: 0 settled, 1 failed, 2 wrong usage, 3 ended without settling (the
-money came back), 4 the delivery did not verify or never came.";
+money came back, less what auditors earned), 4 the delivery did not verify or
+never came.";
 
 #[derive(Args, Debug)]
 pub struct RunOptions {

@@ -128,7 +128,7 @@ pub fn engine(
         &Question {
             flag: "provider",
             prompt: "Execution provider",
-            explanation: "What runs models: cpu, cuda, tensorrt, coreml or directml. One that is missing is an error \
+            explanation: "What runs models: cpu, cuda, tensorrt, coreml, directml or auto. One that is missing is an error \
                           later, never a silent fallback.",
             default: config.engine.provider.name().to_owned(),
         },
@@ -327,8 +327,9 @@ fn folders(text: &str) -> Result<Vec<PathBuf>, String> {
 }
 
 fn provider(text: &str) -> Result<Provider, String> {
-    serde_json::from_value(serde_json::Value::from(text))
-        .map_err(|_| format!("{text:?} is none; write cpu, cuda, tensorrt, coreml or directml"))
+    serde_json::from_value(serde_json::Value::from(text)).map_err(|_| {
+        format!("{text:?} is none; write cpu, cuda, tensorrt, coreml, directml or auto")
+    })
 }
 
 #[cfg(test)]
