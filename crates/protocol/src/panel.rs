@@ -138,15 +138,15 @@ impl SeatData {
         SeatState::from_byte(self.state)
     }
 
-    /// What this seat did, as the verdict counts it.
+    /// What this seat did, as the verdict counts it. Hints that nobody needs cannot be missing: who says so differs.
     #[inline]
-    pub fn outcome(&self, primary_root: &[u8; 32]) -> Result<SeatOutcome> {
+    pub fn outcome(&self, job: &JobData) -> Result<SeatOutcome> {
         Ok(match self.state()? {
             SeatState::Empty => SeatOutcome::Empty,
             SeatState::Joined => SeatOutcome::Joined,
             SeatState::Committed => SeatOutcome::Committed,
-            SeatState::Revealed if self.digest == UNAVAILABLE => SeatOutcome::Unavailable,
-            SeatState::Revealed if self.digest == *primary_root => SeatOutcome::Equal,
+            SeatState::Revealed if self.digest == UNAVAILABLE => job.misses_hints(),
+            SeatState::Revealed if self.digest == job.root => SeatOutcome::Equal,
             SeatState::Revealed => SeatOutcome::Different,
             SeatState::Settled => return Err(Error::PanelStateInvalid),
         })

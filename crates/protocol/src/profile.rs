@@ -66,6 +66,11 @@ impl OutputProfile {
         self.len() == 0
     }
 
+    /// Whether floats are compared on a grid: then auditors need the primary's hints.
+    pub fn needs_hints(&self) -> bool {
+        (0..self.len()).any(|position| matches!(self.get(position), Some(Comparison::Grid(_))))
+    }
+
     /// How the output at `position` compares; none past the profile's end.
     pub fn get(&self, position: usize) -> Option<Comparison> {
         match *self.0.get(position)? {

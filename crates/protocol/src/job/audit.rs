@@ -11,10 +11,11 @@ use crate::{
     error::{Error, Result},
     limits::MAX_SEATS,
     panel::{BOND_FEES, PanelData, Phase, TARGET_SLOTS, UNAVAILABLE},
+    profile::OutputProfile,
     sortition::is_first_after,
     status::JobStatus,
     time::{Seconds, UnixSeconds},
-    verdict::{self, Case, NO_SEATS, Origin, Outcomes, Resolution, Stakes, Verdict},
+    verdict::{self, Case, NO_SEATS, Origin, Outcomes, Resolution, SeatOutcome, Stakes, Verdict},
 };
 
 /// What finalize did.
@@ -305,9 +306,18 @@ impl JobData {
         let mut outcomes = NO_SEATS;
         let seats = panel.map_or(&[] as &[_], |panel| &panel.seats);
         for (outcome, seat) in outcomes.iter_mut().zip(seats) {
-            *outcome = seat.outcome(&self.root)?;
+            *outcome = seat.outcome(self)?;
         }
         Ok(outcomes)
+    }
+
+    #[inline(never)]
+    pub(crate) fn misses_hints(&self) -> SeatOutcome {
+        if OutputProfile(self.output_profile).needs_hints() {
+            SeatOutcome::Unavailable
+        } else {
+            SeatOutcome::Different
+        }
     }
 
     fn stakes(&self) -> Stakes {

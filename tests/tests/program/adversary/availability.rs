@@ -2,7 +2,7 @@
 
 use assay_client::{
     instruction::ModelRegister,
-    protocol::{JobStatus, UnixSeconds, verdict::SeatOutcome},
+    protocol::{JobStatus, OutputProfile, UnixSeconds, verdict::SeatOutcome},
 };
 use assay_tests::{Court, Refusal};
 
@@ -63,6 +63,29 @@ fn auditor_that_denies_served_hints_pays_more_than_the_primary_loses() {
     assert_eq!(
         trial.ends(&court, &[first, second].concat()),
         ends(195, 55, [150, -300, 150, 150, 150, -150], 0)
+    );
+}
+
+/// Where every output compares by its bits there are no hints, and whoever misses them is a dissenter like any other.
+#[test]
+fn hints_that_nobody_needs_are_missed_at_a_liars_cost() {
+    let mut court = Court::new();
+    let model = court.world.new_model();
+    let mut args = model.args();
+    args.output_profile[0] = OutputProfile::EXACT;
+    let register = ModelRegister {
+        payer: model.payer,
+        author: model.author,
+        args,
+    };
+    court.world.send(register).accepted();
+    court.model = model;
+    let trial = Trial::drawn(&mut court);
+    let first = court.judged(&trial.job, &[Equal, Unavailable], true);
+    let second = court.judged(&trial.job, &[Equal; 5], true);
+    assert_eq!(
+        trial.ends(&court, &[first, second].concat()),
+        ends(195, 55, [150, -750, 150, 150, 150, 150, 150], 0)
     );
 }
 

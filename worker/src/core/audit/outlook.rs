@@ -2,7 +2,7 @@
 //! protocol's own rule, from the accounts that were kept.
 
 use assay_protocol::{
-    Address, JobData, JobStatus, Lamports, PanelData, UnixSeconds,
+    Address, JobData, JobStatus, Lamports, OutputProfile, PanelData, UnixSeconds,
     limits::MAX_SEATS,
     panel::{BOND_FEES, PanelStatus, Phase, SeatData, SeatState, UNAVAILABLE},
     verdict::{self, Case, NO_SEATS, Origin, Outcomes, Resolution, SeatOutcome, Stakes, Verdict},
@@ -325,11 +325,11 @@ fn outcomes(panel: Option<&PanelData>, job: &JobData, rest: Option<Guess<'_>>) -
 /// What a seat did. A settled one no longer says it: its root does, or what it was paid.
 fn shown(seat: &SeatData, job: &JobData) -> SeatOutcome {
     if seat.state != SeatState::Settled as u8 {
-        return seat.outcome(&job.root).unwrap_or(SeatOutcome::Empty);
+        return seat.outcome(job).unwrap_or(SeatOutcome::Empty);
     }
     if job.is_revealed() && seat.digest == job.root {
         SeatOutcome::Equal
-    } else if seat.digest == UNAVAILABLE {
+    } else if seat.digest == UNAVAILABLE && OutputProfile(job.output_profile).needs_hints() {
         SeatOutcome::Unavailable
     } else if seat.payout > 0 {
         SeatOutcome::Different
