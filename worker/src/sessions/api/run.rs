@@ -15,7 +15,11 @@ use super::{Failure, Head, again::given};
 use crate::{
     chain::Chain,
     serving::ServeError,
-    sessions::{answers::Answer, request::Request},
+    sessions::{
+        answers::Answer,
+        offer::{self, is_forgotten},
+        request::Request,
+    },
 };
 
 /// Bytes that are hashed or read at once where other requests wait for the same thread.
@@ -27,6 +31,14 @@ pub async fn answer<C: Chain>(
     body: Bytes,
     head: &Head,
 ) -> Result<Response, Failure> {
+    if is_forgotten(&request.model.price, offer::RUN) {
+        let text = if request.model.generates {
+            "this model has a price for tokens alone; use generate"
+        } else {
+            "this worker has no price for runs of this model; ask another worker"
+        };
+        return Err(Failure::mismatch(text));
+    }
     let usage = Usage {
         input_bytes: u64::try_from(body.len()).unwrap_or(u64::MAX),
         ..Usage::default()
