@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::tensor::{DType, DTypeName, Tensor, View, type_name, view_safetensors};
+use super::{
+    inspect::RANK,
+    tensor::{DType, DTypeName, Tensor, View, data_size, type_name, view_safetensors},
+};
 
 /// The interface of a loaded model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +76,10 @@ pub enum InputMismatch {
         expected: String,
         found: String,
     },
+    #[error("tensor `{name}` has {rank} dimensions and at most {RANK} are taken; reshape it")]
+    Rank { name: String, rank: usize },
+    #[error("tensor `{name}` has a shape beyond all memory, be it of no elements; reshape it")]
+    Unbounded { name: String },
     #[error("`{dimension}` is {first} in one tensor and {second} in `{name}`; make them equal")]
     Dimension {
         name: String,
@@ -160,6 +167,13 @@ fn check<'a>(
                 expected,
                 found,
             });
+        }
+        let rank = tensor.shape.len();
+        if rank > RANK {
+            return Err(InputMismatch::Rank { name: name(), rank });
+        }
+        if data_size(tensor.dtype, &tensor.shape).is_none() {
+            return Err(InputMismatch::Unbounded { name: name() });
         }
         let Some(shape) = &input.shape else { continue };
         let fits = shape.len() == tensor.shape.len()

@@ -22,6 +22,7 @@
 use super::backend::ModelRefused;
 use functions::{Body, Functions, check_unfolded};
 use graph::{Graph, Reading};
+pub use limits::RANK;
 use limits::{IR_VERSION, METADATA_BYTES, PORTS, Tally, What, too_many};
 use unfold::Unfolded;
 use wire::{Fields, Once};

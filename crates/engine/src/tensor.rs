@@ -155,10 +155,14 @@ impl<'a> From<&'a Tensor> for View<'a> {
     }
 }
 
-/// Bytes of all elements; none if no machine could hold them.
+/// Bytes of all elements; none if no machine could hold them. Sides beside one of 0 are judged too: whoever multiplies them
+/// in another order must come to no end of numbers either.
 pub fn data_size(dtype: DType, shape: &[usize]) -> Option<usize> {
-    let mut sides = shape.iter();
-    sides.try_fold(dtype.size(), |size, side| size.checked_mul(*side))
+    let mut sides = shape.iter().filter(|side| **side > 0);
+    let size = sides.try_fold(dtype.size(), |size, side| size.checked_mul(*side))?;
+    // ONNX Runtime counts with signs.
+    i64::try_from(size).ok()?;
+    Some(if shape.contains(&0) { 0 } else { size })
 }
 
 /// The tensors of a safetensors file, by name.
@@ -236,6 +240,16 @@ mod tests {
             from_safetensors(&file).unwrap(),
             [second, first, empty, scalar]
         );
+    }
+
+    #[test]
+    fn side_of_0_makes_no_size_of_what_none_could_hold() {
+        assert_eq!(data_size(DType::I64, &[]), Some(8));
+        assert_eq!(data_size(DType::I64, &[3, 2]), Some(48));
+        assert_eq!(data_size(DType::I64, &[1 << 59, 0]), Some(0));
+        for shape in [[1 << 60, 0], [0, 1 << 60], [1 << 63, 0], [1 << 40, 1 << 40]] {
+            assert_eq!(data_size(DType::I64, &shape), None, "{shape:?}");
+        }
     }
 
     #[test]

@@ -55,6 +55,40 @@ fn fitting_input_comes_back_in_the_models_order() {
     assert_eq!(check(&good()).unwrap(), ["left", "right", "free"]);
 }
 
+/// What no engine could be given, though a file may hold it.
+#[test]
+fn shape_that_cannot_be_carried_does_not_fit() {
+    let port = |shape| TensorInfo {
+        name: "x".into(),
+        dtype: DType::I64,
+        shape,
+    };
+    let open = |rank| Some(vec![Dimension::Any; rank]);
+    for shape in [vec![1 << 61, 0], vec![1 << 63, 0], vec![1; RANK + 1]] {
+        let file = to_safetensors(&[tensor("x", DType::I64, &shape)]).unwrap();
+        for known in [None, open(shape.len())] {
+            let info = ModelInfo {
+                inputs: vec![port(known)],
+                ..ModelInfo::default()
+            };
+            let refused = info.check_input(&file, 10_000).unwrap_err();
+            let (name, rank) = ("x".to_owned(), shape.len());
+            let expected = if rank > RANK {
+                InputMismatch::Rank { name, rank }
+            } else {
+                InputMismatch::Unbounded { name }
+            };
+            assert_eq!(refused, expected);
+        }
+    }
+    let most = to_safetensors(&[tensor("x", DType::I64, &[1; RANK])]).unwrap();
+    let info = ModelInfo {
+        inputs: vec![port(None)],
+        ..ModelInfo::default()
+    };
+    assert!(info.check_input(&most, 10_000).is_ok());
+}
+
 #[test]
 fn each_misfit_is_named() {
     let mut missing = good();
