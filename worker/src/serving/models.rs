@@ -33,7 +33,7 @@ impl Served {
 /// Whether a model's requests share runs. They do once it was seen that their rows keep out of each other's way.
 pub struct Sharing {
     trials: AtomicU8,
-    /// The input of the last trial, for the next one: another requester's differs more than what is made of one input.
+    /// The input of the last trial, for the next one: another requester's differs in more than what is made of one input.
     last: Mutex<Option<(Form, Bytes)>>,
 }
 
@@ -69,7 +69,7 @@ impl Sharing {
         self.trials.load(Ordering::Relaxed) < TRIALS
     }
 
-    /// The other input of a trial: that of the last one, if it can be told from this one.
+    /// Another input for a trial: that of the last one, if it can be told from this one.
     pub fn partner(&self, form: &Form, input: &Bytes) -> Option<Bytes> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let (other, partner) = last.replace((form.clone(), input.clone()))?;
@@ -102,7 +102,7 @@ impl Sharing {
 }
 
 /// Compares what two inputs gave alone with what they gave together.
-pub fn compare(alone: &[Outcome; 2], together: &Outcome, rows: usize) -> Trial {
+pub fn compare(alone: [&Outcome; 2], together: &Outcome, rows: usize) -> Trial {
     let [Outcome::Outputs(one), Outcome::Outputs(other)] = alone else {
         return Trial::Nothing;
     };

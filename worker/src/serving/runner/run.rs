@@ -103,9 +103,9 @@ impl Runner {
         }
     }
 
-    /// Sees whether requests for the model can share runs: runs another input alone, and then both together.
+    /// Sees whether requests for the model can share runs: runs other inputs alone, and then each beside this one.
     async fn try_sharing(&self, served: &Served, input: &Bytes, form: &Form, outcome: Outcome) {
-        let ran = self.trial(served, input, form, outcome).await;
+        let ran = self.trial(served, (input, form), &outcome).await;
         let trial = match ran {
             Ok(trial) => trial,
             Err(error) => {
@@ -119,24 +119,30 @@ impl Runner {
         }
     }
 
+    /// The first input beside this one is made to be unlike it in size, which must tell: what others ask is often so
+    /// alike that a mean over all of it tells nothing.
     async fn trial(
         &self,
         served: &Served,
-        input: &Bytes,
-        form: &Form,
-        outcome: Outcome,
+        (input, form): (&Bytes, &Form),
+        outcome: &Outcome,
     ) -> Result<Trial, EngineError> {
-        let partner = served.sharing.partner(form, input);
-        let made = || served.info.reversed(input).map(Bytes::from);
-        let Some(other) = partner.or_else(made) else {
-            return Ok(Trial::Nothing);
-        };
-        let Some(both) = served.info.join(&[input, &other]) else {
-            return Ok(Trial::Nothing);
-        };
-        let other = self.host.run(&served.model, &other, self.limit).await?;
-        let both = self.host.run(&served.model, &both, self.limit).await?;
-        Ok(compare(&[outcome, other], &both, form.rows))
+        let last = served.sharing.partner(form, input);
+        let made = served.info.unlike(input).map(Bytes::from);
+        let mut told = Trial::Nothing;
+        for other in made.into_iter().chain(last) {
+            let Some(both) = served.info.join(&[input, &other]) else {
+                return Ok(Trial::Nothing);
+            };
+            let alone = self.host.run(&served.model, &other, self.limit).await?;
+            let both = self.host.run(&served.model, &both, self.limit).await?;
+            match compare([outcome, &alone], &both, form.rows) {
+                Trial::Same => told = Trial::Same,
+                Trial::Nothing if told == Trial::Same => {}
+                end @ (Trial::Nothing | Trial::Other) => return Ok(end),
+            }
+        }
+        Ok(told)
     }
 }
 

@@ -10,6 +10,8 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::serving::models::Trial;
 
+mod sharing;
+
 /// Engines that add 1 to each byte, once they are let.
 struct Adding {
     let_through: Semaphore,
