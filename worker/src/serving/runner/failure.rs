@@ -46,6 +46,17 @@ impl Runner {
     }
 }
 
+/// Whether less at once may do.
+pub(super) fn takes_too_much(error: &EngineError) -> bool {
+    matches!(
+        error,
+        EngineError::TimedOut { doing: RUNNING, .. }
+            | EngineError::UsedUpTime { doing: RUNNING }
+            | EngineError::GaveWay { doing: RUNNING }
+            | EngineError::Runtime(RuntimeFault::OutOfMemory { .. })
+    )
+}
+
 /// Whether an input can be what ended the run.
 fn may_be_the_inputs(error: &EngineError) -> bool {
     match error {

@@ -1,54 +1,78 @@
 //! Runs of one request, and of several together.
 
+use std::sync::Arc;
+
 use assay_engine::{EngineError, Form, Outcome, Tensor, split};
 use bytes::Bytes;
 
-use super::{Asked, Runner};
+use super::{Asked, Runner, failure::takes_too_much};
 use crate::serving::{
     ServeError,
-    models::{Served, Trial, compare},
+    models::{Fewer, Served, Trial, compare},
     queue::Waiting,
 };
 
+/// Requests to be run one by one.
+pub(super) struct Apart {
+    pub requests: Vec<Waiting<Asked>>,
+    /// What was learnt where a run of all of them took too much.
+    pub fewer: Option<(Arc<Served>, Fewer)>,
+}
+
+impl Apart {
+    pub fn of(requests: Vec<Waiting<Asked>>) -> Self {
+        Self {
+            requests,
+            fewer: None,
+        }
+    }
+}
+
 impl Runner {
     /// One run for all, or what is to be run one by one: a request that the model fails on must not fail the others.
-    pub(super) async fn together(&self, run: Vec<Waiting<Asked>>) -> Vec<Waiting<Asked>> {
+    pub(super) async fn together(&self, run: Vec<Waiting<Asked>>) -> Apart {
         let run: Vec<_> = run.into_iter().filter(is_wanted).collect();
         let [first, _, ..] = run.as_slice() else {
-            return run;
+            return Apart::of(run);
         };
-        let served = &first.what.served;
+        let served = Arc::clone(&first.what.served);
         let files: Vec<&[u8]> = run.iter().map(|one| &*one.what.input).collect();
         let Some(joined) = served.info.join(&files) else {
-            return run;
+            return Apart::of(run);
         };
+        let rows: Vec<usize> = run.iter().filter_map(rows_of).collect();
         let outcome = self.host.run(&served.model, &joined, self.limit).await;
         let outputs = match outcome {
             Ok(Outcome::Outputs(outputs)) => outputs,
-            Ok(Outcome::Failed(_)) => return run,
+            Ok(Outcome::Failed(_)) => return Apart::of(run),
             Err(error) => {
-                tracing::debug!(%error, "a run of several requests failed; they are run one by one");
-                return run;
+                let rows = rows.iter().sum();
+                tracing::debug!(%error, rows, "a run of several requests failed; they are run one by one");
+                let fewer = takes_too_much(&error).then(|| served.sharing.fewer_than(rows));
+                return Apart {
+                    requests: run,
+                    fewer: fewer.map(|fewer| (served, fewer)),
+                };
             }
         };
-        let rows: Vec<usize> = run.iter().filter_map(rows_of).collect();
         let Some(parts) = split(&outputs, &rows).filter(|parts| parts.len() == run.len()) else {
             served.sharing.never();
             tracing::warn!(
-                model = name(served),
+                model = name(&served),
                 "outputs did not have a row for each row that was given; requests for this model share no runs"
             );
-            return run;
+            return Apart::of(run);
         };
         for (one, part) in run.into_iter().zip(parts) {
             answer(one.what, Ok(part));
         }
-        Vec::new()
+        Apart::of(Vec::new())
     }
 
-    pub(super) async fn alone(&self, one: Waiting<Asked>) {
+    /// Whether the run took too long or too much memory.
+    pub(super) async fn alone(&self, one: Waiting<Asked>) -> bool {
         if !is_wanted(&one) {
-            return;
+            return false;
         }
         let form = one.form;
         let Asked {
@@ -66,9 +90,10 @@ impl Runner {
             // Its memory is the requester's to free, and it may be gone.
             drop(sequence);
             drop(answer.send(self.step_result(ran, &served).await));
-            return;
+            return false;
         }
         let outcome = self.host.run(&served.model, &input, self.limit).await;
+        let is_too_much = outcome.as_ref().is_err_and(takes_too_much);
         let trial = form.filter(|_| served.sharing.is_open());
         let for_trial = trial.and_then(|form| Some((form, outcome.as_ref().ok()?.clone())));
         // Who has gone meanwhile needs no answer.
@@ -76,6 +101,7 @@ impl Runner {
         if let Some((form, outcome)) = for_trial {
             self.try_sharing(&served, &input, &form, outcome).await;
         }
+        is_too_much
     }
 
     async fn result(

@@ -1,4 +1,7 @@
-use std::{sync::atomic::AtomicBool, task::Poll};
+use std::{
+    sync::atomic::{AtomicBool, AtomicUsize},
+    task::Poll,
+};
 
 use assay_engine::{
     DType, Dimension, EngineError, Model, ModelInfo, Outcome, RuntimeFault, TensorInfo,
@@ -19,6 +22,8 @@ struct Adding {
     runs: Mutex<Vec<usize>>,
     /// Whether models load anew.
     loads: AtomicBool,
+    /// A run of more takes too long.
+    most_rows: AtomicUsize,
 }
 
 /// An input that uses up the time of its run.
@@ -60,7 +65,8 @@ impl Engines for Adding {
             if tensors[0].data.contains(&0) {
                 return Err(EngineError::Stopped { doing: "test" });
             }
-            if tensors[0].data.contains(&LONG) {
+            let is_large = tensors[0].shape[0] > self.most_rows.load(Ordering::SeqCst);
+            if is_large || tensors[0].data.contains(&LONG) {
                 return Err(EngineError::TimedOut {
                     doing: "run the model",
                     limit: Duration::from_secs(9),
@@ -91,6 +97,7 @@ impl Bench {
             let_through: Semaphore::new(0),
             runs: Mutex::default(),
             loads: AtomicBool::new(true),
+            most_rows: AtomicUsize::new(usize::MAX),
         });
         let limits = QueueLimits {
             engines: 1,

@@ -106,3 +106,33 @@ async fn model_that_takes_something_of_all_rows_shares_no_runs() {
     // The first trial tells nothing, and at the second there is another requester's row of the same mean.
     assert!(!shares(mean, &[[2.5; 4], ROW]).await);
 }
+
+/// Five at once, of which the first finds the engine free.
+async fn five(bench: &Bench, bytes: [u8; 5]) -> Vec<Result<u8, ServeError>> {
+    let asked = bytes.map(|byte| bench.ask(byte));
+    futures_util::future::join_all(asked).await
+}
+
+#[tokio::test]
+async fn shared_run_that_takes_too_long_is_not_made_as_large_again() {
+    let bench = Bench::new(Duration::ZERO, 9);
+    bench.engines.let_through.add_permits(99);
+    bench.engines.most_rows.store(2, Ordering::SeqCst);
+    for runs in [&[1, 4, 1, 1, 1, 1][..], &[1, 2, 2]] {
+        let answers = five(&bench, [1, 2, 3, 4, 5]).await;
+        assert_eq!(answers, [2, 3, 4, 5, 6].map(Ok));
+        assert_eq!(bench.engines.runs.lock().unwrap().split_off(0), runs);
+    }
+}
+
+#[tokio::test]
+async fn request_that_takes_too_long_by_itself_keeps_nobody_from_sharing() {
+    let bench = Bench::new(Duration::ZERO, 9);
+    bench.engines.let_through.add_permits(99);
+    let answers = five(&bench, [1, 2, LONG, 4, 5]).await;
+    assert!(matches!(answers[2], Err(ServeError::RunLost(_))));
+    assert_eq!(bench.engines.runs(), [1, 4, 1, 1, 1, 1]);
+    bench.engines.runs.lock().unwrap().clear();
+    five(&bench, [1, 2, 3, 4, 5]).await;
+    assert_eq!(bench.engines.runs(), [1, 4]);
+}
