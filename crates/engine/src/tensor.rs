@@ -6,7 +6,10 @@ use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::info::InputMismatch;
+use super::{
+    info::InputMismatch,
+    inspect::{plain, shown},
+};
 
 pub use assay_protocol::outputs::DType;
 
@@ -165,6 +168,16 @@ pub fn data_size(dtype: DType, shape: &[usize]) -> Option<usize> {
     Some(if shape.contains(&0) { 0 } else { size })
 }
 
+/// Characters of why a file cannot be read, which may quote the file.
+const LONGEST_REASON: usize = 200;
+
+/// Bytes of a safetensors file's header, if the file has as many.
+pub fn header_size(file: &[u8]) -> Option<usize> {
+    let (size, rest) = file.split_first_chunk()?;
+    let size = usize::try_from(u64::from_le_bytes(*size)).ok()?;
+    (size <= rest.len()).then_some(size)
+}
+
 /// The tensors of a safetensors file, by name.
 pub fn from_safetensors(bytes: &[u8]) -> Result<Vec<Tensor>, InputMismatch> {
     let tensors = view_safetensors(bytes)?;
@@ -174,17 +187,17 @@ pub fn from_safetensors(bytes: &[u8]) -> Result<Vec<Tensor>, InputMismatch> {
 /// The same without a copy of the elements.
 pub fn view_safetensors(bytes: &[u8]) -> Result<Vec<View<'_>>, InputMismatch> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| InputMismatch::NotSafetensors {
-        reason: error.to_string(),
+        reason: plain(&error.to_string(), LONGEST_REASON),
     })?;
     let mut tensors = Vec::with_capacity(file.len());
     for (name, view) in file.tensors() {
         let dtype = known(view.dtype()).ok_or_else(|| InputMismatch::UnsupportedType {
-            name: name.clone(),
+            name: shown(&name),
             found: format!("{:?}", view.dtype()),
         })?;
         let data = view.data();
         if dtype == DType::Bool && data.iter().any(|byte| *byte > 1) {
-            return Err(InputMismatch::NotBoolean { name });
+            return Err(InputMismatch::NotBoolean { name: shown(&name) });
         }
         tensors.push(View {
             name: Cow::Owned(name),

@@ -89,6 +89,28 @@ fn shape_that_cannot_be_carried_does_not_fit() {
     assert!(info.check_input(&most, 10_000).is_ok());
 }
 
+/// Messages go to logs.
+#[test]
+fn message_of_a_misfit_is_short_and_one_line_whatever_the_file_names() {
+    let text = |names: usize| {
+        let name = |number| match number {
+            0 => "a\nb".to_owned(),
+            _ => format!("tensor {number}"),
+        };
+        let tensors: Vec<Tensor> = (0..names)
+            .map(|number| tensor(&name(number), DType::U8, &[0]))
+            .collect();
+        let file = to_safetensors(&tensors).unwrap();
+        let refused = info().check_input(&file, u64::MAX).unwrap_err().to_string();
+        assert!(refused.len() < 2_048, "{} bytes", refused.len());
+        assert!(!refused.contains('\n'), "{refused}");
+        refused
+    };
+    assert!(text(500).contains(r"the input has a\nb, tensor 1, tensor 10, "));
+    assert!(text(500).contains("and 484 more"));
+    assert!(text(100_000).contains("header"));
+}
+
 #[test]
 fn each_misfit_is_named() {
     let mut missing = good();
