@@ -6,7 +6,7 @@ use super::{Runner, Served};
 use crate::serving::ServeError;
 
 /// What engines do while they run a model.
-const RUNNING: &str = "run the model";
+pub(super) const RUNNING: &str = "run the model";
 
 impl Runner {
     /// Why a request that was run alone has no answer.

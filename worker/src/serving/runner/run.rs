@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use assay_engine::{EngineError, Form, Outcome, Tensor, split};
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 
-use super::{Asked, Runner, failure::takes_too_much};
+use super::{
+    Asked, Runner,
+    failure::{RUNNING, takes_too_much},
+};
 use crate::serving::{
     ServeError,
     models::{Fewer, Served, Trial, compare},
@@ -82,17 +86,18 @@ impl Runner {
             answer,
         } = one.what;
         if let Some((sequence, step)) = step {
-            let at = (&*sequence, step);
-            let ran = self
-                .host
-                .run_step(&served.model, at, &input, self.limit)
-                .await;
+            let run = || {
+                let at = (&*sequence, step.clone());
+                self.host.run_step(&served.model, at, &input, self.limit)
+            };
+            let ran = self.with_room(&served, run).await;
             // Its memory is the requester's to free, and it may be gone.
             drop(sequence);
             drop(answer.send(self.step_result(ran, &served).await));
             return false;
         }
-        let outcome = self.host.run(&served.model, &input, self.limit).await;
+        let run = || self.host.run(&served.model, &input, self.limit);
+        let outcome = self.with_room(&served, run).await;
         let is_too_much = outcome.as_ref().is_err_and(takes_too_much);
         let trial = form.filter(|_| served.sharing.is_open());
         let for_trial = trial.and_then(|form| Some((form, outcome.as_ref().ok()?.clone())));
@@ -102,6 +107,22 @@ impl Runner {
             self.try_sharing(&served, &input, &form, outcome).await;
         }
         is_too_much
+    }
+
+    /// Runs an input. If there was too little memory beside what the engine kept for others, once more on an engine that
+    /// keeps nothing: what goes wrong there is the input's doing, whoever's memory it took before.
+    async fn with_room<'a, T>(
+        &self,
+        served: &Served,
+        run: impl Fn() -> BoxFuture<'a, Result<T, EngineError>>,
+    ) -> Result<T, EngineError> {
+        let ran = run().await;
+        if matches!(ran, Err(EngineError::GaveWay { doing: RUNNING }))
+            && self.host.load_anew(&served.model).await.is_ok()
+        {
+            return run().await;
+        }
+        ran
     }
 
     async fn result(
