@@ -7,6 +7,7 @@
 //! | `models` | a model that is loaded, and whether its requests may share runs |
 //! | `queue` | who runs next, and with whom; knows no engine |
 //! | `runner` | does what the queue decides |
+//! | `apart` | what would keep others waiting for a thread |
 //! | `generation`, `decoder`, `sampling` | an answer token by token: the steps, their tensors and what stays in the engine, the choice |
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use assay_engine::ModelInfo;
 use bytes::Bytes;
 use futures_util::{future::BoxFuture, stream::BoxStream};
 
+mod apart;
 mod decoder;
 mod generation;
 mod models;
@@ -29,6 +31,7 @@ mod service;
 mod settings;
 mod stream;
 
+pub use apart::apart;
 pub use service::Serving;
 pub use settings::{ServingConfig, Shares};
 

@@ -9,6 +9,8 @@ use super::{
     tensor::{DType, Tensor, View, to_safetensors},
 };
 
+mod unlike;
+
 /// What inputs must share to be joined, and how many rows one has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Form {
@@ -74,21 +76,6 @@ impl ModelInfo {
             .map(|file| self.view_input(file, u64::MAX).ok());
         let joined = join(&inputs.collect::<Option<Vec<_>>>()?)?;
         to_safetensors(&joined).ok()
-    }
-
-    /// The same input with the elements of every row in reverse: another input of the same form, made of values that
-    /// the model takes. None if it would be no other.
-    pub fn reversed(&self, file: &[u8]) -> Option<Vec<u8>> {
-        let views = self.view_input(file, u64::MAX).ok()?;
-        let tensors: Vec<Tensor> = views.iter().map(reversed).collect();
-        let is_same = tensors
-            .iter()
-            .zip(&views)
-            .all(|(tensor, view)| tensor.data == view.data);
-        if is_same {
-            return None;
-        }
-        to_safetensors(&tensors).ok()
     }
 }
 
@@ -197,21 +184,6 @@ fn join(inputs: &[Vec<View<'_>>]) -> Option<Vec<Tensor>> {
         }
     }
     Some(joined)
-}
-
-fn reversed(view: &View<'_>) -> Tensor {
-    let mut tensor = view.to_tensor();
-    let size = view.dtype.size();
-    let rows = view.shape.first().copied().unwrap_or(1);
-    let row = tensor.data.len().checked_div(rows).unwrap_or(0);
-    if row > 0 {
-        for row in tensor.data.chunks_mut(row) {
-            // Backwards byte by byte, then each element the right way round.
-            row.reverse();
-            row.chunks_mut(size).for_each(<[u8]>::reverse);
-        }
-    }
-    tensor
 }
 
 #[cfg(test)]

@@ -4,7 +4,17 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::tensor::{DType, DTypeName, Tensor, View, type_name, view_safetensors};
+use super::{
+    inspect::{NAME_BYTES, RANK, shown},
+    tensor::{DType, DTypeName, Tensor, View, data_size, header_size, type_name, view_safetensors},
+};
+
+/// Bytes of an input's header beside its tensors; reading more takes longer than whoever sends it pays for.
+const HEADER: usize = 64 << 10;
+/// Bytes that each tensor adds: its name, and as much for its type, shape and place.
+const HEADER_OF_EACH: usize = 2 * NAME_BYTES;
+/// Names that a message lists.
+const LISTED: usize = 16;
 
 /// The interface of a loaded model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +63,10 @@ pub enum InputMismatch {
     NotSafetensors { reason: String },
     #[error("the input has {size} bytes and this worker takes at most {limit}; send less at once")]
     TooLarge { size: u64, limit: u64 },
+    #[error(
+        "the input's header has {size} bytes and at most {most} are taken; leave out its metadata"
+    )]
+    Header { size: usize, most: usize },
     #[error("tensor `{name}` has type {found}, which Assay does not carry; convert it")]
     UnsupportedType { name: String, found: String },
     #[error("tensor `{name}` is boolean but holds a byte other than 0 and 1; rewrite it")]
@@ -73,6 +87,10 @@ pub enum InputMismatch {
         expected: String,
         found: String,
     },
+    #[error("tensor `{name}` has {rank} dimensions and at most {RANK} are taken; reshape it")]
+    Rank { name: String, rank: usize },
+    #[error("tensor `{name}` has a shape beyond all memory, be it of no elements; reshape it")]
+    Unbounded { name: String },
     #[error("`{dimension}` is {first} in one tensor and {second} in `{name}`; make them equal")]
     Dimension {
         name: String,
@@ -110,6 +128,10 @@ impl ModelInfo {
         if size > limit {
             return Err(InputMismatch::TooLarge { size, limit });
         }
+        let most = taken().fold(HEADER, |most, _| most.saturating_add(HEADER_OF_EACH));
+        if let Some(size) = header_size(file).filter(|size| *size > most) {
+            return Err(InputMismatch::Header { size, most });
+        }
         let mut given = view_safetensors(file)?;
         let mut ordered: Vec<View<'_>> = Vec::with_capacity(given.len());
         for input in taken() {
@@ -119,7 +141,7 @@ impl ModelInfo {
                     .chain(&ordered)
                     .map(|tensor| tensor.name.as_ref());
                 return Err(InputMismatch::Missing {
-                    name: input.name.clone(),
+                    name: shown(&input.name),
                     found: list(names),
                 });
             };
@@ -128,7 +150,7 @@ impl ModelInfo {
         if let Some(extra) = given.first() {
             let names = taken().map(|input| input.name.as_str());
             return Err(InputMismatch::Unexpected {
-                name: extra.name.clone().into_owned(),
+                name: shown(&extra.name),
                 expected: list(names),
             });
         }
@@ -149,7 +171,7 @@ fn check<'a>(
 ) -> Result<(), InputMismatch> {
     let mut sizes = BTreeMap::new();
     for (input, tensor) in inputs.zip(tensors) {
-        let name = || input.name.clone();
+        let name = || shown(&input.name);
         if input.dtype != tensor.dtype {
             let (expected, found) = (
                 type_name(input.dtype).into(),
@@ -160,6 +182,13 @@ fn check<'a>(
                 expected,
                 found,
             });
+        }
+        let rank = tensor.shape.len();
+        if rank > RANK {
+            return Err(InputMismatch::Rank { name: name(), rank });
+        }
+        if data_size(tensor.dtype, &tensor.shape).is_none() {
+            return Err(InputMismatch::Unbounded { name: name() });
         }
         let Some(shape) = &input.shape else { continue };
         let fits = shape.len() == tensor.shape.len()
@@ -184,7 +213,7 @@ fn check<'a>(
             };
             let first = *sizes.entry(label).or_insert(*size);
             if first != *size {
-                let (dimension, second) = (label.clone(), *size);
+                let (dimension, second) = (shown(label), *size);
                 return Err(InputMismatch::Dimension {
                     name: name(),
                     dimension,
@@ -197,12 +226,16 @@ fn check<'a>(
     Ok(())
 }
 
+/// What strangers named or sized: some of it, as it may stand in a log, and how much more there is.
 fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
-    items
-        .into_iter()
-        .map(|item| item.to_string())
-        .collect::<Vec<_>>()
-        .join(", ")
+    let mut items = items.into_iter();
+    let some = items.by_ref().take(LISTED);
+    let mut texts: Vec<String> = some.map(|item| shown(&item.to_string())).collect();
+    let more = items.count();
+    if more > 0 {
+        texts.push(format!("and {more} more"));
+    }
+    texts.join(", ")
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use super::backend::ModelRefused;
 use functions::{Body, Functions, check_unfolded};
 use graph::{Graph, Reading};
 use limits::{IR_VERSION, METADATA_BYTES, PORTS, Tally, What, too_many};
+pub use limits::{NAME_BYTES, RANK};
 use unfold::Unfolded;
 use wire::{Fields, Once};
 
@@ -150,10 +151,15 @@ fn check_ports(graph: &Graph<'_>) -> Result<(), ModelRefused> {
 }
 
 /// A stranger's name as it may stand in a log: short, and without what moves a terminal's cursor.
-fn shown(name: &str) -> String {
+pub fn shown(name: &str) -> String {
     const LONGEST: usize = 80;
-    name.chars()
-        .take(LONGEST)
+    plain(name, LONGEST)
+}
+
+/// The same of a longer text that may hold such a name.
+pub fn plain(text: &str, longest: usize) -> String {
+    text.chars()
+        .take(longest)
         .flat_map(char::escape_debug)
         .collect()
 }

@@ -6,7 +6,10 @@ use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::info::InputMismatch;
+use super::{
+    info::InputMismatch,
+    inspect::{plain, shown},
+};
 
 pub use assay_protocol::outputs::DType;
 
@@ -155,10 +158,24 @@ impl<'a> From<&'a Tensor> for View<'a> {
     }
 }
 
-/// Bytes of all elements; none if no machine could hold them.
+/// Bytes of all elements; none if no machine could hold them. Sides beside one of 0 are judged too: whoever multiplies them
+/// in another order must come to no end of numbers either.
 pub fn data_size(dtype: DType, shape: &[usize]) -> Option<usize> {
-    let mut sides = shape.iter();
-    sides.try_fold(dtype.size(), |size, side| size.checked_mul(*side))
+    let mut sides = shape.iter().filter(|side| **side > 0);
+    let size = sides.try_fold(dtype.size(), |size, side| size.checked_mul(*side))?;
+    // ONNX Runtime counts with signs.
+    i64::try_from(size).ok()?;
+    Some(if shape.contains(&0) { 0 } else { size })
+}
+
+/// Characters of why a file cannot be read, which may quote the file.
+const LONGEST_REASON: usize = 200;
+
+/// Bytes of a safetensors file's header, if the file has as many.
+pub fn header_size(file: &[u8]) -> Option<usize> {
+    let (size, rest) = file.split_first_chunk()?;
+    let size = usize::try_from(u64::from_le_bytes(*size)).ok()?;
+    (size <= rest.len()).then_some(size)
 }
 
 /// The tensors of a safetensors file, by name.
@@ -170,17 +187,17 @@ pub fn from_safetensors(bytes: &[u8]) -> Result<Vec<Tensor>, InputMismatch> {
 /// The same without a copy of the elements.
 pub fn view_safetensors(bytes: &[u8]) -> Result<Vec<View<'_>>, InputMismatch> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| InputMismatch::NotSafetensors {
-        reason: error.to_string(),
+        reason: plain(&error.to_string(), LONGEST_REASON),
     })?;
     let mut tensors = Vec::with_capacity(file.len());
     for (name, view) in file.tensors() {
         let dtype = known(view.dtype()).ok_or_else(|| InputMismatch::UnsupportedType {
-            name: name.clone(),
+            name: shown(&name),
             found: format!("{:?}", view.dtype()),
         })?;
         let data = view.data();
         if dtype == DType::Bool && data.iter().any(|byte| *byte > 1) {
-            return Err(InputMismatch::NotBoolean { name });
+            return Err(InputMismatch::NotBoolean { name: shown(&name) });
         }
         tensors.push(View {
             name: Cow::Owned(name),
@@ -236,6 +253,16 @@ mod tests {
             from_safetensors(&file).unwrap(),
             [second, first, empty, scalar]
         );
+    }
+
+    #[test]
+    fn side_of_0_makes_no_size_of_what_none_could_hold() {
+        assert_eq!(data_size(DType::I64, &[]), Some(8));
+        assert_eq!(data_size(DType::I64, &[3, 2]), Some(48));
+        assert_eq!(data_size(DType::I64, &[1 << 59, 0]), Some(0));
+        for shape in [[1 << 60, 0], [0, 1 << 60], [1 << 63, 0], [1 << 40, 1 << 40]] {
+            assert_eq!(data_size(DType::I64, &shape), None, "{shape:?}");
+        }
     }
 
     #[test]

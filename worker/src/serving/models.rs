@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex, PoisonError,
-    atomic::{AtomicU8, Ordering},
+    atomic::{AtomicU8, AtomicUsize, Ordering},
 };
 
 use assay_engine::{Form, Model, ModelInfo, Outcome, Tensor, alike, split};
@@ -33,8 +33,16 @@ impl Served {
 /// Whether a model's requests share runs. They do once it was seen that their rows keep out of each other's way.
 pub struct Sharing {
     trials: AtomicU8,
-    /// The input of the last trial, for the next one: another requester's differs more than what is made of one input.
+    /// Rows of one run: fewer once a run of more took too long or too much memory.
+    most_rows: AtomicUsize,
+    /// The input of the last trial, for the next one: another requester's differs in more than what is made of one input.
     last: Mutex<Option<(Form, Bytes)>>,
+}
+
+/// That shared runs have fewer rows because one failed.
+pub struct Fewer {
+    before: usize,
+    now: usize,
 }
 
 /// Trials after which a model whose trials tell nothing is given up.
@@ -56,6 +64,7 @@ impl Sharing {
     fn new(may: bool) -> Self {
         Self {
             trials: AtomicU8::new(if may { 0 } else { NO }),
+            most_rows: AtomicUsize::new(usize::MAX),
             last: Mutex::default(),
         }
     }
@@ -64,12 +73,41 @@ impl Sharing {
         self.trials.load(Ordering::Relaxed) == YES
     }
 
+    /// Rows that requests may have together in one run.
+    pub fn most_rows(&self) -> usize {
+        if self.is_known_to_work() {
+            self.most_rows.load(Ordering::Relaxed)
+        } else {
+            1
+        }
+    }
+
+    /// A run of so many rows took too long or too much memory: the next ones have half as many.
+    pub fn fewer_than(&self, rows: usize) -> Fewer {
+        let now = (rows / 2).max(1);
+        let before = self.most_rows.fetch_min(now, Ordering::Relaxed);
+        Fewer { before, now }
+    }
+
+    /// Leaves it so, unless one of that run's requests was as much by itself: then its rows were not too many, and nobody
+    /// keeps others from sharing by asking for too much.
+    pub fn settle(&self, fewer: Fewer, is_one_too_much: bool) {
+        let Fewer { before, now } = fewer;
+        if is_one_too_much {
+            let order = Ordering::Relaxed;
+            // Another run may have said more meanwhile.
+            let _ = self
+                .most_rows
+                .compare_exchange(now, before.max(now), order, order);
+        }
+    }
+
     /// Whether nobody knows yet.
     pub fn is_open(&self) -> bool {
         self.trials.load(Ordering::Relaxed) < TRIALS
     }
 
-    /// The other input of a trial: that of the last one, if it can be told from this one.
+    /// Another input for a trial: that of the last one, if it can be told from this one.
     pub fn partner(&self, form: &Form, input: &Bytes) -> Option<Bytes> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let (other, partner) = last.replace((form.clone(), input.clone()))?;
@@ -102,7 +140,7 @@ impl Sharing {
 }
 
 /// Compares what two inputs gave alone with what they gave together.
-pub fn compare(alone: &[Outcome; 2], together: &Outcome, rows: usize) -> Trial {
+pub fn compare(alone: [&Outcome; 2], together: &Outcome, rows: usize) -> Trial {
     let [Outcome::Outputs(one), Outcome::Outputs(other)] = alone else {
         return Trial::Nothing;
     };

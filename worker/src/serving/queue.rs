@@ -119,8 +119,8 @@ impl<T> Queue<T> {
         self.lines.get(model).map_or(0, VecDeque::len)
     }
 
-    /// What an engine that is free is to do. `shares` tells whether a request may share its run.
-    pub fn next(&mut self, now: Instant, shares: impl Fn(&T) -> bool) -> Next<T> {
+    /// What an engine that is free is to do. `most_rows` tells how many a shared run of such requests may have.
+    pub fn next(&mut self, now: Instant, most_rows: impl Fn(&T) -> usize) -> Next<T> {
         if self.running >= self.limits.engines {
             return Next::Nothing;
         }
@@ -131,17 +131,14 @@ impl<T> Queue<T> {
         heads.sort_unstable();
         let mut soonest: Option<Instant> = None;
         for (_, model) in heads {
-            let limits = self.limits.clone();
+            let mut limits = self.limits.clone();
             let Some(line) = self.lines.get_mut(&model) else {
                 continue;
             };
             let Some(head) = line.front() else { continue };
             let until = head.since + limits.batch_wait;
-            let together = if shares(&head.what) {
-                together(line, &limits)
-            } else {
-                Together::alone()
-            };
+            limits.batch_rows = limits.batch_rows.min(most_rows(&head.what));
+            let together = together(line, &limits);
             if !together.is_full && now < until {
                 soonest = Some(soonest.map_or(until, |at| at.min(until)));
                 continue;

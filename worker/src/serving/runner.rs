@@ -28,6 +28,8 @@ use crate::{driver::Engines, metrics};
 mod failure;
 mod run;
 
+use run::Apart;
+
 /// Longest time after which it is worth asking again.
 const LONGEST_RETRY: u64 = 60;
 
@@ -70,8 +72,8 @@ struct Asked {
 }
 
 impl Asked {
-    fn shares(&self) -> bool {
-        self.served.sharing.is_known_to_work()
+    fn most_rows(&self) -> usize {
+        self.served.sharing.most_rows()
     }
 }
 
@@ -156,7 +158,7 @@ impl Runner {
         loop {
             let next = {
                 let mut line = self.line();
-                let next = line.queue.next(Instant::now(), Asked::shares);
+                let next = line.queue.next(Instant::now(), Asked::most_rows);
                 if let Next::At(at) = &next {
                     if line.wakes.is_some_and(|wakes| wakes <= *at) {
                         return;
@@ -189,12 +191,16 @@ impl Runner {
         let started = Instant::now();
         let waited = run.iter().map(|one| started.duration_since(one.since));
         metrics::sessions_run(waited);
-        let one_by_one = match run.as_slice() {
-            [] | [_] => run,
+        let Apart { requests, fewer } = match run.as_slice() {
+            [] | [_] => Apart::of(run),
             _ => self.together(run).await,
         };
-        for one in one_by_one {
-            self.alone(one).await;
+        let mut is_one_too_much = false;
+        for one in requests {
+            is_one_too_much |= self.alone(one).await;
+        }
+        if let Some((served, fewer)) = fewer {
+            served.sharing.settle(fewer, is_one_too_much);
         }
         let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.took.store(took, Ordering::Relaxed);

@@ -10,6 +10,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::{
     Piece, Serve, ServeError, ServingConfig,
+    apart::apart,
     decoder::Decoder,
     generation::Generation,
     models::Served,
@@ -129,7 +130,11 @@ fn file(outputs: &[Tensor]) -> Result<Bytes, ServeError> {
 impl Inner {
     async fn run(&self, model: Digest, input: Bytes) -> Result<Bytes, ServeError> {
         let served = self.served(model).await?;
-        let form = served.info.form(&input, self.limits.input_bytes);
+        let (info, limit) = (Arc::clone(&served.info), self.limits.input_bytes);
+        let form = apart(input.clone(), move |input| info.form(input, limit)).await;
+        let form = form.map_err(|error| {
+            ServeError::Unavailable(format!("the input was not read to its end: {error}"))
+        })?;
         let form = form.map_err(|mismatch| ServeError::InputMismatch(mismatch.to_string()))?;
         let input = Input {
             file: input,

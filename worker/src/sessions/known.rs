@@ -219,9 +219,10 @@ impl<C: Chain> Sessions<C> {
     /// Not waited for: an account that is not kept is written again, see [`Sessions::try_books`], and one that is not
     /// forgotten is missed again by the readings after a start.
     pub(super) async fn keep_written(&self, write: Write) {
-        let session = match &write {
-            Write::Account { session, .. } => Some(*session),
-            _ => None,
+        let session = if let Write::Account { session, .. } = &write {
+            Some(*session)
+        } else {
+            None
         };
         let Err(error) = self.store.write(write).await else {
             return;

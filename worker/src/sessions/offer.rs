@@ -9,7 +9,7 @@ use std::{
 use assay_client::{
     outputs::dtype_name,
     protocol::Digest,
-    session::{OfferedModel, Port},
+    session::{OfferedModel, Port, Price, Usage},
 };
 use assay_engine::{Dimension, ModelInfo, TensorInfo};
 
@@ -26,6 +26,24 @@ pub struct Offering {
     wanted: Vec<(Digest, SessionModel)>,
     max_tokens: u32,
     ready: RwLock<BTreeMap<Digest, Arc<OfferedModel>>>,
+}
+
+/// Of every run and of every generation.
+pub const RUN: Usage = Usage {
+    input_bytes: 1,
+    input_tokens: 0,
+    output_tokens: 0,
+};
+pub const GENERATION: Usage = Usage {
+    input_bytes: 0,
+    input_tokens: 1,
+    output_tokens: 1,
+};
+
+/// Whether a model that has a price would cost nothing if it is asked for in this way. It is not served so: who sets a
+/// price has forgotten this way, and does not mean to give the model away.
+pub fn is_forgotten(price: &Price, way: Usage) -> bool {
+    *price != Price::default() && price.of(way) == Some(0)
 }
 
 /// How a model stands.
@@ -64,6 +82,7 @@ impl Offering {
                                 "the model does not say how many tokens it has room for, and fails beyond them: set its max_tokens in sessions.models"
                             );
                         }
+                        warn_of_forgotten(model, generates);
                         self.add(*digest, model, &info, (generates, room));
                         tracing::info!(model = %model.model, name = model.name, generates, "a model is served to sessions");
                     }
@@ -118,6 +137,21 @@ impl Offering {
         };
         let mut ready = self.ready.write().unwrap_or_else(PoisonError::into_inner);
         ready.insert(digest, Arc::new(offered));
+    }
+}
+
+fn warn_of_forgotten(model: &SessionModel, generates: bool) {
+    if is_forgotten(&model.price, RUN) {
+        tracing::warn!(
+            model = %model.model, name = model.name,
+            "runs of the model would be free, and are refused: set request or input_kib in its price"
+        );
+    }
+    if generates && is_forgotten(&model.price, GENERATION) {
+        tracing::warn!(
+            model = %model.model, name = model.name,
+            "generations of the model would be free, and are refused: set request, input_token or output_token in its price"
+        );
     }
 }
 

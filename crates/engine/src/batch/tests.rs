@@ -108,15 +108,14 @@ proptest! {
     }
 
     #[test]
-    fn reversed_rows_reversed_again_are_what_they_were(forms in forms(), rows in 1..4_usize, seed: u8) {
+    fn unlike_input_is_another_one_of_the_same_form(forms in forms(), rows in 1..4_usize, seed: u8) {
         let input = tensors_of(&forms, rows, seed);
         let model = taking(&input);
         let file = to_safetensors(&input).unwrap();
-        if let Some(other) = model.reversed(&file) {
+        if let Some(other) = model.unlike(&file) {
             prop_assert_ne!(&other, &file);
             let forms = (model.form(&file, u64::MAX), model.form(&other, u64::MAX));
             prop_assert_eq!(forms.0, forms.1);
-            prop_assert_eq!(model.reversed(&other), Some(file));
         }
     }
 }
@@ -192,4 +191,49 @@ fn noise_is_alike_and_another_answer_is_not() {
     };
     assert!(alike(&[label(200)], &[label(200)]));
     assert!(!alike(&[label(200)], &[label(201)]));
+}
+
+#[test]
+fn unlike_floats_have_another_mean_and_other_bounds_and_stay_finite() {
+    let unlike = |input: Tensor| {
+        let file = to_safetensors(std::slice::from_ref(&input)).unwrap();
+        let other = taking(&[input]).unlike(&file).unwrap();
+        from_safetensors(&other).unwrap()[0].to_f64s()
+    };
+    let rows = floats("x", &[2, 2], &[1.0, 2.0, 3.0, -4.0]);
+    assert_eq!(unlike(rows), [67.0, 67.0, -125.0, -125.0]);
+    let nothing = floats("x", &[1, 2], &[0.0; 2]);
+    assert_eq!(unlike(nothing), [3.0; 2]);
+    let largest = floats("x", &[1, 1], &[f32::MAX]);
+    assert!(unlike(largest)[0].is_finite());
+    let half = Tensor {
+        dtype: DType::F16,
+        data: half::f16::MAX.to_le_bytes().into(),
+        ..floats("x", &[1, 1], &[])
+    };
+    assert_eq!(unlike(half), [2_050.0]);
+}
+
+/// Tokens, places and masks stay what the model takes.
+#[test]
+fn unlike_integers_are_others_of_their_row() {
+    let of = |dtype: DType, data: Vec<u8>| {
+        let shape = vec![2, data.len() / 2 / dtype.size()];
+        let name = "x".into();
+        let input = Tensor {
+            name,
+            dtype,
+            shape,
+            data,
+        };
+        let file = to_safetensors(std::slice::from_ref(&input)).unwrap();
+        let other = taking(&[input]).unlike(&file)?;
+        Some(from_safetensors(&other).unwrap()[0].to_f64s())
+    };
+    let tokens = [7_i64, 300, 9, 1, 1, 0];
+    let data = tokens.iter().flat_map(|token| token.to_le_bytes());
+    let other = of(DType::I64, data.collect());
+    assert_eq!(other.unwrap(), [9.0, 300.0, 9.0, 1.0, 1.0, 1.0]);
+    assert_eq!(of(DType::U8, vec![5, 5, 3, 3]), None, "no other values");
+    assert_eq!(of(DType::Bool, vec![1, 0]), None, "one a row");
 }

@@ -55,6 +55,62 @@ fn fitting_input_comes_back_in_the_models_order() {
     assert_eq!(check(&good()).unwrap(), ["left", "right", "free"]);
 }
 
+/// What no engine could be given, though a file may hold it.
+#[test]
+fn shape_that_cannot_be_carried_does_not_fit() {
+    let port = |shape| TensorInfo {
+        name: "x".into(),
+        dtype: DType::I64,
+        shape,
+    };
+    let open = |rank| Some(vec![Dimension::Any; rank]);
+    for shape in [vec![1 << 61, 0], vec![1 << 63, 0], vec![1; RANK + 1]] {
+        let file = to_safetensors(&[tensor("x", DType::I64, &shape)]).unwrap();
+        for known in [None, open(shape.len())] {
+            let info = ModelInfo {
+                inputs: vec![port(known)],
+                ..ModelInfo::default()
+            };
+            let refused = info.check_input(&file, 10_000).unwrap_err();
+            let (name, rank) = ("x".to_owned(), shape.len());
+            let expected = if rank > RANK {
+                InputMismatch::Rank { name, rank }
+            } else {
+                InputMismatch::Unbounded { name }
+            };
+            assert_eq!(refused, expected);
+        }
+    }
+    let most = to_safetensors(&[tensor("x", DType::I64, &[1; RANK])]).unwrap();
+    let info = ModelInfo {
+        inputs: vec![port(None)],
+        ..ModelInfo::default()
+    };
+    assert!(info.check_input(&most, 10_000).is_ok());
+}
+
+/// Messages go to logs.
+#[test]
+fn message_of_a_misfit_is_short_and_one_line_whatever_the_file_names() {
+    let text = |names: usize| {
+        let name = |number| match number {
+            0 => "a\nb".to_owned(),
+            _ => format!("tensor {number}"),
+        };
+        let tensors: Vec<Tensor> = (0..names)
+            .map(|number| tensor(&name(number), DType::U8, &[0]))
+            .collect();
+        let file = to_safetensors(&tensors).unwrap();
+        let refused = info().check_input(&file, u64::MAX).unwrap_err().to_string();
+        assert!(refused.len() < 2_048, "{} bytes", refused.len());
+        assert!(!refused.contains('\n'), "{refused}");
+        refused
+    };
+    assert!(text(500).contains(r"the input has a\nb, tensor 1, tensor 10, "));
+    assert!(text(500).contains("and 484 more"));
+    assert!(text(100_000).contains("header"));
+}
+
 #[test]
 fn each_misfit_is_named() {
     let mut missing = good();

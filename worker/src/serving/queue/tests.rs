@@ -57,7 +57,7 @@ impl Line {
 
     /// What is run next.
     fn next(&mut self) -> Vec<u32> {
-        match self.queue.next(self.now, |_| true) {
+        match self.queue.next(self.now, |_| usize::MAX) {
             Next::Run(run) => run.into_iter().map(|one| one.what).collect(),
             Next::At(_) | Next::Nothing => vec![],
         }
@@ -121,7 +121,7 @@ fn models_that_share_no_run_are_run_one_by_one() {
     line.push(1, Some(form(1, 3)), 1);
     line.push(1, Some(form(1, 3)), 2);
     for expected in [1, 2] {
-        let Next::Run(run) = line.queue.next(line.now, |_| false) else {
+        let Next::Run(run) = line.queue.next(line.now, |_| 1) else {
             panic!("nothing is run");
         };
         let run: Vec<u32> = run.into_iter().map(|one| one.what).collect();
@@ -166,7 +166,7 @@ fn run_waits_for_others_as_long_as_told_and_not_once_it_is_full() {
     line.push(1, Some(form(1, 3)), 1);
     line.now += Duration::from_millis(1);
     line.push(1, Some(form(2, 3)), 2);
-    let next = line.queue.next(line.now, |_| true);
+    let next = line.queue.next(line.now, |_| usize::MAX);
     assert!(matches!(next, Next::At(at) if at == began + wait));
     line.push(2, None, 3);
     assert_eq!(line.next(), [3], "who can share with nobody does not wait");

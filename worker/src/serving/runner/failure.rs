@@ -6,7 +6,7 @@ use super::{Runner, Served};
 use crate::serving::ServeError;
 
 /// What engines do while they run a model.
-const RUNNING: &str = "run the model";
+pub(super) const RUNNING: &str = "run the model";
 
 impl Runner {
     /// Why a request that was run alone has no answer.
@@ -44,6 +44,17 @@ impl Runner {
             "the worker could not run the model ({code}); ask again, or another worker"
         ))
     }
+}
+
+/// Whether less at once may do.
+pub(super) fn takes_too_much(error: &EngineError) -> bool {
+    matches!(
+        error,
+        EngineError::TimedOut { doing: RUNNING, .. }
+            | EngineError::UsedUpTime { doing: RUNNING }
+            | EngineError::GaveWay { doing: RUNNING }
+            | EngineError::Runtime(RuntimeFault::OutOfMemory { .. })
+    )
 }
 
 /// Whether an input can be what ended the run.

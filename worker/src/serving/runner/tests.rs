@@ -1,4 +1,7 @@
-use std::{sync::atomic::AtomicBool, task::Poll};
+use std::{
+    sync::atomic::{AtomicBool, AtomicUsize},
+    task::Poll,
+};
 
 use assay_engine::{
     DType, Dimension, EngineError, Model, ModelInfo, Outcome, RuntimeFault, TensorInfo,
@@ -10,6 +13,8 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::serving::models::Trial;
 
+mod sharing;
+
 /// Engines that add 1 to each byte, once they are let.
 struct Adding {
     let_through: Semaphore,
@@ -17,10 +22,18 @@ struct Adding {
     runs: Mutex<Vec<usize>>,
     /// Whether models load anew.
     loads: AtomicBool,
+    /// Whether the engine keeps memory for others.
+    keeps: AtomicBool,
+    /// A run of more takes too long.
+    most_rows: AtomicUsize,
 }
 
 /// An input that uses up the time of its run.
 const LONG: u8 = 255;
+/// One that there is no memory for beside what an engine keeps for others.
+const LARGE: u8 = 253;
+/// One that there is none for anywhere.
+const TOO_LARGE: u8 = 252;
 /// One in whose run the engine is killed from outside.
 const KILLED: u8 = 254;
 
@@ -38,6 +51,7 @@ impl Engines for Adding {
 
     fn load_anew<'a>(&'a self, _: &'a Model) -> BoxFuture<'a, Result<ModelInfo, EngineError>> {
         let loaded = if self.loads.load(Ordering::SeqCst) {
+            self.keeps.store(false, Ordering::SeqCst);
             Ok(ModelInfo::default())
         } else {
             Err(EngineError::Stopped { doing: "test" })
@@ -58,11 +72,22 @@ impl Engines for Adding {
             if tensors[0].data.contains(&0) {
                 return Err(EngineError::Stopped { doing: "test" });
             }
-            if tensors[0].data.contains(&LONG) {
+            let is_large = tensors[0].shape[0] > self.most_rows.load(Ordering::SeqCst);
+            if is_large || tensors[0].data.contains(&LONG) {
                 return Err(EngineError::TimedOut {
                     doing: "run the model",
                     limit: Duration::from_secs(9),
                 });
+            }
+            let keeps = self.keeps.load(Ordering::SeqCst);
+            let is = |byte| tensors[0].data.contains(&byte);
+            if keeps && (is(LARGE) || is(TOO_LARGE)) {
+                let doing = "run the model";
+                return Err(EngineError::GaveWay { doing });
+            }
+            if is(TOO_LARGE) {
+                let reason = "it is too large".to_owned();
+                return Err(RuntimeFault::OutOfMemory { reason }.into());
             }
             if tensors[0].data.contains(&KILLED) {
                 let doing = "run the model".to_owned();
@@ -89,6 +114,8 @@ impl Bench {
             let_through: Semaphore::new(0),
             runs: Mutex::default(),
             loads: AtomicBool::new(true),
+            keeps: AtomicBool::new(true),
+            most_rows: AtomicUsize::new(usize::MAX),
         });
         let limits = QueueLimits {
             engines: 1,
@@ -209,6 +236,24 @@ async fn run_that_its_input_ended_is_lost_unless_the_machine_is_at_fault() {
     bench.engines.loads.store(false, Ordering::SeqCst);
     let ours = bench.ask(LONG).await;
     assert!(matches!(ours, Err(ServeError::Unavailable(_))), "{ours:?}");
+}
+
+#[tokio::test]
+async fn input_that_lacks_memory_is_judged_by_a_run_beside_nobody_elses() {
+    let bench = Bench::new(Duration::ZERO, 9);
+    bench.engines.let_through.add_permits(9);
+    assert_eq!(bench.ask(LARGE).await, Ok(LARGE + 1));
+    assert_eq!(bench.engines.runs(), [1, 1]);
+    bench.engines.keeps.store(true, Ordering::SeqCst);
+    let lost = bench.ask(TOO_LARGE).await;
+    assert!(matches!(lost, Err(ServeError::RunLost(_))), "{lost:?}");
+    assert_eq!(bench.engines.runs(), [1; 4]);
+    // Where there is no such engine, nothing is known of the input.
+    bench.engines.keeps.store(true, Ordering::SeqCst);
+    bench.engines.loads.store(false, Ordering::SeqCst);
+    let ours = bench.ask(TOO_LARGE).await;
+    assert!(matches!(ours, Err(ServeError::Unavailable(_))), "{ours:?}");
+    assert_eq!(bench.engines.runs(), [1; 5]);
 }
 
 #[tokio::test]

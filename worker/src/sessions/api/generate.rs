@@ -25,7 +25,12 @@ use super::{
 use crate::{
     chain::Chain,
     serving::{Piece, ServeError},
-    sessions::{answers::Answer, core::Answered, request::Request},
+    sessions::{
+        answers::Answer,
+        core::Answered,
+        offer::{self, is_forgotten},
+        request::Request,
+    },
 };
 
 /// Lines that may wait for a reader: each is charged for, read or not.
@@ -47,6 +52,10 @@ pub async fn answer<C: Chain>(
 ) -> Result<Response, Failure> {
     if !request.model.generates {
         return Err(Failure::mismatch("this model does not generate; use run"));
+    }
+    if is_forgotten(&request.model.price, offer::GENERATION) {
+        let text = "this model has a price for runs alone; use run";
+        return Err(Failure::mismatch(text));
     }
     let (mut asked, digest) = apart(body, read).await??;
     let prompt = count(&asked.tokens);

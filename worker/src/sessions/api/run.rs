@@ -14,12 +14,13 @@ use axum::{
 use super::{Failure, Head, again::given};
 use crate::{
     chain::Chain,
-    serving::ServeError,
-    sessions::{answers::Answer, request::Request},
+    serving::{self, ServeError},
+    sessions::{
+        answers::Answer,
+        offer::{self, is_forgotten},
+        request::Request,
+    },
 };
-
-/// Bytes that are hashed or read at once where other requests wait for the same thread.
-const SHORT: usize = 1 << 20;
 
 /// Runs the model and charges for it, also when nobody waits for the answer any more: a retry finds it.
 pub async fn answer<C: Chain>(
@@ -27,6 +28,14 @@ pub async fn answer<C: Chain>(
     body: Bytes,
     head: &Head,
 ) -> Result<Response, Failure> {
+    if is_forgotten(&request.model.price, offer::RUN) {
+        let text = if request.model.generates {
+            "this model has a price for tokens alone; use generate"
+        } else {
+            "this worker has no price for runs of this model; ask another worker"
+        };
+        return Err(Failure::mismatch(text));
+    }
     let usage = Usage {
         input_bytes: u64::try_from(body.len()).unwrap_or(u64::MAX),
         ..Usage::default()
@@ -104,37 +113,19 @@ pub fn response(status: u16, bytes: Bytes, receipt: &SignedReceipt) -> Response 
     response
 }
 
-/// What is made of these bytes, in a thread of its own where they are many.
+/// What is made of a body.
 ///
 /// # Errors
-/// When that thread broke off.
+/// When the thread that makes it broke off.
 pub async fn apart<T: Send + 'static>(
     bytes: Bytes,
     of: impl FnOnce(&[u8]) -> T + Send + 'static,
 ) -> Result<T, Failure> {
-    if bytes.len() <= SHORT {
-        return Ok(of(&bytes));
-    }
-    let working = tokio::task::spawn_blocking(move || of(&bytes));
-    working.await.map_err(Failure::internal)
+    let made = serving::apart(bytes, of).await;
+    made.map_err(Failure::internal)
 }
 
 /// What a serving that ends without an end is.
 pub fn ended_early() -> ServeError {
     ServeError::Unavailable("the answer ended early; ask again".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::thread;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn long_bodies_keep_nobody_else_waiting() {
-        let here = thread::current().id();
-        let of = async |size| apart(vec![0; size].into(), |_| thread::current().id()).await;
-        assert_eq!(of(SHORT).await.unwrap(), here);
-        assert_ne!(of(SHORT + 1).await.unwrap(), here);
-    }
 }

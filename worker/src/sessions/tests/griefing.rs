@@ -37,6 +37,33 @@ async fn lost_run_is_charged_and_a_requester_has_three_of_them_an_hour() {
     assert_eq!(world.model.runs(), runs);
 }
 
+#[tokio::test]
+async fn model_with_a_price_is_not_had_for_nothing_by_the_way_that_has_none() {
+    let tokens = Price {
+        input_token: 20,
+        output_token: 100,
+        ..Price::default()
+    };
+    let bytes = Price {
+        input_kib: 100,
+        ..Price::default()
+    };
+    let run = Call::run(1, 0, b"abc");
+    let generation = Call::generate(1, 0, &json!({ "tokens": [10], "max_tokens": 9 }));
+    for (price, free, paid) in [(tokens, &run, &generation), (bytes, &generation, &run)] {
+        let world = World::priced(price).await;
+        let refused_to = world.call(free).await;
+        assert_eq!(
+            refusal(refused_to).await,
+            refused(422, code::INPUT_MISMATCH)
+        );
+        assert_eq!(world.model.runs(), 0);
+        assert_eq!(world.call(paid).await.status(), 200);
+    }
+    let world = World::priced(Price::default()).await;
+    assert_eq!(world.call(&run).await.status(), 200, "a gift");
+}
+
 /// Another session costs a requester an opening's fee, and its provider's restart nothing.
 #[tokio::test]
 async fn requester_that_lost_three_runs_gets_no_more_by_another_session_or_after_a_restart() {

@@ -90,10 +90,15 @@ pub fn config() -> SessionsConfig {
 impl World {
     /// With one session open.
     pub async fn start() -> Self {
+        Self::priced(PRICE).await
+    }
+
+    /// The same, where the model has this price.
+    pub async fn priced(price: Price) -> Self {
         let node = Node::start().await;
         let folder = Arc::new(tempfile::tempdir().unwrap());
         put(&node, &SESSION, &core::account(DEPOSIT));
-        Self::over(node, folder, GENERATION).await
+        Self::over(node, folder, GENERATION, price).await
     }
 
     /// Another worker on the same file and chain; this one is left as it stands.
@@ -103,10 +108,16 @@ impl World {
 
     /// The same for a provider's account of this generation.
     pub async fn restarted_as(self, generation: u64) -> Self {
-        Self::over(self.node.clone(), Arc::clone(&self.folder), generation).await
+        let (node, folder) = (self.node.clone(), Arc::clone(&self.folder));
+        Self::over(node, folder, generation, PRICE).await
     }
 
-    async fn over(node: Node, folder: Arc<tempfile::TempDir>, generation: u64) -> Self {
+    async fn over(
+        node: Node,
+        folder: Arc<tempfile::TempDir>,
+        generation: u64,
+        price: Price,
+    ) -> Self {
         let path = folder.path().join("sessions.sqlite");
         let (store, kept) = SessionStore::open(&path, core::NOW).unwrap();
         let chain = Arc::new(chain(&[&node]));
@@ -141,7 +152,9 @@ impl World {
             body_patience: PATIENCE,
             client_header: Some(HeaderName::from_static(CLIENT)),
         };
-        let sessions = Sessions::new(&config(), ground, store, kept).unwrap();
+        let mut config = config();
+        config.models[0].price = price;
+        let sessions = Sessions::new(&config, ground, store, kept).unwrap();
         sessions.offering.load(&*model).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
