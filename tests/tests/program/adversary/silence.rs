@@ -122,7 +122,7 @@ fn spared(court: &mut Court) -> Job {
 }
 
 /// Neither side gains a draw by withholding: without the acknowledgement the job waits and is always audited. The
-/// requester that withholds pays the auditors; the provider that pretends to have none only buys itself an audit.
+/// requester that withholds pays the auditors; so it does where the provider pretends to have none, which gains no draw by it.
 #[test]
 fn withheld_acknowledgement_buys_no_draw() {
     let mut court = Court::new();
