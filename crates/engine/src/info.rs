@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     inspect::{NAME_BYTES, RANK, shown},
-    tensor::{DType, DTypeName, Tensor, View, data_size, header_size, type_name, view_safetensors},
+    tensor::{DType, DTypeName, Tensor, View, extent, header_size, type_name, view_safetensors},
 };
 
 /// Bytes of an input's header beside its tensors; reading more takes longer than whoever sends it pays for.
@@ -89,7 +89,9 @@ pub enum InputMismatch {
     },
     #[error("tensor `{name}` has {rank} dimensions and at most {RANK} are taken; reshape it")]
     Rank { name: String, rank: usize },
-    #[error("tensor `{name}` has a shape beyond all memory, be it of no elements; reshape it")]
+    #[error(
+        "tensor `{name}` has larger sides than an input may have bytes, be it of no elements; reshape it"
+    )]
     Unbounded { name: String },
     #[error("`{dimension}` is {first} in one tensor and {second} in `{name}`; make them equal")]
     Dimension {
@@ -154,20 +156,21 @@ impl ModelInfo {
                 expected: list(names),
             });
         }
-        check(taken(), &ordered)?;
+        check(taken(), &ordered, limit)?;
         Ok(ordered)
     }
 
     /// The same for tensors already in the model's order.
     pub fn check_tensors(&self, tensors: &[Tensor]) -> Result<(), InputMismatch> {
         let views: Vec<View<'_>> = tensors.iter().map(View::from).collect();
-        check(self.inputs.iter(), &views)
+        check(self.inputs.iter(), &views, u64::MAX)
     }
 }
 
 fn check<'a>(
     inputs: impl Iterator<Item = &'a TensorInfo>,
     tensors: &[View<'_>],
+    limit: u64,
 ) -> Result<(), InputMismatch> {
     let mut sizes = BTreeMap::new();
     for (input, tensor) in inputs.zip(tensors) {
@@ -187,7 +190,8 @@ fn check<'a>(
         if rank > RANK {
             return Err(InputMismatch::Rank { name: name(), rank });
         }
-        if data_size(tensor.dtype, &tensor.shape).is_none() {
+        let extent = extent(tensor.dtype, &tensor.shape).and_then(|size| u64::try_from(size).ok());
+        if extent.is_none_or(|size| size > limit) {
             return Err(InputMismatch::Unbounded { name: name() });
         }
         let Some(shape) = &input.shape else { continue };

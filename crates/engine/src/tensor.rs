@@ -158,14 +158,19 @@ impl<'a> From<&'a Tensor> for View<'a> {
     }
 }
 
-/// Bytes of all elements; none if no machine could hold them. Sides beside one of 0 are judged too: whoever multiplies them
-/// in another order must come to no end of numbers either.
+/// Bytes of all elements; none if no machine could hold them.
 pub fn data_size(dtype: DType, shape: &[usize]) -> Option<usize> {
+    let size = extent(dtype, shape)?;
+    Some(if shape.contains(&0) { 0 } else { size })
+}
+
+/// The same as if sides of 0 were 1: whoever multiplies sides in another order, or makes something as long as one of them,
+/// must come to no end of numbers or memory either.
+pub fn extent(dtype: DType, shape: &[usize]) -> Option<usize> {
     let mut sides = shape.iter().filter(|side| **side > 0);
     let size = sides.try_fold(dtype.size(), |size, side| size.checked_mul(*side))?;
     // ONNX Runtime counts with signs.
-    i64::try_from(size).ok()?;
-    Some(if shape.contains(&0) { 0 } else { size })
+    i64::try_from(size).ok().map(|_| size)
 }
 
 /// Characters of why a file cannot be read, which may quote the file.

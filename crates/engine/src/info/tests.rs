@@ -64,7 +64,12 @@ fn shape_that_cannot_be_carried_does_not_fit() {
         shape,
     };
     let open = |rank| Some(vec![Dimension::Any; rank]);
-    for shape in [vec![1 << 61, 0], vec![1 << 63, 0], vec![1; RANK + 1]] {
+    for shape in [
+        vec![1 << 40, 0],
+        vec![1 << 61, 0],
+        vec![1 << 63, 0],
+        vec![1; RANK + 1],
+    ] {
         let file = to_safetensors(&[tensor("x", DType::I64, &shape)]).unwrap();
         for known in [None, open(shape.len())] {
             let info = ModelInfo {
