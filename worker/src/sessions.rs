@@ -104,6 +104,16 @@ struct Entry {
     unkept: bool,
 }
 
+impl Entry {
+    const fn new(channel: Channel, read: Option<Instant>) -> Self {
+        Self {
+            channel,
+            read,
+            unkept: false,
+        }
+    }
+}
+
 impl<C: Chain> Sessions<C> {
     /// Takes up what was kept. Nothing is asked of the chain yet.
     ///
@@ -140,14 +150,9 @@ impl<C: Chain> Sessions<C> {
                 "sessions of a former account of this provider are not served: their vouchers cannot be settled"
             );
         }
-        let open = ours.into_iter().map(|(session, channel)| {
-            let entry = Entry {
-                channel,
-                read: None,
-                unkept: false,
-            };
-            (session, entry)
-        });
+        let open = ours
+            .into_iter()
+            .map(|(session, channel)| (session, Entry::new(channel, None)));
         Ok(Arc::new(Self {
             store,
             terms,

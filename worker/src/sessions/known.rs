@@ -148,11 +148,7 @@ impl<C: Chain> Sessions<C> {
         let data = fits.inspect_err(|why| self.lookups.is_absent(session, *why, Instant::now()))?;
         let mut channel = Channel::new(session, data, None, None, self.now());
         channel.see(Some(&data), slot);
-        let entry = Entry {
-            channel,
-            read: Some(Instant::now()),
-            unkept: false,
-        };
+        let entry = Entry::new(channel, Some(Instant::now()));
         // Another request may have been quicker.
         self.lock().entry(session).or_insert(entry);
         self.count();

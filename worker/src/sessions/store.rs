@@ -358,7 +358,7 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> Result<(), SessionStor
 }
 
 /// Books what the chain has settled of a session beyond what is booked, so that a write that failed, or the same one
-/// again, changes no sum.
+/// again, changes no sum. Earlier workers may have booked less than the whole of a settlement.
 fn book(
     transaction: &Transaction<'_>,
     session: &Address,
@@ -377,7 +377,8 @@ fn book(
     let split = split_price(Lamports(gross), BasisPoints(account.fee_bps));
     let net = split.map_or(0, |split| split.earned.0);
     transaction.execute(
-        "INSERT INTO income (session, settled, gross, net, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO income (session, settled, gross, net, at) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE SET gross = gross + excluded.gross, net = net + excluded.net",
         params![
             session.as_ref(),
             account.settled.cast_signed(),

@@ -100,6 +100,23 @@ async fn what_was_written_is_there_after_the_process_died() {
     assert_eq!(super::income(&path, UnixSeconds(0)).unwrap().len(), 2);
 }
 
+/// A worker of before could lose one settlement's row and book the next one from there.
+#[tokio::test]
+async fn what_an_earlier_worker_left_out_of_a_settlement_is_added_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions.sqlite");
+    let (store, _) = SessionStore::open(&path, NOW).unwrap();
+    store.write(settled(100)).await.unwrap();
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute("UPDATE income SET gross = 60, net = 57", [])
+        .unwrap();
+    store.write(settled(100)).await.unwrap();
+    let [row] = super::income(&path, UnixSeconds(0)).unwrap()[..] else {
+        panic!("one settlement is one row");
+    };
+    assert_eq!((row.settled, row.gross, row.net), (100, 100, 95));
+}
+
 #[tokio::test]
 async fn many_writes_at_once_are_all_kept() {
     let folder = tempfile::tempdir().unwrap();
