@@ -311,8 +311,9 @@ impl JobData {
         Ok(outcomes)
     }
 
+    /// What a seat counts as whose root says that hints were missing.
     #[inline(never)]
-    pub(crate) fn misses_hints(&self) -> SeatOutcome {
+    pub fn misses_hints(&self) -> SeatOutcome {
         if OutputProfile(self.output_profile).needs_hints() {
             SeatOutcome::Unavailable
         } else {

@@ -2,7 +2,7 @@
 //! protocol's own rule, from the accounts that were kept.
 
 use assay_protocol::{
-    Address, JobData, JobStatus, Lamports, OutputProfile, PanelData, UnixSeconds,
+    Address, JobData, JobStatus, Lamports, PanelData, UnixSeconds,
     limits::MAX_SEATS,
     panel::{BOND_FEES, PanelStatus, Phase, SeatData, SeatState, UNAVAILABLE},
     verdict::{self, Case, NO_SEATS, Origin, Outcomes, Resolution, SeatOutcome, Stakes, Verdict},
@@ -329,8 +329,8 @@ fn shown(seat: &SeatData, job: &JobData) -> SeatOutcome {
     }
     if job.is_revealed() && seat.digest == job.root {
         SeatOutcome::Equal
-    } else if seat.digest == UNAVAILABLE && OutputProfile(job.output_profile).needs_hints() {
-        SeatOutcome::Unavailable
+    } else if seat.digest == UNAVAILABLE {
+        job.misses_hints()
     } else if seat.payout > 0 {
         SeatOutcome::Different
     } else {

@@ -1,6 +1,6 @@
 //! What an audit is said to bring, against what it brings.
 
-use assay_protocol::{JobStatus, UnixSeconds, panel::PanelStatus, verdict::Verdict};
+use assay_protocol::{JobStatus, OutputProfile, UnixSeconds, panel::PanelStatus, verdict::Verdict};
 
 use super::{
     super::{AuditStep, Outlook, brought, outcome, outlooks},
@@ -56,6 +56,13 @@ fn outcome_of_each_end_is_what_the_books_say() {
             node.finds = Finds::Same;
         }
     };
+    let pretender: Script = |arena| {
+        arena.job.output_profile[0] = OutputProfile::EXACT;
+        arena.job.output_profile[1..].fill(OutputProfile::UNUSED);
+        arena.audit();
+        arena.pass_until(|arena| arena.panels[0].is_some_and(|panel| panel.joined == 2));
+        arena.sitter(1, 0).finds = Finds::HintsMissing;
+    };
     let silent: Script = |arena| {
         arena.audit();
         arena.pass_until(|arena| arena.panels[0].is_some_and(|panel| panel.joined == 2));
@@ -67,6 +74,7 @@ fn outcome_of_each_end_is_what_the_books_say() {
         (cheat, 3),
         (liar, 7),
         (no_hints, 7),
+        (pretender, 7),
         (silent, 2),
         (Arena::dispute as Script, 5),
         (Arena::dispute as Script, 2),
